@@ -1,0 +1,63 @@
+# kith_library(NAME n [HDRS ...] [SRCS ...] [TESTS ...] [DEPS ...] [PUBLIC_LIBS ...] [PRIVATE_LIBS ...])
+#
+# One call per folder of src/kith. Makes kith_<n> (alias kith::<n>), its unit test kith_<n>_test, and
+# records the declared kith:: dependencies (DEPS) for tools/check_layers.py. Third-party targets go
+# into PUBLIC_LIBS (their headers appear in ours) or PRIVATE_LIBS.
+include_guard()
+include(GNUInstallDirs)
+
+add_library(kith_flags INTERFACE)
+target_compile_features(kith_flags INTERFACE cxx_std_20)
+target_compile_options(kith_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast
+  $<$<BOOL:${KITH_WERROR}>:-Werror>)
+
+add_library(kith_hardening INTERFACE)
+target_compile_options(kith_hardening INTERFACE
+  $<$<CONFIG:Release>:-D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fstack-clash-protection
+    -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
+target_link_options(kith_hardening INTERFACE $<$<CONFIG:Release>:-Wl,-z,relro,-z,now>)
+
+function(kith_library)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME"
+    "HDRS;SRCS;TESTS;DEPS;PUBLIC_LIBS;PRIVATE_LIBS")
+  set(target kith_${arg_NAME})
+  if(arg_SRCS)
+    add_library(${target} ${arg_SRCS})
+    set(scope PUBLIC)
+    target_link_libraries(${target} PRIVATE
+      $<BUILD_INTERFACE:kith_flags> $<BUILD_INTERFACE:kith_hardening> ${arg_PRIVATE_LIBS})
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_compile_features(${target} ${scope} cxx_std_20)
+  add_library(kith::${arg_NAME} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${arg_NAME})
+  target_sources(${target} ${scope} FILE_SET HEADERS
+    BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${arg_HDRS})
+  target_link_libraries(${target} ${scope} ${arg_DEPS} ${arg_PUBLIC_LIBS})
+  set_property(GLOBAL APPEND_STRING PROPERTY kith_layers "${arg_NAME}: ${arg_DEPS}\n")
+
+  if(KITH_BUILD_TESTS AND arg_TESTS)
+    include(GoogleTest)
+    add_executable(${target}_test ${arg_TESTS})
+    target_link_libraries(${target}_test PRIVATE
+      ${target} kith_flags ${arg_PRIVATE_LIBS} GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(${target}_test DISCOVERY_MODE PRE_TEST
+      PROPERTIES LABELS unit TIMEOUT 120
+      ENVIRONMENT "KITH_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+  endif()
+endfunction()
+
+function(kith_finish)
+  get_property(layers GLOBAL PROPERTY kith_layers)
+  file(WRITE ${PROJECT_BINARY_DIR}/layers.txt "${layers}")
+  if(KITH_BUILD_TESTS)
+    find_package(Python3 REQUIRED COMPONENTS Interpreter)
+    add_test(NAME lint.layers COMMAND Python3::Interpreter
+      ${PROJECT_SOURCE_DIR}/tools/check_layers.py
+      ${PROJECT_SOURCE_DIR}/src/kith ${PROJECT_BINARY_DIR}/layers.txt)
+    set_tests_properties(lint.layers PROPERTIES LABELS lint)
+  endif()
+endfunction()

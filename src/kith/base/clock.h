@@ -1,0 +1,53 @@
+// Time as a dependency: tests pass a ManualClock, `runtime` passes the system's.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "kith/base/result.h"
+
+namespace kith::base {
+
+// Microseconds since 1970-01-01T00:00:00Z. What the database stores and the API prints as ISO 8601.
+using UnixMicros = std::int64_t;
+
+// Thread-safe.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  // Wall time; may jump.
+  virtual UnixMicros now() const = 0;
+  // Monotonic time since an arbitrary start, for durations and deadlines.
+  virtual std::chrono::nanoseconds monotonic() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  UnixMicros now() const override;
+  std::chrono::nanoseconds monotonic() const override;
+};
+
+// A clock that stands still until advanced. Thread-safe.
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(UnixMicros start = 1'750'000'000'000'000) : now_(start) {}
+  UnixMicros now() const override { return now_.load(); }
+  std::chrono::nanoseconds monotonic() const override {
+    return std::chrono::microseconds(now_.load());
+  }
+  void advance(std::chrono::microseconds step) { now_ += step.count(); }
+
+ private:
+  std::atomic<UnixMicros> now_;
+};
+
+// "2026-03-01T09:30:00.000000Z".
+std::string to_iso8601(UnixMicros at);
+
+// Reads "2026-03-01", "2026-03-01T09:30:00", with optional fraction and "Z" or "+hh:mm".
+// Errors: kInvalidArgument if the text is none of these or names an impossible date.
+Result<UnixMicros> from_iso8601(const std::string& text);
+
+}  // namespace kith::base
