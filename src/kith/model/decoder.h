@@ -1,0 +1,88 @@
+// A decoder-only transformer of the Llama kind: weights from a Hugging Face directory, and one forward
+// pass over a batch of pieces of many sequences, each with its own adapter or none.
+//
+// The pieces may be prompts, parts of prompts (chunked prefill) and single next tokens, mixed: a row's
+// result does not depend, bit for bit, on what else is in the batch or on how a prompt was cut.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kith/base/result.h"
+#include "kith/model/adapter.h"
+#include "kith/model/config.h"
+#include "kith/nn/kv_cache.h"
+#include "kith/tensor/dtype.h"
+#include "kith/text/token.h"
+
+namespace kith::model {
+
+struct DecoderOptions {
+  // How weights are held: kF32, kBf16, or kInt8 (a scale per output channel; activations are quantised
+  // per token). kBf16 becomes kF32 on a CPU without AVX512-BF16; see Decoder::weights().
+  tensor::DType weights = tensor::DType::kBf16;
+  // Threads of a forward pass, >= 1.
+  int threads = 1;
+};
+
+// New tokens of one sequence. All members borrow for the time of the call.
+struct Chunk {
+  // At least one.
+  std::span<const text::TokenId> tokens;
+  // Tokens of the sequence that are in the cache already, >= 0.
+  std::int32_t position = 0;
+  // Ids of the cache blocks of the sequence, in order; block i holds positions [16 i, 16 i + 16). They
+  // cover position + tokens.size(). Two chunks of a batch must not write the same block.
+  std::span<const std::int32_t> blocks;
+  // May be null: the base model.
+  const Adapter* adapter = nullptr;
+  // Whether logits are wanted after every token of the chunk, or after the last only.
+  bool all_logits = false;
+};
+
+// Weights are immutable; forward() works in buffers of the object: call it from one thread at a time,
+// best always the same (each calling thread gets a team of compute threads of its own).
+class Decoder {
+ public:
+  // Errors: those of load_decoder_config; kNotFound for a missing weight file; kInvalidArgument naming
+  //   the tensor that is missing or has a wrong shape or type.
+  static Result<std::unique_ptr<Decoder>> load(const std::filesystem::path& dir,
+                                               const DecoderOptions& options = {});
+  ~Decoder();
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  const DecoderConfig& config() const;
+  // The type in which the weights are really held.
+  tensor::DType weights() const;
+
+  // f32 for f32 weights, bf16 otherwise.
+  nn::KvShape cache_shape() const;
+  nn::KvCache make_cache(int num_blocks) const;
+
+  // Runs the chunks, appends their keys and values to the cache, and writes the wanted logits in the
+  // order of the chunks.
+  //   logits: [wanted rows, vocab_size], resized
+  // Errors: kInvalidArgument for an empty chunk, a token id outside the vocabulary, a position beyond
+  //   max_positions, blocks that do not exist or do not suffice, a cache or an adapter of another
+  //   shape. The cache is unchanged then.
+  Status forward(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& logits);
+
+  // Memory of all weights, packed.
+  std::size_t weight_bytes() const;
+  // Bytes of weights that one token at batch 1 has to read: all but the embedding table, of which it
+  // reads one row.
+  std::size_t weight_bytes_read_per_token() const;
+
+ private:
+  struct Impl;
+  explicit Decoder(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kith::model

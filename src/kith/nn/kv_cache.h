@@ -1,0 +1,70 @@
+// The paged key-value cache: keys and values of many sequences in blocks of 16 tokens, so that
+// sequences grow without copies and share the blocks of a common prefix (Kwon et al. 2023,
+// "PagedAttention"). Which block belongs to whom is the engine's business; this class holds bytes.
+//
+// Layout, per layer and block: keys [kv_heads, head_dim, 16], values [kv_heads, 16, head_dim]. Keys
+// are transposed so that the scores of a block's 16 tokens fill one 512-bit register.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kith/tensor/dtype.h"
+
+namespace kith::nn {
+
+// Tokens in a block.
+inline constexpr int kBlockTokens = 16;
+
+struct KvShape {
+  int num_layers = 0;
+  int num_kv_heads = 0;
+  int head_dim = 0;
+  // kF32 or kBf16.
+  tensor::DType dtype = tensor::DType::kF32;
+};
+
+// Not thread-safe. Movable, not copyable.
+class KvCache {
+ public:
+  // REQUIRES: every number of `shape` and `num_blocks` positive.
+  KvCache(const KvShape& shape, int num_blocks);
+
+  KvCache(KvCache&&) = default;
+  KvCache& operator=(KvCache&&) = default;
+
+  const KvShape& shape() const { return shape_; }
+  int num_blocks() const { return num_blocks_; }
+  // Of the whole cache.
+  std::size_t bytes() const { return storage_.size() * sizeof(storage_[0]); }
+  // Of one block, over all layers: what one more block costs.
+  static std::size_t block_bytes(const KvShape& shape);
+
+  // Copies the contents of one block to another in all layers (for copy on write of a shared block).
+  // REQUIRES: both in [0, num_blocks()).
+  void copy_block(std::int32_t from, std::int32_t to);
+
+  // First key / value element of a block, [kv_heads, head_dim, 16] / [kv_heads, 16, head_dim], of
+  // the type shape().dtype.
+  std::byte* keys(int layer, std::int32_t block);
+  std::byte* values(int layer, std::int32_t block);
+  const std::byte* keys(int layer, std::int32_t block) const;
+  const std::byte* values(int layer, std::int32_t block) const;
+
+ private:
+  // Sixty-four bytes, so that every block starts on a cache line.
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+
+  std::size_t offset(int layer, std::int32_t block) const;
+
+  KvShape shape_;
+  int num_blocks_ = 0;
+  // Bytes of the keys (and of the values) of one block in one layer, rounded up to whole lines.
+  std::size_t half_bytes_ = 0;
+  std::vector<Line> storage_;
+};
+
+}  // namespace kith::nn
