@@ -1,0 +1,27 @@
+// All stores of one backend. `runtime` owns one; modules borrow the stores they need.
+#pragma once
+
+#include "kith/storage/conversation_store.h"
+#include "kith/storage/decision_store.h"
+#include "kith/storage/key_store.h"
+#include "kith/storage/knowledge_store.h"
+#include "kith/storage/user_store.h"
+
+namespace kith::storage {
+
+// Thread-safe. The references live as long as the set.
+class StoreSet {
+ public:
+  virtual ~StoreSet() = default;
+
+  virtual UserStore& users() = 0;
+  virtual ConsentStore& consents() = 0;
+  virtual PersonaStore& personas() = 0;
+  virtual ConversationStore& conversations() = 0;
+  virtual DecisionStore& decisions() = 0;
+  virtual FeedbackStore& feedback() = 0;
+  virtual KnowledgeStore& knowledge() = 0;
+  virtual KeyStore& keys() = 0;
+};
+
+}  // namespace kith::storage
