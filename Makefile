@@ -1,0 +1,55 @@
+# Two commands are all a newcomer needs: `make run` and `make test`.
+.PHONY: run build web test test-cpp test-asan test-e2e test-web soak format clean
+.DEFAULT_GOAL := build
+
+PORT ?= 7717
+JOBS ?= $(shell nproc)
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
+# A compiler cache is used where there is one; nothing depends on it.
+export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
+
+## Installs the packages, builds, seeds the service-desk example and serves it.
+run:
+	scripts/setup.sh run
+	$(MAKE) --no-print-directory build web
+	exec build/release/kith demo --port $(PORT)
+
+build:
+	cmake --preset release >/dev/null
+	cmake --build --preset release
+
+web:
+	scripts/build_web.sh
+
+## Unit, golden, integration and end-to-end tests; builds what they need.
+test:
+	scripts/setup.sh test
+	$(MAKE) --no-print-directory web
+	$(MAKE) --no-print-directory test-cpp test-asan test-e2e test-web
+
+test-cpp:
+	cmake --preset test >/dev/null
+	cmake --build --preset test
+	ctest --preset test -j $(JOBS)
+
+## The parsers of bytes from outside, with their fuzz corpora, under AddressSanitizer and UBSan.
+test-asan:
+	cmake --preset asan >/dev/null
+	cmake --build --preset asan --target kith_parser_tests
+	ctest --preset asan -j $(JOBS) -L parser
+
+test-e2e:
+	scripts/test_e2e.sh
+
+test-web:
+	scripts/test_web.sh
+
+## Long suites live here; they are not part of `make test`.
+soak:
+	scripts/soak.sh
+
+format:
+	git ls-files '*.h' '*.cc' | xargs clang-format-14 -i
+
+clean:
+	rm -rf build web/dist

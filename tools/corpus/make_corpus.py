@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Builds the training files of the built-in model: runs/corpus/NAME.{train,valid}.jsonl.
+
+  make_corpus.py [--data ../shared/data] [--example examples/service-desk] [--out runs/corpus] [--seed 1]
+
+Sources (attribution in models/*/README.md): IT documentation in English and Chinese (CC BY 4.0), Synthetic-Persona-Chat
+(CC BY 4.0), Taskmaster-4 (CC BY 4.0), MemoryBank (MIT), and the service-desk example without its test articles and test users.
+Documents are put into "valid" by a hash of their path (1 in 60), so a document is never in both.
+"""
+import argparse
+import csv
+import gzip
+import hashlib
+import json
+import pathlib
+import random
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import prompt  # noqa: E402
+import questions as q  # noqa: E402
+import synthetic  # noqa: E402
+
+ENGLISH = ["sharepoint", "exchange", "m365-community", "powershell", "information-protection"]
+
+
+def is_valid(key):
+    return int(hashlib.sha256(key.encode()).hexdigest(), 16) % 60 == 0
+
+
+class Output:
+    def __init__(self, folder):
+        self.folder, self.files, self.sizes = folder, {}, {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, name, split, record):
+        key = f"{name}.{split}"
+        if key not in self.files:
+            self.files[key] = open(self.folder / f"{key}.jsonl", "w")
+        line = json.dumps(record, ensure_ascii=False)
+        self.files[key].write(line + "\n")
+        self.sizes[key] = self.sizes.get(key, 0) + len(line)
+
+
+def read_gz(path):
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def tidy(text):
+    text = re.sub(r"\n{3,}", "\n\n", text)
+    text = re.sub(r"^> ?", "", text, flags=re.M)
+    return re.sub(r"^(NOTE|TIP|IMPORTANT|WARNING|CAUTION):\n", "", text, flags=re.M).strip()
+
+
+def is_prose(line):
+    return bool(line) and not re.match(r"\s*(\||#|`|- \[|!\[|<|\{|\[|:::)", line)
+
+
+def chunks(text, low=250, high=900):
+    """Consecutive paragraphs of prose and lists, each chunk between low and high characters, never across a heading."""
+    for section in re.split(r"\n(?=#{1,4} )", text):
+        lines = section.split("\n")
+        heading = lines[0].lstrip("# ").strip() if lines and lines[0].startswith("#") else ""
+        paragraphs = [p.strip() for p in "\n".join(lines[1:] if heading else lines).split("\n\n")]
+        current = ""
+        for paragraph in paragraphs:
+            usable = all(is_prose(line) for line in paragraph.split("\n")) and len(paragraph) <= high
+            if usable and len(current) + len(paragraph) + 1 <= high:
+                current = f"{current}\n{paragraph}".strip()
+                continue
+            if len(current) >= low:
+                yield heading, current
+            current = paragraph if usable else ""
+        if len(current) >= low:
+            yield heading, current
+
+
+def steps_pair(heading, text):
+    """A heading that names a task, followed by numbered steps: "How do I <task>?" with the steps as the answer."""
+    m = re.match(r"(?:To |How to |Step \d+:? )?([A-Z]?[a-z]+ [\w ,'-]{6,70})$", heading)
+    steps = [q.clean_inline(s) for s in re.findall(r"^\s*\d+\.\s+(.+)$", text, flags=re.M)]
+    if not m or not 2 <= len(steps) <= 6 or sum(map(len, steps)) > 420:
+        return None
+    return q.lower_first(m[1]), "\n".join(f"{i}. {s}" for i, s in enumerate(steps, start=1))
+
+
+def title_of(document, heading):
+    title = re.sub(r" - Microsoft Teams$", "", document["title"]).strip()[:70]
+    return title if not heading or heading == title or len(heading) > 70 else f"{title}: {heading}"[:100]
+
+
+def write_documents(out, data, rng):
+    for name in ENGLISH + ["teams-zh"]:
+        kind = "zh" if name == "teams-zh" else "en"
+        for document in read_gz(data / "corpus" / f"{name}.jsonl.gz"):
+            split = "valid" if is_valid(document["path"]) else "train"
+            text = tidy(document["text"])
+            if len(text) > 200:
+                source = "docs_zh" if kind == "zh" else "docs_code" if name == "powershell" else "docs"
+                out.write(source, split, {"text": text[:20000]})
+            write_pairs(out, document, text, kind, split, rng)
+
+
+def write_pairs(out, document, text, kind, split, rng):
+    spare = []
+    low, high = (100, 420) if kind == "zh" else (250, 900)
+    for heading, chunk in chunks(text, low, high):
+        title = title_of(document, heading)
+        passage = (title, q.clean_inline(chunk.replace("\n", " \n ")) if rng.random() < 0.3 else re.sub(r"\*\*|`", "", chunk))
+        pair = steps_pair(heading, chunk)
+        if pair and rng.random() < 0.7:
+            ask = rng.choice(["How do I {}?", "How can I {}?", "What are the steps to {}?", "how to {}"]).format(q.to_first_person(pair[0]))
+            out.write("qa_" + kind, split, prompt.chat(ask, pair[1], with_spare(rng, passage, spare), pick_head(rng)))
+        sentences = (q.split_chinese if kind == "zh" else q.split_english)(chunk.replace("\n", " "))
+        sentences = [s for s in sentences if s in q.clean_inline(passage[1])]
+        rng.shuffle(sentences)
+        count = min(len(sentences), 1 if len(sentences) < 3 else rng.randint(1, 3))
+        write_conversation(out, sentences[:count], passage, spare, kind, split, rng)
+        if len(passage[1]) < 500:
+            spare = (spare + [passage])[-3:]
+
+
+def with_spare(rng, passage, spare):
+    """Sometimes a second passage that does not hold the answer, before or after."""
+    if spare and len(passage[1]) < 600 and rng.random() < 0.3:
+        both = [passage, rng.choice(spare)]
+        rng.shuffle(both)
+        return both
+    return [passage]
+
+
+def pick_head(rng):
+    return rng.choice([prompt.ASSISTANT, prompt.DESK, prompt.DESK, None])
+
+
+def write_conversation(out, sentences, passage, spare, kind, split, rng):
+    """One to three questions on one passage as one conversation."""
+    ask = q.chinese_question if kind == "zh" else q.english_question
+    turns = []
+    for sentence in sentences:
+        question = ask(rng, sentence)
+        if question:
+            turns += [{"role": "user", "content": question}, {"role": "assistant", "content": sentence}]
+    if turns:
+        head = prompt.system(pick_head(rng), with_spare(rng, passage, spare))
+        out.write("qa_" + kind, split, {"messages": [{"role": "system", "content": head}] + turns})
+
+
+def write_lookups(out, rng, count):
+    for i in range(count):
+        title, passage, question, answer = synthetic.lookup(rng)
+        out.write("lookup", "valid" if i % 100 == 0 else "train",
+                  prompt.chat(question, answer, [(title, passage)], pick_head(rng)))
+
+
+def write_dialogues(out, data):
+    with open(data / "synthetic-persona-chat" / "valid.csv") as file:
+        for i, row in enumerate(csv.DictReader(file)):
+            turns = re.findall(r"^User ([12]): (.+)$", row["Best Generated Conversation"], flags=re.M)
+            messages = [{"role": "user" if who == "1" else "assistant", "content": text} for who, text in turns]
+            emit_dialogue(out, f"spc{i}", messages)
+    for path in sorted((data / "taskmaster-reward" / "dialogues").glob("*.json.gz")):
+        for dialogue in json.load(gzip.open(path)):
+            messages = [{"role": "user" if u["speaker"] == "user" else "assistant", "content": u["text"]} for u in dialogue["utterances"]]
+            emit_dialogue(out, dialogue["conversation_id"], messages)
+    for language in ("en", "cn"):
+        for user in json.load(open(data / "memorybank" / f"memory_bank_{language}.json")).values():
+            for date, turns in user["history"].items():
+                messages = [{"role": role, "content": t[key].strip()} for t in turns if isinstance(t, dict) and "query" in t and "response" in t
+                            for role, key in (("user", "query"), ("assistant", "response"))]
+                emit_dialogue(out, user["name"] + date, messages)
+
+
+def emit_dialogue(out, key, messages):
+    merged = []
+    for message in messages:
+        if merged and merged[-1]["role"] == message["role"]:
+            merged[-1]["content"] += " " + message["content"]
+        elif merged or message["role"] == "user":
+            merged.append(dict(message))
+    if len(merged) >= 2:
+        out.write("dialogue", "valid" if is_valid(key) else "train", {"messages": merged})
+
+
+def read_lines(folder):
+    return [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in open(path)]
+
+
+def sentence_with(text, fact, lang):
+    splitter = r"(?<=[。！？])|\n" if lang == "zh" else r"(?<=[.!?])\s+(?=[A-Z\"'(0-9])|\n"
+    for sentence in re.split(splitter, text):
+        if fact in sentence:
+            return sentence.strip()
+    raise ValueError(f"no sentence holds the key fact: {fact}")
+
+
+def write_desk(out, example, rng):
+    """The articles that may train, and questions on them, answered by the sentence that holds the key fact."""
+    articles = {a["id"]: a for a in read_lines(example / "knowledge") if a["split"] == "train"}
+    for article in articles.values():
+        out.write("desk_text", "train", {"text": f"# {article['title']}\n\n{article['text']}"})
+    for item in read_lines(example / "questions"):
+        article = articles.get(item["article"])
+        if article is None:
+            continue
+        lang = article["lang"]
+        answer = sentence_with(article["text"], item["key_fact"], lang)
+        home = [c for c in chunks(article["text"], 60, 420 if lang == "zh" else 900) if answer in c[1]]
+        passage = home[0][1] if home else answer
+        out.write("desk_qa", "train", prompt.chat(item["question"], answer, [(article["title"], passage)], prompt.DESK))
+        for _ in range(3):
+            sentences = (q.split_chinese if lang == "zh" else q.split_english)(passage.replace("\n", " "))
+            if sentences:
+                sentence = rng.choice(sentences)
+                question = (q.chinese_question if lang == "zh" else q.english_question)(rng, sentence)
+                if question:
+                    out.write("desk_qa", "train", prompt.chat(question, sentence, [(article["title"], passage)], prompt.DESK))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"))
+    parser.add_argument("--example", type=pathlib.Path, default=pathlib.Path("examples/service-desk"))
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/corpus"))
+    parser.add_argument("--lookups", type=int, default=20000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    out = Output(options.out)
+    write_documents(out, options.data, rng)
+    write_lookups(out, rng, options.lookups)
+    write_dialogues(out, options.data)
+    write_desk(out, options.example, rng)
+    for name, size in sorted(out.sizes.items()):
+        print(f"{name:20} {size / 1e6:8.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
