@@ -1,0 +1,130 @@
+#include "kith/text/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <array>
+#include <utility>
+
+namespace kith::text {
+namespace {
+
+constexpr std::size_t kMaxPatternBytes = std::size_t{64} << 10;
+// Per attempt at one position; ordinary tokenizer patterns use a handful of steps.
+constexpr std::uint32_t kMatchLimit = 1'000'000;
+constexpr std::uint32_t kHeapLimitKib = 64 * 1024;
+
+template <auto kFree>
+struct Deleter {
+  template <typename T>
+  void operator()(T* pointer) const {
+    kFree(pointer);
+  }
+};
+
+using MatchData = std::unique_ptr<pcre2_match_data, Deleter<pcre2_match_data_free>>;
+using MatchContext = std::unique_ptr<pcre2_match_context, Deleter<pcre2_match_context_free>>;
+using JitStack = std::unique_ptr<pcre2_jit_stack, Deleter<pcre2_jit_stack_free>>;
+
+// PCRE2's own \s also holds U+180E, which has not been white space since Unicode 6.3.
+std::string with_unicode_whitespace(std::string_view pattern) {
+  constexpr std::string_view kWhitespace = "\\t-\\r\\x{85}\\p{Z}";
+  std::string out;
+  bool in_class = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '\\' && i + 1 < pattern.size()) {
+      const char next = pattern[++i];
+      if (next != 's') {
+        out.append({c, next});
+      } else if (in_class) {
+        out += kWhitespace;
+      } else {
+        out.append("[").append(kWhitespace).append("]");
+      }
+      continue;
+    }
+    if (c == '[') in_class = true;
+    if (c == ']') in_class = false;
+    out.push_back(c);
+  }
+  return out;
+}
+
+}  // namespace
+
+struct Regex::Code {
+  std::unique_ptr<pcre2_code, Deleter<pcre2_code_free>> compiled;
+  bool has_jit = false;
+};
+
+Regex::Regex(std::unique_ptr<Code> code) : code_(std::move(code)) {}
+Regex::Regex(Regex&&) noexcept = default;
+Regex& Regex::operator=(Regex&&) noexcept = default;
+Regex::~Regex() = default;
+
+Result<Regex> Regex::compile(std::string_view pattern) {
+  if (pattern.size() > kMaxPatternBytes) {
+    return Error{ErrorCode::kInvalidArgument, "regular expression must be at most 65536 bytes: " +
+                                                  std::to_string(pattern.size())};
+  }
+  const std::string adapted = with_unicode_whitespace(pattern);
+  int code = 0;
+  PCRE2_SIZE offset = 0;
+  auto compiled = std::make_unique<Code>();
+  compiled->compiled.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(adapted.data()),
+                                         adapted.size(),
+                                         PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code,
+                                         &offset, nullptr));
+  if (!compiled->compiled) {
+    std::array<PCRE2_UCHAR, 160> reason{};
+    pcre2_get_error_message(code, reason.data(), reason.size());
+    return Error{ErrorCode::kInvalidArgument,
+                 "invalid regular expression at offset " + std::to_string(offset) + ": " +
+                     reinterpret_cast<const char*>(reason.data())};
+  }
+  // Without the JIT compiler the interpreter gives the same matches, more slowly.
+  compiled->has_jit = pcre2_jit_compile(compiled->compiled.get(), PCRE2_JIT_COMPLETE) == 0;
+  return Regex(std::move(compiled));
+}
+
+void Regex::find_all(std::string_view text, std::vector<Span>& matches) const {
+  const MatchData data(pcre2_match_data_create_from_pattern(code_->compiled.get(), nullptr));
+  const MatchContext context(pcre2_match_context_create(nullptr));
+  const JitStack stack(code_->has_jit ? pcre2_jit_stack_create(32 << 10, 4 << 20, nullptr)
+                                      : nullptr);
+  if (!data || !context) return;
+  pcre2_set_match_limit(context.get(), kMatchLimit);
+  pcre2_set_heap_limit(context.get(), kHeapLimitKib);
+  if (stack) pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+  const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data.get());
+  std::uint32_t options = PCRE2_NO_UTF_CHECK;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const int found = pcre2_match(code_->compiled.get(), subject, text.size(), at, options,
+                                  data.get(), context.get());
+    if (found < 0) return;
+    // \K can put the start behind the end or before the search position.
+    if (bounds[0] < at || bounds[1] <= bounds[0]) {
+      // An empty match: ask for a non-empty one from the same place before giving up on it.
+      if ((options & PCRE2_NOTEMPTY) != 0) return;
+      options |= PCRE2_NOTEMPTY;
+      continue;
+    }
+    matches.push_back({bounds[0], bounds[1]});
+    at = bounds[1];
+  }
+}
+
+std::string escape_regex(std::string_view text) {
+  constexpr std::string_view kSpecial = "\\^$.|?*+()[]{}-#";
+  std::string out;
+  for (const char c : text) {
+    if (kSpecial.find(c) != std::string_view::npos) out.push_back('\\');
+    out.push_back(c);
+  }
+  return out;
+}
+
+}  // namespace kith::text

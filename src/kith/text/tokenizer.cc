@@ -1,0 +1,208 @@
+#include "kith/text/tokenizer.h"
+
+#include <array>
+#include <utility>
+
+#include "kith/base/file.h"
+#include "kith/text/added_tokens.h"
+#include "kith/text/bpe_model.h"
+#include "kith/text/json_fields.h"
+#include "kith/text/normalizer.h"
+#include "kith/text/piece_decoder.h"
+#include "kith/text/post_processor.h"
+#include "kith/text/pre_tokenizer.h"
+#include "kith/text/stream_decoder.h"
+#include "kith/text/utf8.h"
+
+namespace kith::text {
+
+struct Tokenizer::Tables {
+  Normalizer normalizer;
+  AddedTokens added;
+  PreTokenizer pre_tokenizer;
+  BpeModel model;
+  PieceDecoder decoder;
+  PostProcessor post_processor;
+  std::optional<TokenId> bos_id;
+  std::optional<TokenId> eos_id;
+  std::optional<TokenId> pad_id;
+};
+
+namespace {
+
+// Real files reach 35 MB.
+constexpr std::size_t kMaxFileBytes = std::size_t{256} << 20;
+
+// "bos_token" is a string, or an object with the string in "content".
+std::optional<TokenId> configured_token(const base::Json& config, const char* key,
+                                        const Vocabulary& vocabulary) {
+  const base::Json* value = &member(config, key);
+  if (value->is_object()) value = &member(*value, "content");
+  if (!value->is_string()) return std::nullopt;
+  return vocabulary.find(value->get_ref<const std::string&>());
+}
+
+std::optional<TokenId> first_known(std::initializer_list<std::string_view> names,
+                                   const Vocabulary& vocabulary) {
+  for (const std::string_view name : names) {
+    if (const auto id = vocabulary.find(name)) return id;
+  }
+  return std::nullopt;
+}
+
+// Tokenizers of the Llama 2 kind build their template from the configuration, whatever the file says.
+void apply_legacy_options(const base::Json& config, std::optional<TokenId> bos,
+                          std::optional<TokenId> eos, PostProcessor& processor) {
+  const base::Json& name = member(config, "tokenizer_class");
+  if (!name.is_string()) return;
+  const std::string& kind = name.get_ref<const std::string&>();
+  const bool is_legacy = kind.starts_with("LlamaTokenizer") ||
+                         kind.starts_with("CodeLlamaTokenizer") ||
+                         kind.starts_with("GemmaTokenizer");
+  if (!is_legacy) return;
+  const base::Json& adds_bos = member(config, "add_bos_token");
+  const base::Json& adds_eos = member(config, "add_eos_token");
+  if (adds_bos.is_boolean()) {
+    processor.prefix.clear();
+    if (adds_bos.get<bool>() && bos) processor.prefix.push_back(*bos);
+  }
+  if (adds_eos.is_boolean()) {
+    processor.suffix.clear();
+    if (adds_eos.get<bool>() && eos) processor.suffix.push_back(*eos);
+  }
+}
+
+}  // namespace
+
+Tokenizer::Tokenizer(std::shared_ptr<const Tables> tables) : tables_(std::move(tables)) {}
+
+Result<Tokenizer> Tokenizer::load(const std::filesystem::path& directory) {
+  KITH_ASSIGN_OR_RETURN(const std::string text,
+                        base::read_file(directory / "tokenizer.json", kMaxFileBytes));
+  auto config = base::read_file(directory / "tokenizer_config.json", kMaxFileBytes);
+  if (!config && config.error().code != ErrorCode::kNotFound) return std::move(config).error();
+  auto tokenizer = from_json(text, config ? std::string_view(*config) : std::string_view());
+  if (!tokenizer) {
+    return std::move(tokenizer).error().with_context("tokenizer of " + directory.string());
+  }
+  return tokenizer;
+}
+
+Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_text,
+                                       std::string_view config_text) {
+  KITH_ASSIGN_OR_RETURN(const base::Json root, base::parse_json(tokenizer_text));
+  base::Json config;
+  if (!config_text.empty()) {
+    KITH_ASSIGN_OR_RETURN(config, base::parse_json(config_text));
+  }
+  auto tables = std::make_shared<Tables>();
+  Vocabulary vocabulary;
+  KITH_RETURN_IF_ERROR(BpeModel::read_vocabulary(member(root, "model"), vocabulary));
+  KITH_ASSIGN_OR_RETURN(tables->normalizer, Normalizer::from_json(member(root, "normalizer")));
+  KITH_ASSIGN_OR_RETURN(
+      tables->added,
+      AddedTokens::from_json(member(root, "added_tokens"), tables->normalizer, vocabulary));
+  KITH_ASSIGN_OR_RETURN(tables->pre_tokenizer,
+                        PreTokenizer::from_json(member(root, "pre_tokenizer")));
+  const BpeModel::Options options{
+      tables->pre_tokenizer.is_byte_level(),
+      [added = &tables->added](TokenId id) { return added->is_control(id); }};
+  KITH_ASSIGN_OR_RETURN(tables->model, BpeModel::from_json(member(root, "model"),
+                                                           std::move(vocabulary), options));
+  const Vocabulary& known = tables->model.vocabulary();
+  KITH_ASSIGN_OR_RETURN(
+      tables->decoder,
+      PieceDecoder::from_json(member(root, "decoder"), tables->pre_tokenizer, known,
+                              tables->added));
+  KITH_ASSIGN_OR_RETURN(tables->post_processor,
+                        parse_post_processor(member(root, "post_processor"), known));
+  tables->bos_id = configured_token(config, "bos_token", known);
+  tables->eos_id = configured_token(config, "eos_token", known);
+  tables->pad_id = configured_token(config, "pad_token", known);
+  if (!tables->bos_id && config.is_null()) {
+    tables->bos_id = first_known({"<|begin_of_text|>", "<s>", "<bos>", "<|endoftext|>"}, known);
+  }
+  if (!tables->eos_id) {
+    tables->eos_id = first_known({"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<eos>",
+                                  "<|endoftext|>"},
+                                 known);
+  }
+  apply_legacy_options(config, tables->bos_id, tables->eos_id, tables->post_processor);
+  return Tokenizer(std::move(tables));
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
+  const Tables& tables = *tables_;
+  PieceArena arena;
+  if (!is_valid_utf8(text)) text = arena.emplace_back(sanitize_utf8(text));
+  std::vector<TokenId> ids;
+  if (options.add_special_tokens) ids = tables.post_processor.prefix;
+  ids.reserve(ids.size() + text.size() / 3);
+  BpeEncoder encoder(tables.model);
+  std::vector<Segment> segments;
+  std::vector<Segment> parts;
+  tables.added.split(text, AddedTokens::Stage::kRaw, options.parse_special, segments);
+  for (const Segment& segment : segments) {
+    if (segment.id >= 0) {
+      ids.push_back(segment.id);
+      continue;
+    }
+    std::string_view normalized = segment.text;
+    if (!tables.normalizer.is_identity()) {
+      normalized = arena.emplace_back(tables.normalizer.normalize(segment.text));
+    }
+    parts.clear();
+    tables.added.split(normalized, AddedTokens::Stage::kNormalized, options.parse_special, parts);
+    for (const Segment& part : parts) {
+      if (part.id >= 0) {
+        ids.push_back(part.id);
+        continue;
+      }
+      const bool at_start =
+          segment.text.data() == text.data() && part.text.data() == normalized.data();
+      for (const Piece& piece : tables.pre_tokenizer.split(part.text, at_start, arena)) {
+        encoder.encode(piece.text, ids);
+      }
+    }
+  }
+  if (options.add_special_tokens) {
+    ids.insert(ids.end(), tables.post_processor.suffix.begin(),
+               tables.post_processor.suffix.end());
+  }
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const TokenId> ids, const DecodeOptions& options) const {
+  StreamDecoder stream(*this, options);
+  std::string text;
+  for (const TokenId id : ids) text += stream.append(id);
+  return text += stream.finish();
+}
+
+std::size_t Tokenizer::vocab_size() const { return tables_->model.vocabulary().size(); }
+
+std::optional<TokenId> Tokenizer::token_to_id(std::string_view piece) const {
+  return tables_->model.vocabulary().find(piece);
+}
+
+std::string_view Tokenizer::id_to_piece(TokenId id) const {
+  return tables_->model.vocabulary().piece(id);
+}
+
+std::string_view Tokenizer::id_to_bytes(TokenId id) const {
+  return tables_->decoder.token_bytes(id);
+}
+
+bool Tokenizer::is_special(TokenId id) const { return tables_->added.is_special(id); }
+bool Tokenizer::is_control(TokenId id) const { return tables_->added.is_control(id); }
+std::optional<TokenId> Tokenizer::bos_id() const { return tables_->bos_id; }
+std::optional<TokenId> Tokenizer::eos_id() const { return tables_->eos_id; }
+std::optional<TokenId> Tokenizer::pad_id() const { return tables_->pad_id; }
+
+const std::string& Tokenizer::leading_strip() const { return tables_->decoder.leading_strip(); }
+
+std::size_t Tokenizer::max_leading_strips() const {
+  return tables_->decoder.max_leading_strips();
+}
+
+}  // namespace kith::text
