@@ -1,0 +1,300 @@
+#include "kith/storage/faulty/faulty_store_set.h"
+
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+namespace kith::storage {
+namespace {
+
+// Decides which calls fail. Thread-safe.
+class FaultGate {
+ public:
+  void set_plan(const FaultPlan& plan) {
+    const std::lock_guard lock(mutex_);
+    plan_ = plan;
+    num_calls_ = 0;
+    num_failures_ = 0;
+  }
+  std::int64_t num_calls() const {
+    const std::lock_guard lock(mutex_);
+    return num_calls_;
+  }
+  std::int64_t num_failures() const {
+    const std::lock_guard lock(mutex_);
+    return num_failures_;
+  }
+
+  // Runs `call`, which returns a Result, or fails in its place.
+  template <typename Call>
+  std::invoke_result_t<Call> pass(Call&& call) {
+    FaultPlan plan;
+    const bool fails = enter(plan);
+    if (plan.delay.count() > 0) std::this_thread::sleep_for(plan.delay);
+    if (!fails) return call();
+    if (plan.after_the_work) static_cast<void>(call());
+    return Error{plan.code, "injected fault"};
+  }
+
+ private:
+  bool enter(FaultPlan& plan) {
+    const std::lock_guard lock(mutex_);
+    plan = plan_;
+    ++num_calls_;
+    const bool fails =
+        num_calls_ == plan_.fail_at || (plan_.fail_every > 0 && num_calls_ % plan_.fail_every == 0);
+    if (fails) ++num_failures_;
+    return fails;
+  }
+
+  mutable std::mutex mutex_;
+  FaultPlan plan_;
+  std::int64_t num_calls_ = 0;
+  std::int64_t num_failures_ = 0;
+};
+
+class FaultyUserStore final : public UserStore {
+ public:
+  FaultyUserStore(UserStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<WriteOutcome> upsert(const Scope& scope, const Attributes& attributes,
+                              base::UnixMicros at) override {
+    return gate_.pass([&] { return inner_.upsert(scope, attributes, at); });
+  }
+  Result<std::optional<UserRow>> find(const Scope& scope) override {
+    return gate_.pass([&] { return inner_.find(scope); });
+  }
+  Result<std::vector<UserRow>> list(const TenantScope& scope, const UserId& after,
+                                    std::size_t limit) override {
+    return gate_.pass([&] { return inner_.list(scope, after, limit); });
+  }
+  Result<EraseReceipt> erase(const Scope& scope, base::UnixMicros at) override {
+    return gate_.pass([&] { return inner_.erase(scope, at); });
+  }
+
+ private:
+  UserStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyConsentStore final : public ConsentStore {
+ public:
+  FaultyConsentStore(ConsentStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<bool> allows(const Scope& scope, std::string_view purpose) override {
+    return gate_.pass([&] { return inner_.allows(scope, purpose); });
+  }
+  Result<WriteOutcome> set(const Scope& scope, std::string_view purpose, bool granted,
+                           base::UnixMicros at) override {
+    return gate_.pass([&] { return inner_.set(scope, purpose, granted, at); });
+  }
+  Result<std::vector<ConsentRow>> list(const Scope& scope) override {
+    return gate_.pass([&] { return inner_.list(scope); });
+  }
+
+ private:
+  ConsentStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyPersonaStore final : public PersonaStore {
+ public:
+  FaultyPersonaStore(PersonaStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Status put(const Scope& scope, const PersonaAssignment& assignment) override {
+    return gate_.pass([&] { return inner_.put(scope, assignment); });
+  }
+  Result<std::optional<PersonaAssignment>> find(const Scope& scope) override {
+    return gate_.pass([&] { return inner_.find(scope); });
+  }
+  Result<std::map<PersonaId, std::int64_t>> count_users(const TenantScope& scope) override {
+    return gate_.pass([&] { return inner_.count_users(scope); });
+  }
+
+ private:
+  PersonaStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyConversationStore final : public ConversationStore {
+ public:
+  FaultyConversationStore(ConversationStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<int> append(const Scope& scope, const ConversationId& conversation, int first_index,
+                     std::span<const NewTurn> turns) override {
+    return gate_.pass([&] { return inner_.append(scope, conversation, first_index, turns); });
+  }
+  Status fork(const Scope& scope, const ConversationId& from, int num_turns,
+              const ConversationId& to, base::UnixMicros at) override {
+    return gate_.pass([&] { return inner_.fork(scope, from, num_turns, to, at); });
+  }
+  Result<std::optional<ConversationRow>> find(const Scope& scope,
+                                              const ConversationId& conversation) override {
+    return gate_.pass([&] { return inner_.find(scope, conversation); });
+  }
+  Result<std::vector<TurnRef>> find_prefix(const Scope& scope,
+                                           const std::string& prefix_hash) override {
+    return gate_.pass([&] { return inner_.find_prefix(scope, prefix_hash); });
+  }
+  Result<std::optional<TurnRow>> find_completion(const Scope& scope,
+                                                 const std::string& completion) override {
+    return gate_.pass([&] { return inner_.find_completion(scope, completion); });
+  }
+  Result<std::vector<TurnRow>> turns(const Scope& scope,
+                                     const ConversationId& conversation) override {
+    return gate_.pass([&] { return inner_.turns(scope, conversation); });
+  }
+  Result<std::vector<TurnRow>> recent_turns(const Scope& scope, std::size_t limit) override {
+    return gate_.pass([&] { return inner_.recent_turns(scope, limit); });
+  }
+  Result<std::vector<ConversationRow>> list(const Scope& scope, std::size_t limit) override {
+    return gate_.pass([&] { return inner_.list(scope, limit); });
+  }
+  Status set_rating(const Scope& scope, const TurnRef& turn, double rating) override {
+    return gate_.pass([&] { return inner_.set_rating(scope, turn, rating); });
+  }
+
+ private:
+  ConversationStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyDecisionStore final : public DecisionStore {
+ public:
+  FaultyDecisionStore(DecisionStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Status put(const Scope& scope, const DecisionRow& decision) override {
+    return gate_.pass([&] { return inner_.put(scope, decision); });
+  }
+  Result<std::optional<DecisionRow>> find(const Scope& scope, const DecisionId& id) override {
+    return gate_.pass([&] { return inner_.find(scope, id); });
+  }
+  Result<std::optional<DecisionRow>> find_completion(const Scope& scope,
+                                                     const std::string& completion) override {
+    return gate_.pass([&] { return inner_.find_completion(scope, completion); });
+  }
+  Result<std::optional<DecisionRow>> find_in_tenant(const TenantScope& scope,
+                                                    const DecisionId& id) override {
+    return gate_.pass([&] { return inner_.find_in_tenant(scope, id); });
+  }
+  Result<std::vector<DecisionRow>> list(const Scope& scope, std::size_t limit) override {
+    return gate_.pass([&] { return inner_.list(scope, limit); });
+  }
+
+ private:
+  DecisionStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyFeedbackStore final : public FeedbackStore {
+ public:
+  FaultyFeedbackStore(FeedbackStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<bool> add(const Scope& scope, const FeedbackRow& feedback) override {
+    return gate_.pass([&] { return inner_.add(scope, feedback); });
+  }
+  Result<std::vector<FeedbackRow>> list_decision(const Scope& scope,
+                                                 const DecisionId& decision) override {
+    return gate_.pass([&] { return inner_.list_decision(scope, decision); });
+  }
+  Result<std::vector<FeedbackRow>> list(const Scope& scope, std::size_t limit) override {
+    return gate_.pass([&] { return inner_.list(scope, limit); });
+  }
+
+ private:
+  FeedbackStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyKnowledgeStore final : public KnowledgeStore {
+ public:
+  FaultyKnowledgeStore(KnowledgeStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<WriteOutcome> put(const TenantScope& scope, const DocumentRow& document,
+                           std::span<const NewChunk> chunks) override {
+    return gate_.pass([&] { return inner_.put(scope, document, chunks); });
+  }
+  Result<std::optional<DocumentRow>> find(const TenantScope& scope, const DocumentId& id) override {
+    return gate_.pass([&] { return inner_.find(scope, id); });
+  }
+  Result<std::vector<DocumentRow>> list(const TenantScope& scope, const DocumentId& after,
+                                        std::size_t limit) override {
+    return gate_.pass([&] { return inner_.list(scope, after, limit); });
+  }
+  Result<bool> erase(const TenantScope& scope, const DocumentId& id) override {
+    return gate_.pass([&] { return inner_.erase(scope, id); });
+  }
+  Result<std::vector<ChunkHit>> search(const TenantScope& scope,
+                                       const KnowledgeQuery& query) override {
+    return gate_.pass([&] { return inner_.search(scope, query); });
+  }
+  Result<TermCounts> count_terms(const TenantScope& scope,
+                                 std::span<const std::string> terms) override {
+    return gate_.pass([&] { return inner_.count_terms(scope, terms); });
+  }
+
+ private:
+  KnowledgeStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyKeyStore final : public KeyStore {
+ public:
+  FaultyKeyStore(KeyStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Status add(const ApiKeyRow& key) override {
+    return gate_.pass([&] { return inner_.add(key); });
+  }
+  Result<std::optional<ApiKeyRow>> find(const std::string& id) override {
+    return gate_.pass([&] { return inner_.find(id); });
+  }
+  Result<std::vector<ApiKeyRow>> list(const TenantScope& scope) override {
+    return gate_.pass([&] { return inner_.list(scope); });
+  }
+  Result<bool> revoke(const TenantScope& scope, const std::string& id,
+                      base::UnixMicros at) override {
+    return gate_.pass([&] { return inner_.revoke(scope, id, at); });
+  }
+
+ private:
+  KeyStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyStoreSetImpl final : public FaultyStoreSet {
+ public:
+  explicit FaultyStoreSetImpl(StoreSet& inner)
+      : users_(inner.users(), gate_),
+        consents_(inner.consents(), gate_),
+        personas_(inner.personas(), gate_),
+        conversations_(inner.conversations(), gate_),
+        decisions_(inner.decisions(), gate_),
+        feedback_(inner.feedback(), gate_),
+        knowledge_(inner.knowledge(), gate_),
+        keys_(inner.keys(), gate_) {}
+
+  void set_plan(const FaultPlan& plan) override { gate_.set_plan(plan); }
+  std::int64_t num_calls() const override { return gate_.num_calls(); }
+  std::int64_t num_failures() const override { return gate_.num_failures(); }
+
+  UserStore& users() override { return users_; }
+  ConsentStore& consents() override { return consents_; }
+  PersonaStore& personas() override { return personas_; }
+  ConversationStore& conversations() override { return conversations_; }
+  DecisionStore& decisions() override { return decisions_; }
+  FeedbackStore& feedback() override { return feedback_; }
+  KnowledgeStore& knowledge() override { return knowledge_; }
+  KeyStore& keys() override { return keys_; }
+
+ private:
+  FaultGate gate_;
+  FaultyUserStore users_;
+  FaultyConsentStore consents_;
+  FaultyPersonaStore personas_;
+  FaultyConversationStore conversations_;
+  FaultyDecisionStore decisions_;
+  FaultyFeedbackStore feedback_;
+  FaultyKnowledgeStore knowledge_;
+  FaultyKeyStore keys_;
+};
+
+}  // namespace
+
+std::unique_ptr<FaultyStoreSet> make_faulty(StoreSet& inner) {
+  return std::make_unique<FaultyStoreSetImpl>(inner);
+}
+
+}  // namespace kith::storage

@@ -1,0 +1,104 @@
+#include "kith/storage/history.h"
+
+#include <algorithm>
+
+#include "kith/storage/digest.h"
+
+namespace kith::storage {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n\f\v";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+// prefix hash of the turns 0..i, for each i.
+std::vector<std::string> chain(std::span<const NewTurn> turns) {
+  std::vector<std::string> hashes;
+  hashes.reserve(turns.size());
+  std::string previous;
+  for (const NewTurn& turn : turns) {
+    previous = prefix_hash(previous, content_hash(turn.role, turn.text));
+    hashes.push_back(previous);
+  }
+  return hashes;
+}
+
+// Finds the conversation that an anonymous history continues; empty if it starts a new one.
+Result<ConversationId> find_continued(ConversationStore& store, const Scope& scope,
+                                      std::span<const NewTurn> turns,
+                                      const std::vector<std::string>& hashes) {
+  // A repeated request whose answer was never stored.
+  KITH_ASSIGN_OR_RETURN(const auto whole, store.find_prefix(scope, hashes.back()));
+  for (const TurnRef& ref : whole) {
+    KITH_ASSIGN_OR_RETURN(const auto row, store.find(scope, ref.conversation));
+    if (row && row->num_turns == static_cast<int>(turns.size())) return ref.conversation;
+  }
+  const auto is_answer = [](const NewTurn& turn) { return turn.role != "user"; };
+  const auto last_answer = std::find_if(turns.rbegin(), turns.rend(), is_answer);
+  if (last_answer == turns.rend()) return ConversationId{};
+  // All turns first: this is how a repeated request about an answered turn finds its conversation.
+  if (!whole.empty()) return whole.front().conversation;
+  const auto last = static_cast<std::size_t>(turns.rend() - last_answer) - 1;
+  for (std::size_t i = last + 1; i-- > 0;) {
+    // Earlier prefixes find the conversation of an answer that the client edited; a lone first turn
+    // ("hello") would find a stranger's.
+    if (i == 0) break;
+    KITH_ASSIGN_OR_RETURN(const auto found, store.find_prefix(scope, hashes[i]));
+    if (!found.empty()) return found.front().conversation;
+  }
+  return ConversationId{};
+}
+
+// Number of leading turns that stand equally in the store.
+std::size_t count_equal(const std::vector<TurnRow>& stored,
+                        const std::vector<std::string>& hashes) {
+  std::size_t equal = 0;
+  while (equal < stored.size() && equal < hashes.size() &&
+         stored[equal].prefix_hash == hashes[equal]) {
+    ++equal;
+  }
+  return equal;
+}
+
+}  // namespace
+
+std::string content_hash(std::string_view role, std::string_view text) {
+  return digest({role, trim(text)});
+}
+
+std::string prefix_hash(std::string_view previous_prefix_hash, std::string_view content_hash) {
+  return digest({previous_prefix_hash, content_hash});
+}
+
+Result<HistoryPlace> store_history(ConversationStore& store, const Scope& scope,
+                                   const ConversationId& conversation,
+                                   std::span<const NewTurn> turns, const ConversationId& new_id) {
+  if (turns.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "a history must hold at least one turn"};
+  }
+  const std::vector<std::string> hashes = chain(turns);
+  HistoryPlace place{conversation, static_cast<int>(turns.size()), 0, false, false};
+  if (place.conversation.empty()) {
+    KITH_ASSIGN_OR_RETURN(place.conversation, find_continued(store, scope, turns, hashes));
+  }
+  if (place.conversation.empty()) place.conversation = new_id;
+
+  KITH_ASSIGN_OR_RETURN(const auto stored, store.turns(scope, place.conversation));
+  const std::size_t equal = count_equal(stored, hashes);
+  if (equal < stored.size() && equal < turns.size()) {
+    KITH_RETURN_IF_ERROR(
+        store.fork(scope, place.conversation, static_cast<int>(equal), new_id, turns.back().at));
+    place.conversation = new_id;
+    place.is_forked = true;
+  }
+  place.is_new = stored.empty() || place.is_forked;
+  KITH_ASSIGN_OR_RETURN(
+      place.num_added,
+      store.append(scope, place.conversation, static_cast<int>(equal), turns.subspan(equal)));
+  return place;
+}
+
+}  // namespace kith::storage

@@ -1,0 +1,120 @@
+#include "kith/storage/sqlite/database.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "kith/storage/sqlite/schema.h"
+
+namespace kith::storage::sqlite {
+namespace {
+
+constexpr int kNumReaders = 3;
+
+ErrorCode code_of(int sqlite_code) {
+  switch (sqlite_code & 0xFF) {
+    case SQLITE_NOTADB:
+      return ErrorCode::kInvalidArgument;
+    case SQLITE_CONSTRAINT:
+      return ErrorCode::kConflict;
+    case SQLITE_ERROR:
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+      return ErrorCode::kInternal;
+    default:
+      return ErrorCode::kUnavailable;
+  }
+}
+
+void configure_writer(Session& session) {
+  session.exec("PRAGMA journal_mode = WAL");
+  session.exec("PRAGMA synchronous = FULL");
+  session.exec("PRAGMA foreign_keys = ON");
+  session.exec("PRAGMA secure_delete = ON");
+  // Sorting must not leave copies of rows in files elsewhere.
+  session.exec("PRAGMA temp_store = MEMORY");
+}
+
+}  // namespace
+
+Query::~Query() {
+  statement_.tryReset();
+  try {
+    statement_.clearBindings();
+  } catch (const SQLite::Exception&) {
+    // Bindings are overwritten at the next use.
+  }
+}
+
+Session::Session(const std::filesystem::path& file, int flags, const SqliteOptions& options)
+    : database_(file.string(), flags, options.busy_timeout_ms) {}
+
+Query Session::query(std::string_view sql) {
+  auto found = statements_.find(sql);
+  if (found == statements_.end()) {
+    auto statement = std::make_unique<SQLite::Statement>(database_, std::string(sql));
+    found = statements_.emplace(sql, std::move(statement)).first;
+  }
+  return Query(*found->second);
+}
+
+Error to_error(const SQLite::Exception& exception) {
+  return Error{code_of(exception.getErrorCode()),
+               std::string("database: ") + sqlite3_errstr(exception.getExtendedErrorCode())};
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file,
+                                                 const SqliteOptions& options) {
+  std::unique_ptr<Database> database(new Database);
+  try {
+    database->writer_ = std::make_unique<Session>(
+        file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX, options);
+    // Before the log appears: SQLite gives it the permissions of the database.
+    if (chmod(file.c_str(), 0600) != 0) {
+      return Error{ErrorCode::kUnavailable, file.string() + ": cannot set permissions"};
+    }
+    configure_writer(*database->writer_);
+    if (Status migrated = migrate(*database->writer_); !migrated) {
+      return std::move(migrated).error().with_context(file.string());
+    }
+    for (int i = 0; i < kNumReaders; ++i) {
+      database->free_readers_.push_back(
+          std::make_unique<Session>(file, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX, options));
+      database->free_readers_.back()->exec("PRAGMA temp_store = MEMORY");
+    }
+  } catch (const SQLite::Exception& exception) {
+    return to_error(exception).with_context(file.string());
+  }
+  return database;
+}
+
+Status Database::scrub() {
+  const std::lock_guard lock(writer_mutex_);
+  try {
+    SQLite::Statement checkpoint(writer_->database(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    if (!checkpoint.executeStep() || checkpoint.getColumn(0).getInt() != 0) {
+      return Error{ErrorCode::kUnavailable,
+                   "database: rows are deleted, but a reader keeps the log from being emptied; "
+                   "erase again"};
+    }
+  } catch (const SQLite::Exception& exception) {
+    return to_error(exception);
+  }
+  return {};
+}
+
+Database::Lease::Lease(Database& owner) : owner_(owner) {
+  std::unique_lock lock(owner_.readers_mutex_);
+  owner_.reader_free_.wait(lock, [this] { return !owner_.free_readers_.empty(); });
+  session_ = std::move(owner_.free_readers_.back());
+  owner_.free_readers_.pop_back();
+}
+
+Database::Lease::~Lease() {
+  {
+    const std::lock_guard lock(owner_.readers_mutex_);
+    owner_.free_readers_.push_back(std::move(session_));
+  }
+  owner_.reader_free_.notify_one();
+}
+
+}  // namespace kith::storage::sqlite

@@ -1,0 +1,161 @@
+// SQLite behind a fence: one writing connection, a few reading ones, statements prepared once, and
+// SQLite's exceptions turned into Errors. Internal to storage/sqlite.
+#pragma once
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "kith/base/ids.h"
+#include "kith/base/result.h"
+#include "kith/storage/sqlite/sqlite_store_set.h"
+
+namespace kith::storage::sqlite {
+
+// One execution of a prepared statement. Resets the statement at the end, so that it holds no lock
+// and no user text. Throws SQLite::Exception.
+class Query {
+ public:
+  explicit Query(SQLite::Statement& statement) : statement_(statement) {}
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+  ~Query();
+
+  // Binds the parameters in order.
+  template <typename... Values>
+  Query& bind(const Values&... values) {
+    (bind_one(values), ...);
+    return *this;
+  }
+
+  // True while there is a row.
+  bool step() { return statement_.executeStep(); }
+  // Runs a statement that returns no rows; returns the number of rows changed.
+  int run() { return statement_.exec(); }
+
+  bool is_null(int column) const { return statement_.getColumn(column).isNull(); }
+  std::string text(int column) const { return statement_.getColumn(column).getString(); }
+  std::int64_t integer(int column) const { return statement_.getColumn(column).getInt64(); }
+  double number(int column) const { return statement_.getColumn(column).getDouble(); }
+  std::optional<double> optional_number(int column) const {
+    return is_null(column) ? std::nullopt : std::optional<double>(number(column));
+  }
+
+ private:
+  void bind_one(const std::string& value) { statement_.bind(next_++, value); }
+  void bind_one(std::string_view value) { statement_.bind(next_++, std::string(value)); }
+  void bind_one(const char* value) { statement_.bind(next_++, value); }
+  void bind_one(double value) { statement_.bind(next_++, value); }
+  template <typename Int>
+  requires std::is_integral_v<Int>
+  void bind_one(Int value) { statement_.bind(next_++, static_cast<std::int64_t>(value)); }
+  template <typename Tag>
+  void bind_one(const Id<Tag>& value) {
+    bind_one(value.str());
+  }
+  template <typename T>
+  void bind_one(const std::optional<T>& value) {
+    if (value) {
+      bind_one(*value);
+    } else {
+      statement_.bind(next_++);
+    }
+  }
+
+  SQLite::Statement& statement_;
+  int next_ = 1;
+};
+
+// A connection and its prepared statements. Not thread-safe.
+class Session {
+ public:
+  Session(const std::filesystem::path& file, int flags, const SqliteOptions& options);
+
+  // `sql` is prepared on first use and kept.
+  Query query(std::string_view sql);
+  void exec(const char* sql) { database_.exec(sql); }
+  SQLite::Database& database() { return database_; }
+
+ private:
+  SQLite::Database database_;
+  std::unordered_map<std::string_view, std::unique_ptr<SQLite::Statement>> statements_;
+};
+
+// The kind of a SQLite failure; never SQLite's own message, which may quote a value.
+Error to_error(const SQLite::Exception& exception);
+
+// Thread-safe.
+class Database {
+ public:
+  static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file,
+                                                const SqliteOptions& options);
+
+  // Runs `body(Session&)`, which returns a Result, in a transaction that is committed if it
+  // succeeds and rolled back otherwise. A literal must be passed to Session::query.
+  template <typename Body>
+  auto write(Body&& body) -> std::invoke_result_t<Body, Session&> {
+    const std::lock_guard lock(writer_mutex_);
+    return in_transaction(*writer_, SQLite::TransactionBehavior::IMMEDIATE, body);
+  }
+
+  // The same on a reading connection: `body` sees one state of the database.
+  template <typename Body>
+  auto read(Body&& body) -> std::invoke_result_t<Body, Session&> {
+    const Lease lease(*this);
+    return in_transaction(lease.session(), SQLite::TransactionBehavior::DEFERRED, body);
+  }
+
+  // Makes deleted rows vanish from the files. secure_delete has overwritten them in the pages; this
+  // moves the pages into the database and empties the write-ahead log, which holds older ones.
+  Status scrub();
+
+ private:
+  // Borrows a reading connection; waits for one if all are in use.
+  class Lease {
+   public:
+    explicit Lease(Database& owner);
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease();
+    Session& session() const { return *session_; }
+
+   private:
+    Database& owner_;
+    std::unique_ptr<Session> session_;
+  };
+
+  Database() = default;
+
+  template <typename Body>
+  static auto in_transaction(Session& session, SQLite::TransactionBehavior behavior, Body& body)
+      -> std::invoke_result_t<Body, Session&> {
+    try {
+      SQLite::Transaction transaction(session.database(), behavior);
+      auto result = body(session);
+      if (result) transaction.commit();
+      return result;
+    } catch (const SQLite::Exception& exception) {
+      return to_error(exception);
+    }
+  }
+
+  std::mutex writer_mutex_;
+  std::unique_ptr<Session> writer_;  // guarded by writer_mutex_
+  std::mutex readers_mutex_;
+  std::condition_variable reader_free_;
+  std::vector<std::unique_ptr<Session>> free_readers_;  // guarded by readers_mutex_
+};
+
+}  // namespace kith::storage::sqlite

@@ -1,0 +1,131 @@
+#include "kith/storage/sqlite/schema.h"
+
+#include <array>
+
+namespace kith::storage::sqlite {
+namespace {
+
+// Users and everything about them. Every key begins with tenant and user.
+constexpr const char* kUsers = R"sql(
+CREATE TABLE users (
+  tenant TEXT NOT NULL, user TEXT NOT NULL,
+  created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user)
+) WITHOUT ROWID;
+CREATE TABLE user_attributes (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (tenant, user, name),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE consents (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, purpose TEXT NOT NULL,
+  granted INTEGER NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user, purpose),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE persona_assignments (
+  tenant TEXT NOT NULL, user TEXT NOT NULL,
+  evidence TEXT NOT NULL, model_version TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+);
+CREATE TABLE persona_weights (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, rank INTEGER NOT NULL,
+  persona TEXT NOT NULL, probability REAL NOT NULL,
+  PRIMARY KEY (tenant, user, rank),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE conversations (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, conversation TEXT NOT NULL,
+  created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, num_turns INTEGER NOT NULL,
+  forked_from TEXT NOT NULL, fork_turns INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user, conversation),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE turns (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, conversation TEXT NOT NULL, turn INTEGER NOT NULL,
+  role TEXT NOT NULL, text TEXT NOT NULL, at INTEGER NOT NULL, rating REAL,
+  decision TEXT NOT NULL, completion TEXT NOT NULL,
+  content_hash TEXT NOT NULL, prefix_hash TEXT NOT NULL,
+  PRIMARY KEY (tenant, user, conversation, turn),
+  FOREIGN KEY (tenant, user, conversation) REFERENCES conversations ON DELETE CASCADE
+);
+CREATE INDEX turns_by_prefix ON turns (tenant, user, prefix_hash);
+CREATE INDEX turns_by_completion ON turns (tenant, user, completion) WHERE completion <> '';
+CREATE INDEX turns_by_time ON turns (tenant, user, at);
+CREATE TABLE decisions (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, decision TEXT NOT NULL,
+  conversation TEXT NOT NULL, completion TEXT NOT NULL, at INTEGER NOT NULL,
+  persona TEXT NOT NULL, adapter TEXT NOT NULL, chosen TEXT NOT NULL,
+  probability REAL NOT NULL, document TEXT NOT NULL,
+  PRIMARY KEY (tenant, user, decision),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX decisions_by_id ON decisions (tenant, decision);
+CREATE INDEX decisions_by_completion ON decisions (tenant, user, completion)
+  WHERE completion <> '';
+CREATE INDEX decisions_by_time ON decisions (tenant, user, at);
+CREATE TABLE feedback (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, key TEXT NOT NULL,
+  decision TEXT NOT NULL, kind TEXT NOT NULL, value REAL, text TEXT NOT NULL,
+  at INTEGER NOT NULL, received_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user, key),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+);
+CREATE INDEX feedback_by_decision ON feedback (tenant, user, decision, at);
+CREATE INDEX feedback_by_time ON feedback (tenant, user, at);
+)sql";
+
+// What belongs to a tenant: documents with their word index, and API keys. The index is segmented
+// before it comes here, so the tokenizer only splits and stems.
+constexpr const char* kTenants = R"sql(
+CREATE TABLE documents (
+  row INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL, document TEXT NOT NULL,
+  title TEXT NOT NULL, text TEXT NOT NULL, lang TEXT NOT NULL,
+  content_hash TEXT NOT NULL, updated_at INTEGER NOT NULL,
+  UNIQUE (tenant, document)
+);
+CREATE TABLE document_access (
+  document_row INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE, place INTEGER NOT NULL,
+  access TEXT NOT NULL,
+  PRIMARY KEY (document_row, place)
+) WITHOUT ROWID;
+CREATE TABLE chunks (
+  row INTEGER PRIMARY KEY,
+  document_row INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+  heading TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL
+);
+CREATE INDEX chunks_by_document ON chunks (document_row);
+CREATE VIRTUAL TABLE chunk_words USING fts5(title, body, tokenize = 'porter unicode61');
+CREATE VIRTUAL TABLE chunk_vocabulary USING fts5vocab(chunk_words, 'row');
+CREATE TABLE api_keys (
+  id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, role INTEGER NOT NULL,
+  tenant TEXT NOT NULL, user TEXT NOT NULL, label TEXT NOT NULL,
+  created_at INTEGER NOT NULL, revoked_at INTEGER
+) WITHOUT ROWID;
+CREATE INDEX api_keys_by_user ON api_keys (tenant, user);
+)sql";
+
+constexpr std::array<const char*, kSchemaVersion> kMigrations = {kUsers, kTenants};
+
+}  // namespace
+
+Status migrate(Session& session) {
+  while (true) {
+    // The version is read inside the transaction, as another process may be migrating as well.
+    SQLite::Transaction transaction(session.database(), SQLite::TransactionBehavior::IMMEDIATE);
+    const int version = session.database().execAndGet("PRAGMA user_version").getInt();
+    if (version == kSchemaVersion) return {};
+    if (version < 0 || version > kSchemaVersion) {
+      return Error{ErrorCode::kConflict, "the database has schema version " +
+                                             std::to_string(version) + ", this program knows " +
+                                             std::to_string(kSchemaVersion) + ": use a newer kith"};
+    }
+    session.exec(kMigrations[static_cast<std::size_t>(version)]);
+    session.exec(("PRAGMA user_version = " + std::to_string(version + 1)).c_str());
+    transaction.commit();
+  }
+}
+
+}  // namespace kith::storage::sqlite

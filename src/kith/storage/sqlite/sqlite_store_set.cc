@@ -1,0 +1,46 @@
+#include "kith/storage/sqlite/sqlite_store_set.h"
+
+#include "kith/storage/sqlite/conversation_store.h"
+#include "kith/storage/sqlite/database.h"
+#include "kith/storage/sqlite/decision_stores.h"
+#include "kith/storage/sqlite/knowledge_store.h"
+#include "kith/storage/sqlite/user_stores.h"
+
+namespace kith::storage {
+namespace {
+
+class SqliteStoreSet final : public StoreSet {
+ public:
+  explicit SqliteStoreSet(std::unique_ptr<sqlite::Database> database)
+      : database_(std::move(database)) {}
+
+  UserStore& users() override { return users_; }
+  ConsentStore& consents() override { return consents_; }
+  PersonaStore& personas() override { return personas_; }
+  ConversationStore& conversations() override { return conversations_; }
+  DecisionStore& decisions() override { return decisions_; }
+  FeedbackStore& feedback() override { return feedback_; }
+  KnowledgeStore& knowledge() override { return knowledge_; }
+  KeyStore& keys() override { return keys_; }
+
+ private:
+  std::unique_ptr<sqlite::Database> database_;
+  sqlite::SqliteUserStore users_{*database_};
+  sqlite::SqliteConsentStore consents_{*database_};
+  sqlite::SqlitePersonaStore personas_{*database_};
+  sqlite::SqliteConversationStore conversations_{*database_};
+  sqlite::SqliteDecisionStore decisions_{*database_};
+  sqlite::SqliteFeedbackStore feedback_{*database_};
+  sqlite::SqliteKnowledgeStore knowledge_{*database_};
+  sqlite::SqliteKeyStore keys_{*database_};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<StoreSet>> open_sqlite(const std::filesystem::path& file,
+                                              const SqliteOptions& options) {
+  KITH_ASSIGN_OR_RETURN(auto database, sqlite::Database::open(file, options));
+  return std::unique_ptr<StoreSet>(std::make_unique<SqliteStoreSet>(std::move(database)));
+}
+
+}  // namespace kith::storage

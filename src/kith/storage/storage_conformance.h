@@ -1,0 +1,474 @@
+// What every backend must do, as one suite: instantiate StorageConformanceTest with a factory per
+// backend. For tests only; include it in one file.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kith/storage/history.h"
+#include "kith/storage/store_set.h"
+
+namespace kith::storage {
+
+// Owns a backend on fresh storage.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual StoreSet& stores() = 0;
+  // Closes and opens the backend on the same storage; references to stores become invalid.
+  virtual void reopen() = 0;
+};
+
+struct BackendFactory {
+  std::string name;
+  std::function<std::unique_ptr<Backend>()> make;
+};
+
+inline void PrintTo(const BackendFactory& factory, std::ostream* out) { *out << factory.name; }
+
+class StorageConformanceTest : public testing::TestWithParam<BackendFactory> {
+ protected:
+  StorageConformanceTest() : backend_(GetParam().make()) {}
+
+  StoreSet& stores() { return backend_->stores(); }
+  ConversationStore& conversations() { return stores().conversations(); }
+  void reopen() { backend_->reopen(); }
+
+  static NewTurn turn(const std::string& role, const std::string& text, base::UnixMicros at) {
+    return NewTurn{role, text, at, std::nullopt, DecisionId{}, ""};
+  }
+
+  const Scope ada_{TenantId("acme"), UserId("ada")};
+  const Scope bob_{TenantId("acme"), UserId("bob")};
+  const Scope other_ada_{TenantId("globex"), UserId("ada")};
+
+ private:
+  std::unique_ptr<Backend> backend_;
+};
+
+template <typename T>
+ErrorCode code_of(const Result<T>& result) {
+  EXPECT_FALSE(result) << "expected an error";
+  return result ? ErrorCode::kInternal : result.error().code;
+}
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+
+TEST_P(StorageConformanceTest, KeepsUsersAndSaysWhatAWriteDid) {
+  UserStore& users = stores().users();
+  const Attributes first{{"title", "Nurse"}, {"address.city", "Leeds"}};
+  EXPECT_EQ(*users.upsert(ada_, first, 100), WriteOutcome::kAdded);
+  EXPECT_EQ(*users.upsert(ada_, first, 200), WriteOutcome::kUnchanged);
+  EXPECT_EQ(*users.upsert(ada_, {{"title", "Surgeon"}}, 300), WriteOutcome::kUpdated);
+  reopen();
+  const auto user = stores().users().find(ada_);
+  ASSERT_TRUE(user && *user);
+  EXPECT_EQ(**user, (UserRow{ada_.user, {{"title", "Surgeon"}}, 100, 300}));
+  EXPECT_FALSE(stores().users().find(bob_)->has_value());
+}
+
+TEST_P(StorageConformanceTest, ListsUsersOfOneTenantPageByPage) {
+  for (const char* name : {"c", "a", "b"}) {
+    ASSERT_TRUE(stores().users().upsert({ada_.tenant, UserId(name)}, {}, 1));
+  }
+  ASSERT_TRUE(stores().users().upsert(other_ada_, {}, 1));
+  const auto first = stores().users().list(ada_.tenant_scope(), UserId{}, 2);
+  ASSERT_TRUE(first);
+  ASSERT_THAT(*first, SizeIs(2));
+  EXPECT_EQ((*first)[1].id, UserId("b"));
+  const auto rest = stores().users().list(ada_.tenant_scope(), UserId("b"), 2);
+  ASSERT_THAT(*rest, SizeIs(1));
+  EXPECT_EQ((*rest)[0].id, UserId("c"));
+}
+
+TEST_P(StorageConformanceTest, RefusesScopesWithoutTenantOrUser) {
+  const Scope nobody{TenantId("acme"), UserId{}};
+  EXPECT_EQ(code_of(stores().users().find(nobody)), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(stores().consents().allows({TenantId{}, UserId("x")}, "learn")),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(
+      code_of(conversations().recent_turns({TenantId("t"), UserId(std::string(300, 'x'))}, 1)),
+      ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(stores().decisions().list({TenantId("t"), UserId("a\nb")}, 1)),
+            ErrorCode::kInvalidArgument);
+}
+
+TEST_P(StorageConformanceTest, ConsentIsGivenUntilRefusedAndOnlyForThatUser) {
+  ConsentStore& consents = stores().consents();
+  EXPECT_TRUE(*consents.allows(ada_, kConsentLearn));
+  EXPECT_EQ(*consents.set(ada_, kConsentLearn, false, 5), WriteOutcome::kAdded);
+  EXPECT_EQ(*consents.set(ada_, kConsentLearn, false, 6), WriteOutcome::kUnchanged);
+  EXPECT_FALSE(*consents.allows(ada_, kConsentLearn));
+  EXPECT_TRUE(*consents.allows(ada_, kConsentPersonalize));
+  EXPECT_TRUE(*consents.allows(bob_, kConsentLearn));
+  EXPECT_TRUE(*consents.allows(other_ada_, kConsentLearn));
+  EXPECT_EQ(*consents.set(ada_, kConsentLearn, true, 7), WriteOutcome::kUpdated);
+  EXPECT_TRUE(*consents.allows(ada_, kConsentLearn));
+  EXPECT_THAT(*consents.list(ada_), ElementsAre(ConsentRow{kConsentLearn, true, 7}));
+}
+
+TEST_P(StorageConformanceTest, KeepsThePersonaPosteriorInOrder) {
+  PersonaStore& personas = stores().personas();
+  const PersonaAssignment assignment{
+      {{PersonaId("field"), 0.7}, {PersonaId("lead"), 0.3}}, R"({"title":"rigger"})", "v1", 9};
+  ASSERT_TRUE(personas.put(ada_, assignment));
+  ASSERT_TRUE(personas.put(bob_, {{{PersonaId("lead"), 1.0}}, "{}", "v1", 9}));
+  ASSERT_TRUE(personas.put(ada_, assignment));
+  reopen();
+  EXPECT_EQ(**stores().personas().find(ada_), assignment);
+  EXPECT_FALSE(stores().personas().find(other_ada_)->has_value());
+  EXPECT_THAT(*stores().personas().count_users(ada_.tenant_scope()),
+              ElementsAre(Pair(PersonaId("field"), 1), Pair(PersonaId("lead"), 1)));
+  EXPECT_EQ(code_of(stores().personas().put(ada_, {})), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(stores().personas().put(ada_, {{{PersonaId("x"), 1.5}}, "{}", "", 1})),
+            ErrorCode::kInvalidArgument);
+}
+
+TEST_P(StorageConformanceTest, AppendsTurnsOnce) {
+  const ConversationId id("c1");
+  const std::array turns{turn("user", "hello", 10), turn("assistant", "hi", 11)};
+  EXPECT_EQ(*conversations().append(ada_, id, 0, turns), 2);
+  EXPECT_EQ(*conversations().append(ada_, id, 0, turns), 0);
+  const std::array more{turn("assistant", "hi", 99), turn("user", "bye", 12)};
+  EXPECT_EQ(*conversations().append(ada_, id, 1, more), 1);
+  reopen();
+  const auto stored = conversations().turns(ada_, id);
+  ASSERT_TRUE(stored);
+  ASSERT_THAT(*stored, SizeIs(3));
+  EXPECT_EQ((*stored)[1].text, "hi");
+  EXPECT_EQ((*stored)[1].at, 11);
+  EXPECT_EQ((*stored)[2].index, 2);
+  const auto row = conversations().find(ada_, id);
+  ASSERT_TRUE(row && *row);
+  EXPECT_EQ(**row, (ConversationRow{id, 10, 12, 3, ConversationId{}, 0}));
+}
+
+TEST_P(StorageConformanceTest, AConflictingAppendLeavesNothing) {
+  const ConversationId id("c1");
+  ASSERT_TRUE(conversations().append(ada_, id, 0, std::array{turn("user", "one", 1)}));
+  const std::array edited{turn("user", "changed", 2), turn("assistant", "two", 3)};
+  EXPECT_EQ(code_of(conversations().append(ada_, id, 0, edited)), ErrorCode::kConflict);
+  const std::array gap{turn("user", "four", 4)};
+  EXPECT_EQ(code_of(conversations().append(ada_, id, 2, gap)), ErrorCode::kInvalidArgument);
+  const std::array half_bad{turn("assistant", "two", 3), turn("", "three", 4)};
+  EXPECT_EQ(code_of(conversations().append(ada_, id, 1, half_bad)), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(conversations().append(ada_, ConversationId("c2"), 5, gap)),
+            ErrorCode::kInvalidArgument);
+  EXPECT_THAT(*conversations().turns(ada_, id), SizeIs(1));
+  EXPECT_THAT(*conversations().list(ada_, 10), SizeIs(1));
+}
+
+TEST_P(StorageConformanceTest, ForksShareTheirFirstTurns) {
+  const ConversationId id("c1");
+  const std::array turns{turn("user", "a", 1), turn("assistant", "b", 2), turn("user", "c", 3)};
+  ASSERT_TRUE(conversations().append(ada_, id, 0, turns));
+  ASSERT_TRUE(conversations().fork(ada_, id, 2, ConversationId("c2"), 4));
+  ASSERT_TRUE(
+      conversations().append(ada_, ConversationId("c2"), 2, std::array{turn("user", "d", 5)}));
+  const auto forked = conversations().turns(ada_, ConversationId("c2"));
+  ASSERT_THAT(*forked, SizeIs(3));
+  EXPECT_EQ((*forked)[1].text, "b");
+  EXPECT_EQ((*forked)[2].text, "d");
+  EXPECT_EQ((*conversations().find(ada_, ConversationId("c2")))->forked_from, id);
+  EXPECT_EQ(code_of(conversations().fork(ada_, id, 1, ConversationId("c2"), 4)),
+            ErrorCode::kConflict);
+  EXPECT_EQ(code_of(conversations().fork(ada_, id, 9, ConversationId("c3"), 4)),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(conversations().fork(bob_, id, 1, ConversationId("c3"), 4)),
+            ErrorCode::kNotFound);
+}
+
+TEST_P(StorageConformanceTest, RecentTurnsAreInOrderOfTimeAndCountForkedTurnsOnce) {
+  const std::array first{turn("user", "a", 1), turn("assistant", "b", 2)};
+  ASSERT_TRUE(conversations().append(ada_, ConversationId("c1"), 0, first));
+  ASSERT_TRUE(conversations().fork(ada_, ConversationId("c1"), 2, ConversationId("c2"), 3));
+  const std::array second{turn("user", "c", 4)};
+  ASSERT_TRUE(conversations().append(ada_, ConversationId("c2"), 2, second));
+  const auto texts = [](const std::vector<TurnRow>& turns) {
+    std::string joined;
+    for (const TurnRow& row : turns) joined += row.text;
+    return joined;
+  };
+  EXPECT_EQ(texts(*conversations().recent_turns(ada_, 10)), "abc");
+  EXPECT_EQ(texts(*conversations().recent_turns(ada_, 2)), "bc");
+}
+
+TEST_P(StorageConformanceTest, FindsTurnsByPrefixAndCompletionWithinOneUserOnly) {
+  NewTurn answer = turn("assistant", "hi", 2);
+  answer.completion = "chatcmpl-1";
+  answer.decision = DecisionId("d1");
+  const std::array turns{turn("user", "hello", 1), answer};
+  ASSERT_TRUE(conversations().append(ada_, ConversationId("c1"), 0, turns));
+  const std::string prefix =
+      prefix_hash(prefix_hash("", content_hash("user", "hello")), content_hash("assistant", "hi"));
+  EXPECT_THAT(*conversations().find_prefix(ada_, prefix),
+              ElementsAre(TurnRef{ConversationId("c1"), 1}));
+  EXPECT_THAT(*conversations().find_prefix(bob_, prefix), IsEmpty());
+  EXPECT_THAT(*conversations().find_prefix(other_ada_, prefix), IsEmpty());
+  const auto found = conversations().find_completion(ada_, "chatcmpl-1");
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->decision, DecisionId("d1"));
+  EXPECT_FALSE(conversations().find_completion(bob_, "chatcmpl-1")->has_value());
+  EXPECT_FALSE(conversations().find_completion(ada_, "")->has_value());
+}
+
+TEST_P(StorageConformanceTest, RatesATurn) {
+  ASSERT_TRUE(
+      conversations().append(ada_, ConversationId("c"), 0, std::array{turn("assistant", "x", 1)}));
+  EXPECT_TRUE(conversations().set_rating(ada_, {ConversationId("c"), 0}, 4.0));
+  EXPECT_EQ((*conversations().turns(ada_, ConversationId("c")))[0].rating, 4.0);
+  EXPECT_EQ(code_of(conversations().set_rating(ada_, {ConversationId("c"), 1}, 4.0)),
+            ErrorCode::kNotFound);
+  EXPECT_EQ(code_of(conversations().set_rating(bob_, {ConversationId("c"), 0}, 4.0)),
+            ErrorCode::kNotFound);
+}
+
+TEST_P(StorageConformanceTest, KeepsTextsByteForByte) {
+  const std::string text("nul \0, quote ', \xE4\xBD\xA0\xE5\xA5\xBD, \xF0\x9F\x98\x80", 30);
+  ASSERT_TRUE(
+      conversations().append(ada_, ConversationId("c"), 0, std::array{turn("user", text, 1)}));
+  reopen();
+  EXPECT_EQ((*conversations().turns(ada_, ConversationId("c")))[0].text, text);
+}
+
+TEST_P(StorageConformanceTest, KeepsDecisionsOnce) {
+  DecisionRow row;
+  row.id = DecisionId("d1");
+  row.conversation = ConversationId("c1");
+  row.completion = "chatcmpl-7";
+  row.at = 50;
+  row.persona = PersonaId("field");
+  row.adapter = AdapterId("field-v1");
+  row.chosen = "extract";
+  row.probability = 0.125;
+  row.document = R"({"plan":[]})";
+  ASSERT_TRUE(stores().decisions().put(ada_, row));
+  ASSERT_TRUE(stores().decisions().put(ada_, row));
+  EXPECT_EQ(code_of(stores().decisions().put(bob_, row)), ErrorCode::kConflict);
+  reopen();
+  DecisionRow expected = row;
+  expected.user = ada_.user;
+  EXPECT_EQ(**stores().decisions().find(ada_, row.id), expected);
+  EXPECT_EQ(**stores().decisions().find_completion(ada_, "chatcmpl-7"), expected);
+  EXPECT_EQ(**stores().decisions().find_in_tenant(ada_.tenant_scope(), row.id), expected);
+  EXPECT_FALSE(stores().decisions().find(bob_, row.id)->has_value());
+  EXPECT_FALSE(stores().decisions().find_in_tenant(other_ada_.tenant_scope(), row.id)->has_value());
+  EXPECT_THAT(*stores().decisions().list(ada_, 5), ElementsAre(expected));
+  row.id = DecisionId("d2");
+  row.probability = 0.0;
+  EXPECT_EQ(code_of(stores().decisions().put(ada_, row)), ErrorCode::kInvalidArgument);
+}
+
+TEST_P(StorageConformanceTest, CountsFeedbackOncePerKeyAndTakesItLate) {
+  const FeedbackRow thumb{"k1", DecisionId("d1"), "thumb", 1.0, "", 60, 70};
+  const FeedbackRow reply{"k2", DecisionId("d1"), "reply", std::nullopt, "thanks", 10, 9'000'000};
+  EXPECT_TRUE(*stores().feedback().add(ada_, thumb));
+  EXPECT_FALSE(*stores().feedback().add(ada_, thumb));
+  EXPECT_TRUE(*stores().feedback().add(ada_, reply));
+  EXPECT_TRUE(*stores().feedback().add(bob_, thumb));
+  reopen();
+  EXPECT_THAT(*stores().feedback().list_decision(ada_, DecisionId("d1")),
+              ElementsAre(reply, thumb));
+  EXPECT_THAT(*stores().feedback().list(ada_, 1), ElementsAre(thumb));
+  FeedbackRow bad = thumb;
+  bad.key = "k3";
+  bad.value = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(code_of(stores().feedback().add(ada_, bad)), ErrorCode::kInvalidArgument);
+  bad.value = 1.0;
+  bad.kind = "";
+  EXPECT_EQ(code_of(stores().feedback().add(ada_, bad)), ErrorCode::kInvalidArgument);
+}
+
+inline DocumentRow document(const std::string& id, const std::string& text,
+                            std::vector<std::string> access = {}, const std::string& lang = "en") {
+  return DocumentRow{DocumentId(id), "Title " + id, text, lang, std::move(access), "h" + text, 1};
+}
+
+inline NewChunk whole_chunk(const std::string& title, const std::string& text) {
+  return NewChunk{"", 0, text.size(), title, text};
+}
+
+TEST_P(StorageConformanceTest, FindsChunksByWordsBestFirst) {
+  KnowledgeStore& knowledge = stores().knowledge();
+  const TenantScope acme = ada_.tenant_scope();
+  const std::string text = "vpn setup\nprinter paper";
+  const std::array chunks{NewChunk{"VPN", 0, 9, "vpn", "vpn setup"},
+                          NewChunk{"Paper", 10, 23, "paper", "printer paper"}};
+  ASSERT_EQ(*knowledge.put(acme, document("a", text), chunks), WriteOutcome::kAdded);
+  ASSERT_TRUE(knowledge.put(acme, document("b", "use the vpn with your badge"),
+                            std::array{whole_chunk("badge", "use the vpn with your badge")}));
+  const auto hits = knowledge.search(acme, {{"vpn", "setup"}, {}, "", 3.0, 10});
+  ASSERT_TRUE(hits);
+  ASSERT_THAT(*hits, SizeIs(2));
+  EXPECT_EQ((*hits)[0].document, DocumentId("a"));
+  EXPECT_EQ((*hits)[0].heading, "VPN");
+  EXPECT_EQ((*hits)[0].text, "vpn setup");
+  EXPECT_EQ((*hits)[0].start, 0U);
+  EXPECT_EQ((*hits)[0].end, 9U);
+  EXPECT_GT((*hits)[0].score, (*hits)[1].score);
+  EXPECT_THAT(*knowledge.search(acme, {{"vpn"}, {}, "", 3.0, 1}), SizeIs(1));
+  EXPECT_THAT(*knowledge.search(acme, {{"zebra"}, {}, "", 3.0, 10}), IsEmpty());
+  EXPECT_THAT(*knowledge.search(acme, {{}, {}, "", 3.0, 10}), IsEmpty());
+  const auto counts = knowledge.count_terms(acme, std::array<std::string, 2>{"vpn", "zebra"});
+  EXPECT_EQ(counts->num_chunks, 3);
+  EXPECT_THAT(counts->chunks_with_term, ElementsAre(2, 0));
+}
+
+TEST_P(StorageConformanceTest, QueryTermsAreNeverQuerySyntax) {
+  const TenantScope acme = ada_.tenant_scope();
+  ASSERT_TRUE(stores().knowledge().put(acme, document("a", "plain not near"),
+                                       std::array{whole_chunk("t", "plain not near")}));
+  for (const std::string& term :
+       {std::string("\""), std::string("NEAR("), std::string("a\"b OR c"), std::string("*"),
+        std::string("title:"), std::string("\0x", 2), std::string("\xFF\xFE")}) {
+    EXPECT_TRUE(stores().knowledge().search(acme, {{term}, {}, "", 3.0, 10})) << term;
+  }
+  EXPECT_THAT(*stores().knowledge().search(acme, {{"not"}, {}, "", 3.0, 10}), SizeIs(1));
+}
+
+TEST_P(StorageConformanceTest, ShowsDocumentsToTheirGroupsTenantAndLanguageOnly) {
+  KnowledgeStore& knowledge = stores().knowledge();
+  const TenantScope acme = ada_.tenant_scope();
+  const auto put = [&](const char* id, std::vector<std::string> access, const char* lang) {
+    ASSERT_TRUE(knowledge.put(acme, document(id, "word", std::move(access), lang),
+                              std::array{whole_chunk("t", "word")}));
+  };
+  put("open", {}, "en");
+  put("everybody", {kAccessAll}, "en");
+  put("hr", {"hr", "board"}, "en");
+  put("zh", {}, "zh");
+  const auto found = [&](const TenantScope& scope, std::vector<std::string> groups,
+                         const char* lang) {
+    std::vector<std::string> ids;
+    const auto hits = knowledge.search(scope, {{"word"}, std::move(groups), lang, 3.0, 10});
+    for (const ChunkHit& hit : *hits) {
+      ids.push_back(hit.document.str());
+    }
+    return ids;
+  };
+  using testing::UnorderedElementsAre;
+  EXPECT_THAT(found(acme, {}, "en"), UnorderedElementsAre("open", "everybody"));
+  EXPECT_THAT(found(acme, {"hr"}, "en"), UnorderedElementsAre("open", "everybody", "hr"));
+  EXPECT_THAT(found(acme, {"HR'"}, ""), UnorderedElementsAre("open", "everybody", "zh"));
+  EXPECT_THAT(found(other_ada_.tenant_scope(), {"hr"}, ""), IsEmpty());
+}
+
+TEST_P(StorageConformanceTest, ReplacesAndErasesDocuments) {
+  KnowledgeStore& knowledge = stores().knowledge();
+  const TenantScope acme = ada_.tenant_scope();
+  ASSERT_TRUE(knowledge.put(acme, document("a", "old"), std::array{whole_chunk("t", "old")}));
+  EXPECT_EQ(*knowledge.put(acme, document("a", "old"), std::array{whole_chunk("t", "old")}),
+            WriteOutcome::kUnchanged);
+  EXPECT_EQ(*knowledge.put(acme, document("a", "new"), std::array{whole_chunk("t", "new")}),
+            WriteOutcome::kUpdated);
+  EXPECT_THAT(*knowledge.search(acme, {{"old"}, {}, "", 3.0, 10}), IsEmpty());
+  EXPECT_THAT(*knowledge.search(acme, {{"new"}, {}, "", 3.0, 10}), SizeIs(1));
+  EXPECT_EQ((*knowledge.find(acme, DocumentId("a")))->text, "new");
+  EXPECT_THAT(*knowledge.list(acme, DocumentId{}, 10), SizeIs(1));
+  EXPECT_EQ(
+      code_of(knowledge.put(acme, document("b", "xy"), std::array{NewChunk{"", 1, 3, "t", "xy"}})),
+      ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(*knowledge.erase(acme, DocumentId("a")));
+  EXPECT_FALSE(*knowledge.erase(acme, DocumentId("a")));
+  EXPECT_THAT(*knowledge.search(acme, {{"new"}, {}, "", 3.0, 10}), IsEmpty());
+}
+
+TEST_P(StorageConformanceTest, KeepsApiKeysByIdAndRevokesThem) {
+  const ApiKeyRow key{"id1", "00ff", KeyRole::kOperator, ada_.tenant, UserId{}, "ci", 5, {}};
+  ASSERT_TRUE(stores().keys().add(key));
+  EXPECT_EQ(code_of(stores().keys().add(key)), ErrorCode::kConflict);
+  reopen();
+  EXPECT_EQ(**stores().keys().find("id1"), key);
+  EXPECT_FALSE(stores().keys().find("id2")->has_value());
+  EXPECT_FALSE(*stores().keys().revoke(other_ada_.tenant_scope(), "id1", 8));
+  EXPECT_TRUE(*stores().keys().revoke(ada_.tenant_scope(), "id1", 8));
+  EXPECT_FALSE(*stores().keys().revoke(ada_.tenant_scope(), "id1", 9));
+  EXPECT_EQ((*stores().keys().find("id1"))->revoked_at, 8);
+  EXPECT_THAT(*stores().keys().list(ada_.tenant_scope()), SizeIs(1));
+  EXPECT_THAT(*stores().keys().list(other_ada_.tenant_scope()), IsEmpty());
+}
+
+// Writes one row of every kind that a user can have.
+inline void write_everything(StoreSet& stores, const Scope& scope, const std::string& word) {
+  const std::string id = scope.tenant.str() + scope.user.str();
+  ASSERT_TRUE(stores.users().upsert(scope, {{"note", word}}, 1));
+  ASSERT_TRUE(stores.consents().set(scope, kConsentLearn, false, 1));
+  ASSERT_TRUE(stores.personas().put(
+      scope, {{{PersonaId("field"), 1.0}}, "{\"said\":\"" + word + "\"}", "v1", 1}));
+  const std::array turns{NewTurn{"user", word, 1, {}, {}, ""},
+                         NewTurn{"assistant", "about " + word, 2, 5.0, DecisionId(id), "cc-" + id}};
+  ASSERT_TRUE(stores.conversations().append(scope, ConversationId("c"), 0, turns));
+  ASSERT_TRUE(stores.conversations().fork(scope, ConversationId("c"), 1, ConversationId("f"), 3));
+  DecisionRow decision;
+  decision.id = DecisionId(id);
+  decision.document = "{\"query\":\"" + word + "\"}";
+  ASSERT_TRUE(stores.decisions().put(scope, decision));
+  ASSERT_TRUE(stores.feedback().add(
+      scope, {"k", DecisionId(id), "reply", std::nullopt, word + " indeed", 4, 4}));
+  ASSERT_TRUE(stores.keys().add(
+      {"key" + id, "00", KeyRole::kEndUser, scope.tenant, scope.user, word, 1, {}}));
+}
+
+TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
+  for (const Scope& scope : {ada_, bob_, other_ada_}) {
+    write_everything(stores(), scope, "word");
+  }
+  const auto receipt = stores().users().erase(ada_, 77);
+  ASSERT_TRUE(receipt) << receipt.error().message;
+  EXPECT_EQ(receipt->at, 77);
+  EXPECT_THAT(receipt->rows,
+              ElementsAre(Pair("api_keys", 1), Pair("consents", 1), Pair("conversations", 2),
+                          Pair("decisions", 1), Pair("feedback", 1), Pair("persona_assignments", 1),
+                          Pair("persona_weights", 1), Pair("turns", 3), Pair("user_attributes", 1),
+                          Pair("users", 1)));
+  EXPECT_FALSE(stores().users().find(ada_)->has_value());
+  EXPECT_TRUE(*stores().consents().allows(ada_, kConsentLearn));
+  EXPECT_FALSE(stores().personas().find(ada_)->has_value());
+  EXPECT_THAT(*conversations().list(ada_, 9), IsEmpty());
+  EXPECT_THAT(*conversations().recent_turns(ada_, 9), IsEmpty());
+  EXPECT_THAT(*stores().decisions().list(ada_, 9), IsEmpty());
+  EXPECT_THAT(*stores().feedback().list(ada_, 9), IsEmpty());
+  for (const Scope& scope : {bob_, other_ada_}) {
+    EXPECT_TRUE(stores().users().find(scope)->has_value());
+    EXPECT_THAT(*conversations().recent_turns(scope, 9), SizeIs(2));
+    EXPECT_THAT(*stores().feedback().list(scope, 9), SizeIs(1));
+    EXPECT_FALSE(*stores().consents().allows(scope, kConsentLearn));
+  }
+  EXPECT_EQ(stores().users().erase(ada_, 78)->total(), 0);
+}
+
+TEST_P(StorageConformanceTest, ServesThreadsAtOnce) {
+  constexpr int kThreads = 4;
+  constexpr int kTurns = 12;
+  std::vector<std::thread> threads;
+  std::atomic<int> num_failures{0};
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      const Scope scope{TenantId("acme"), UserId("user" + std::to_string(t))};
+      for (int i = 0; i < kTurns; ++i) {
+        const std::array one{turn("user", "text " + std::to_string(i), i)};
+        if (!conversations().append(scope, ConversationId("c"), i, one)) ++num_failures;
+        if (!conversations().recent_turns(scope, 3)) ++num_failures;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(num_failures, 0);
+  for (int t = 0; t < kThreads; ++t) {
+    const Scope scope{TenantId("acme"), UserId("user" + std::to_string(t))};
+    EXPECT_THAT(*conversations().turns(scope, ConversationId("c")), SizeIs(kTurns));
+  }
+}
+
+}  // namespace kith::storage

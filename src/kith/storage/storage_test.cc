@@ -1,0 +1,94 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kith/storage/api_key.h"
+#include "kith/storage/data_directory.h"
+#include "kith/storage/sqlite/sqlite_store_set.h"
+#include "kith/storage/test_directory.h"
+
+namespace kith::storage {
+namespace {
+
+TEST(ApiKeyTest, ProvesOnlyTheRightSecret) {
+  const TestDirectory directory;
+  const auto stores = *open_sqlite(directory.path() / "kith.db");
+  const auto key = make_api_key(KeyRole::kEndUser, TenantId("acme"), UserId("ada"), "phone", 5);
+  ASSERT_TRUE(key);
+  ASSERT_TRUE(stores->keys().add(key->row));
+
+  const auto proved = authenticate(stores->keys(), key->text);
+  ASSERT_TRUE(proved && *proved);
+  EXPECT_EQ((*proved)->user, UserId("ada"));
+  std::string wrong = key->text;
+  wrong.back() = wrong.back() == '0' ? '1' : '0';
+  for (const std::string& text : {wrong, std::string("kith-"), std::string(), key->text + "0",
+                                  std::string(key->text.size(), '\0')}) {
+    EXPECT_FALSE(authenticate(stores->keys(), text)->has_value());
+  }
+  EXPECT_TRUE(directory.files_holding(key->text.substr(key->text.rfind('-') + 1)).empty());
+  ASSERT_TRUE(*stores->keys().revoke({TenantId("acme")}, key->row.id, 9));
+  EXPECT_FALSE(authenticate(stores->keys(), key->text)->has_value());
+}
+
+TEST(ApiKeyTest, MakesEveryKeyDifferent) {
+  const auto one = make_api_key(KeyRole::kOperator, TenantId("t"), UserId{}, "", 1);
+  const auto two = make_api_key(KeyRole::kOperator, TenantId("t"), UserId{}, "", 1);
+  EXPECT_NE(one->text, two->text);
+  EXPECT_NE(one->row.id, two->row.id);
+}
+
+TEST(DataDirectoryTest, RefusesADirectoryThatIsServedAndNamesTheHolder) {
+  const TestDirectory directory;
+  const auto path = directory.path() / "data";
+  {
+    const auto held = DataDirectory::open(path);
+    ASSERT_TRUE(held);
+    EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms::owner_all);
+    const auto second = DataDirectory::open(path);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::kConflict);
+    EXPECT_THAT(second.error().message, testing::HasSubstr(std::to_string(getpid())));
+  }
+  EXPECT_TRUE(DataDirectory::open(path));
+}
+
+TEST(DataDirectoryTest, IsFreeAgainWhenItsHolderWasKilled) {
+  const TestDirectory directory;
+  std::array<int, 2> ready{};
+  ASSERT_EQ(pipe(ready.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto held = DataDirectory::open(directory.path());
+    const char byte = held ? 'y' : 'n';
+    static_cast<void>(!write(ready[1], &byte, 1));
+    pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  ASSERT_EQ(byte, 'y');
+  EXPECT_FALSE(DataDirectory::open(directory.path()));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_TRUE(DataDirectory::open(directory.path()));
+}
+
+TEST(DataDirectoryTest, SaysWhyADirectoryCannotBeUsed) {
+  const TestDirectory directory;
+  std::ofstream(directory.path() / "file") << "x";
+  const auto refused = DataDirectory::open(directory.path() / "file");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+}
+
+TEST(ScopeTest, RefusesIdsThatCouldNotBeNamedSafely) {
+  EXPECT_TRUE(check_row_id("e001", "user id"));
+  EXPECT_TRUE(check_row_id("\xE5\xBC\xA0\xE4\xB8\x89", "user id"));
+  EXPECT_FALSE(check_row_id("", "user id"));
+  EXPECT_FALSE(check_row_id("a\tb", "user id"));
+  EXPECT_FALSE(check_row_id(std::string(kMaxIdBytes + 1, 'a'), "user id"));
+}
+
+}  // namespace
+}  // namespace kith::storage
