@@ -10,6 +10,8 @@ add_library(kith_flags INTERFACE)
 target_compile_features(kith_flags INTERFACE cxx_std_20)
 target_compile_options(kith_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast
+  # Designated initializers leave the other members at their defaults on purpose.
+  -Wno-missing-field-initializers
   $<$<BOOL:${KITH_WERROR}>:-Werror>)
 
 add_library(kith_hardening INTERFACE)

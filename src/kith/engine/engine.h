@@ -1,0 +1,171 @@
+// Generates text for many requests at once on one compute thread.
+//
+// Continuous batching (Yu et al. 2022, "Orca"): every step runs one token of each running answer,
+// whatever its adapter, and fills the rest of the step with pieces of waiting prompts (chunked prefill,
+// Agrawal et al. 2023). Answers to one prompt share its KV blocks. A request is admitted only when the
+// blocks of its longest possible answer are free, so a running request never has to give way.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kith/base/clock.h"
+#include "kith/base/result.h"
+#include "kith/engine/sampler.h"
+#include "kith/engine/step_model.h"
+#include "kith/model/adapter.h"
+#include "kith/text/token.h"
+#include "kith/text/tokenizer.h"
+
+namespace kith::engine {
+
+struct EngineOptions {
+  // Tokens of one step, prompts and answers together, >= 1. A decoding answer never waits longer than
+  // a step of this size.
+  int max_step_tokens = 256;
+  // Answers (and prompts) in work at once, >= 1.
+  int max_sequences = 64;
+  // Requests waiting for admission, >= 1; more are refused with kOverloaded.
+  int max_waiting = 128;
+};
+
+enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kDeadline, kError };
+
+struct GenerateRequest {
+  std::vector<text::TokenId> prompt;
+  // Null: the base model. The request keeps this version alive.
+  std::shared_ptr<const model::Adapter> adapter;
+  SamplingParams sampling;
+  // Answers wanted, in [1, 128]; all share the prompt.
+  int num_samples = 1;
+  // Longest answer, >= 1; cut to what the context leaves.
+  int max_tokens = 256;
+  // Texts that end an answer and are not part of it.
+  std::vector<std::string> stop;
+  // Tokens that end an answer and are not part of it.
+  std::vector<text::TokenId> stop_tokens;
+  // On the engine's monotonic clock.
+  std::optional<std::chrono::nanoseconds> deadline;
+};
+
+// One more token of an answer. Borrowed for the time of the call.
+struct Delta {
+  int sample = 0;
+  // Complete UTF-8; empty while a character or a possible stop string is incomplete.
+  std::string_view text;
+  const SampledToken& token;
+};
+
+struct Timings {
+  double queue_ms = 0.0;
+  double prefill_ms = 0.0;
+  double decode_ms = 0.0;
+};
+
+struct Finish {
+  int sample = 0;
+  FinishReason reason = FinishReason::kStop;
+  // Text that was held back and is shown now.
+  std::string text;
+  int prompt_tokens = 0;
+  int completion_tokens = 0;
+  Timings timings;
+  // Why, for kError.
+  std::string error;
+};
+
+// Receives an answer. Called on the engine's thread: must not block; what it throws is logged and
+// dropped. Every sample gets exactly one on_finish().
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void on_delta(const Delta& delta) = 0;
+  virtual void on_finish(const Finish& finish) = 0;
+};
+
+struct ScoreRequest {
+  std::vector<text::TokenId> prompt;
+  // Texts to score after the prompt; each at least one token.
+  std::vector<std::vector<text::TokenId>> continuations;
+  std::shared_ptr<const model::Adapter> adapter;
+  std::optional<std::chrono::nanoseconds> deadline;
+};
+
+// Of one continuation.
+struct ContinuationScore {
+  // Natural logarithm of the probability of each token given what precedes it.
+  std::vector<float> logprobs;
+  double mean() const;
+};
+
+// A whole answer, for callers that wait.
+struct Answer {
+  std::string text;
+  std::vector<SampledToken> tokens;
+  Finish finish;
+};
+
+struct EngineStats {
+  int running = 0;
+  int waiting = 0;
+  int kv_blocks_used = 0;
+  int kv_blocks = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t prompt_tokens = 0;
+  std::uint64_t completion_tokens = 0;
+};
+
+// Cancels its request; copies refer to the same one.
+class RequestHandle {
+ public:
+  RequestHandle() = default;
+  explicit RequestHandle(std::shared_ptr<std::atomic<bool>> cancelled)
+      : cancelled_(std::move(cancelled)) {}
+
+  // Takes effect within one step. Idempotent.
+  void cancel() const {
+    if (cancelled_) cancelled_->store(true);
+  }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> cancelled_;
+};
+
+// Thread-safe. Destruction cancels what is left and joins the compute thread.
+class Engine {
+ public:
+  // `tokenizer` turns tokens into text. `clock` must outlive the engine.
+  Engine(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer,
+         const base::Clock& clock, const EngineOptions& options = {});
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Queues a request; the sink is kept until the last on_finish().
+  // Errors: kInvalidArgument for an empty or too long prompt (naming limit and length), a token
+  //   outside the vocabulary or a parameter out of range; kOverloaded when too many are waiting.
+  Result<RequestHandle> submit(GenerateRequest request, std::shared_ptr<EventSink> sink);
+
+  // Waits for all answers, in the order of the samples.
+  // Errors: those of submit(); kDeadlineExceeded; kInternal if the model fails.
+  Result<std::vector<Answer>> generate(GenerateRequest request);
+
+  // Waits for the scores, in the order of the continuations.
+  // Errors: as generate().
+  Result<std::vector<ContinuationScore>> score(ScoreRequest request);
+
+  int max_positions() const;
+  EngineStats stats() const;
+
+ private:
+  class Loop;
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace kith::engine

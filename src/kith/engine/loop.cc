@@ -1,0 +1,444 @@
+#include "kith/engine/loop.h"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+
+#include "kith/base/check.h"
+#include "kith/base/log.h"
+
+namespace kith::engine {
+namespace {
+
+int blocks_for(int tokens) { return (tokens + nn::kBlockTokens - 1) / nn::kBlockTokens; }
+
+double to_ms(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+// A sink is somebody else's code: what it throws must not end the compute thread.
+template <typename Call>
+void fenced(Call&& call) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    base::log_error(std::string("an event sink threw: ") + error.what());
+  } catch (...) {
+    base::log_error("an event sink threw");
+  }
+}
+
+ErrorCode to_error_code(FinishReason reason) {
+  if (reason == FinishReason::kDeadline) return ErrorCode::kDeadlineExceeded;
+  return reason == FinishReason::kCancelled ? ErrorCode::kCancelled : ErrorCode::kInternal;
+}
+
+}  // namespace
+
+Engine::Loop::Loop(std::unique_ptr<StepModel> model,
+                   text::Tokenizer tokenizer, const base::Clock& clock,
+                   const EngineOptions& options)
+    : model_(std::move(model)),
+      tokenizer_(std::move(tokenizer)),
+      clock_(clock),
+      options_(options),
+      blocks_(model_->num_blocks()),
+      thread_([this] { run(); }) {}
+
+Engine::Loop::~Loop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+Status Engine::Loop::check(const Job& job) const {
+  const int length = static_cast<int>(job.request.prompt.size());
+  const int limit = model_->max_positions();
+  if (length == 0) return Error{ErrorCode::kInvalidArgument, "the prompt is empty"};
+  if (length >= limit) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the prompt is too long: at most " + std::to_string(limit - 1) +
+                     " tokens fit the model's context: " + std::to_string(length)};
+  }
+  const auto is_foreign = [&](text::TokenId token) {
+    return token < 0 || token >= model_->vocab_size();
+  };
+  if (std::any_of(job.request.prompt.begin(), job.request.prompt.end(), is_foreign)) {
+    return Error{ErrorCode::kInvalidArgument, "the prompt holds a token outside the vocabulary"};
+  }
+  for (const auto& continuation : job.continuations) {
+    if (continuation.empty() ||
+        std::any_of(continuation.begin(), continuation.end(), is_foreign)) {
+      return Error{ErrorCode::kInvalidArgument, "a continuation is empty or not of the vocabulary"};
+    }
+    if (length + static_cast<int>(continuation.size()) > limit) {
+      return Error{ErrorCode::kInvalidArgument, "a continuation does not fit the model's context"};
+    }
+  }
+  if (job.num_sequences() < 1 || job.num_sequences() > 128 || job.request.max_tokens < 1) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the number of answers must be in [1, 128] and max_tokens at least 1"};
+  }
+  if (worst_case_blocks(job) > model_->num_blocks()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "prompt and answers need more kv cache than there is: " +
+                     std::to_string(worst_case_blocks(job) * nn::kBlockTokens) + " tokens of " +
+                     std::to_string(model_->num_blocks() * nn::kBlockTokens)};
+  }
+  return job.request.sampling.validate();
+}
+
+int Engine::Loop::worst_case_blocks(const Job& job) const {
+  const int prompt = static_cast<int>(job.request.prompt.size());
+  const int shared = prompt / nn::kBlockTokens;
+  int blocks = shared;
+  for (int i = 0; i < job.num_sequences(); ++i) {
+    const int more = job.is_scoring()
+                         ? static_cast<int>(job.continuations[static_cast<std::size_t>(i)].size())
+                         : job.request.max_tokens;
+    blocks += blocks_for(prompt + more) - shared;
+  }
+  return blocks;
+}
+
+Result<RequestHandle> Engine::Loop::submit(std::unique_ptr<Job> job) {
+  const int room = model_->max_positions() - static_cast<int>(job->request.prompt.size());
+  if (room > 0) job->request.max_tokens = std::min(job->request.max_tokens, room);
+  KITH_RETURN_IF_ERROR(check(*job));
+  job->submitted = clock_.monotonic();
+  RequestHandle handle(job->cancelled);
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return Error{ErrorCode::kUnavailable, "the engine is stopping"};
+    if (static_cast<int>(waiting_.size()) >= options_.max_waiting) {
+      return Error{ErrorCode::kOverloaded, "too many requests are waiting for the model"};
+    }
+    waiting_.push_back(std::move(job));
+  }
+  wake_.notify_one();
+  return handle;
+}
+
+EngineStats Engine::Loop::stats() const {
+  const std::lock_guard lock(mutex_);
+  EngineStats stats = stats_;
+  stats.waiting = static_cast<int>(waiting_.size());
+  stats.kv_blocks = model_->num_blocks();
+  return stats;
+}
+
+void Engine::Loop::run() {
+  while (wait_for_work()) {
+    drop_cancelled();
+    admit();
+    if (!running_.empty()) step();
+    remove_done();
+  }
+  std::deque<std::unique_ptr<Job>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting.swap(waiting_);
+  }
+  for (auto& job : running_) finish_all(*job, FinishReason::kCancelled, "the engine is stopping");
+  for (auto& job : waiting) finish_all(*job, FinishReason::kCancelled, "the engine is stopping");
+}
+
+// Returns false when the engine stops.
+bool Engine::Loop::wait_for_work() {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return stopping_ || !running_.empty() || !waiting_.empty(); });
+  return !stopping_;
+}
+
+std::optional<FinishReason> Engine::Loop::must_end(const Job& job) const {
+  if (job.cancelled->load()) return FinishReason::kCancelled;
+  const auto& deadline = job.request.deadline;
+  if (deadline && clock_.monotonic() >= *deadline) return FinishReason::kDeadline;
+  return std::nullopt;
+}
+
+// Ends requests that nobody waits for any more, those in the queue included.
+void Engine::Loop::drop_cancelled() {
+  std::vector<std::unique_ptr<Job>> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& job : waiting_) {
+      if (must_end(*job)) dropped.push_back(std::move(job));
+    }
+    std::erase(waiting_, nullptr);
+  }
+  const auto end = [this](Job& job, FinishReason reason) {
+    finish_all(job, reason,
+               reason == FinishReason::kCancelled ? "cancelled" : "the deadline has passed");
+  };
+  for (auto& job : dropped) end(*job, must_end(*job).value_or(FinishReason::kCancelled));
+  for (auto& job : running_) {
+    if (const auto reason = must_end(*job)) end(*job, *reason);
+  }
+  remove_done();
+}
+
+// First come, first served: a large request at the head waits for room and is not overtaken, so it
+// cannot starve.
+void Engine::Loop::admit() {
+  int sequences = 0;
+  for (const auto& job : running_) sequences += job->active_sequences();
+  while (true) {
+    std::unique_ptr<Job> job;
+    {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.empty()) return;
+      Job& head = *waiting_.front();
+      const int needed = worst_case_blocks(head);
+      const bool has_room =
+          reserved_blocks_ + needed <= blocks_.num_blocks() &&
+          (sequences == 0 || sequences + head.num_sequences() <= options_.max_sequences);
+      if (!has_room) return;
+      job = std::move(waiting_.front());
+      waiting_.pop_front();
+      job->reserved_blocks = needed;
+    }
+    job->admitted = clock_.monotonic();
+    job->prefilled = job->admitted;
+    job->prompt.tokens = job->request.prompt;
+    reserved_blocks_ += job->reserved_blocks;
+    sequences += job->num_sequences();
+    running_.push_back(std::move(job));
+  }
+}
+
+void Engine::Loop::step() {
+  works_.clear();
+  chunks_.clear();
+  planned_rows_ = 0;
+  int budget = options_.max_step_tokens;
+  plan_sequences(budget);
+  // A prompt moves by at least one block a step, however many answers are being written.
+  budget = std::max(budget, nn::kBlockTokens);
+  plan_prompts(budget);
+  if (chunks_.empty()) return;
+
+  if (auto done = model_->forward(chunks_, logits_); !done) {
+    for (auto& job : running_) finish_all(*job, FinishReason::kError, done.error().message);
+    return;
+  }
+  for (const Work& work : works_) advance(work);
+  const std::lock_guard lock(mutex_);
+  ++stats_.steps;
+  for (const Work& work : works_) {
+    (work.sequence == nullptr ? stats_.prompt_tokens : stats_.completion_tokens) +=
+        static_cast<std::uint64_t>(work.tokens);
+  }
+  stats_.running = static_cast<int>(running_.size());
+  stats_.kv_blocks_used = blocks_.num_blocks() - blocks_.num_free();
+}
+
+void Engine::Loop::plan_sequences(int& budget) {
+  for (auto& job : running_) {
+    for (auto& sequence : job->sequences) {
+      if (sequence->done) continue;
+      // What follows the last token of a continuation is not asked for.
+      const int pending = sequence->context.pending() - (job->is_scoring() ? 1 : 0);
+      const int tokens = std::min(pending, std::max(budget, 1));
+      add_work(*job, sequence.get(), sequence->context, tokens, job->is_scoring());
+      budget -= tokens;
+    }
+  }
+}
+
+void Engine::Loop::plan_prompts(int& budget) {
+  for (auto& job : running_) {
+    if (!job->is_prefilling() || budget <= 0) continue;
+    const int tokens = std::min(job->prompt.pending(), budget);
+    add_work(*job, nullptr, job->prompt, tokens, false);
+    budget -= tokens;
+  }
+}
+
+void Engine::Loop::add_work(Job& job, Sequence* sequence, CachedTokens& context, int tokens,
+                            bool all_logits) {
+  prepare_blocks(context, tokens);
+  const int rows = all_logits ? tokens : 1;
+  works_.push_back({&job, sequence, tokens, planned_rows_, rows});
+  planned_rows_ += rows;
+  const auto begin = static_cast<std::size_t>(context.cached);
+  chunks_.push_back({.tokens = std::span(context.tokens).subspan(begin, static_cast<std::size_t>(tokens)),
+                     .position = context.cached,
+                     .blocks = context.blocks,
+                     .adapter = job.request.adapter.get(),
+                     .all_logits = all_logits});
+}
+
+// Makes the blocks for `tokens` more tokens ready to be written: the partly filled last block is copied
+// if others read it too.
+void Engine::Loop::prepare_blocks(CachedTokens& context, int tokens) {
+  // Admission has set these blocks aside, so allocation cannot fail.
+  const auto allocate = [this] {
+    const auto block = blocks_.allocate();
+    KITH_CHECK(block.has_value(), "admission set too few kv blocks aside");
+    return *block;
+  };
+  if (context.cached % nn::kBlockTokens != 0) {
+    auto& last = context.blocks[static_cast<std::size_t>(context.cached / nn::kBlockTokens)];
+    if (blocks_.is_shared(last)) {
+      const std::int32_t copy = allocate();
+      model_->copy_block(last, copy);
+      blocks_.release(std::exchange(last, copy));
+    }
+  }
+  while (static_cast<int>(context.blocks.size()) < blocks_for(context.cached + tokens)) {
+    context.blocks.push_back(allocate());
+  }
+}
+
+std::span<const float> Engine::Loop::row(int index) const {
+  const auto size = static_cast<std::size_t>(model_->vocab_size());
+  return std::span(logits_).subspan(static_cast<std::size_t>(index) * size, size);
+}
+
+void Engine::Loop::advance(const Work& work) {
+  Job& job = *work.job;
+  if (work.sequence == nullptr) {
+    job.prompt.cached += work.tokens;
+    if (job.prompt.pending() == 0) start_sequences(job, row(work.first_row));
+    return;
+  }
+  Sequence& sequence = *work.sequence;
+  const int first_position = sequence.context.cached;
+  sequence.context.cached += work.tokens;
+  if (job.is_scoring()) {
+    take_scores(sequence, work, first_position);
+  } else {
+    take_token(job, sequence, row(work.first_row));
+  }
+}
+
+void Engine::Loop::add_sequences(Job& job) const {
+  for (int i = 0; i < job.num_sequences(); ++i) {
+    job.sequences.push_back(std::make_unique<Sequence>(i, job.request.sampling, job.prompt,
+                                                       tokenizer_, job.request.stop));
+  }
+}
+
+// The prompt is in the cache: every answer starts from its blocks and its last logits.
+void Engine::Loop::start_sequences(Job& job, std::span<const float> logits) {
+  job.prefilled = clock_.monotonic();
+  add_sequences(job);
+  for (auto& sequence : job.sequences) {
+    sequence->context = job.prompt;
+    for (const std::int32_t block : sequence->context.blocks) blocks_.share(block);
+  }
+  release(job.prompt);
+  for (auto& sequence : job.sequences) {
+    if (!job.is_scoring()) {
+      take_token(job, *sequence, logits);
+      continue;
+    }
+    const auto& continuation = job.continuations[static_cast<std::size_t>(sequence->sample)];
+    auto& tokens = sequence->context.tokens;
+    tokens.insert(tokens.end(), continuation.begin(), continuation.end());
+    const double first = logits[static_cast<std::size_t>(continuation.front())];
+    sequence->logprobs.push_back(static_cast<float>(first - log_sum_exp(logits)));
+    if (continuation.size() == 1) sequence->done = true;
+  }
+}
+
+void Engine::Loop::take_token(Job& job, Sequence& sequence, std::span<const float> logits) {
+  auto sampled = sequence.sampler.sample(logits);
+  if (!sampled) return finish(job, sequence, FinishReason::kError, sampled.error().message);
+  const auto& stops = job.request.stop_tokens;
+  if (std::find(stops.begin(), stops.end(), sampled->token) != stops.end()) {
+    return finish(job, sequence, FinishReason::kStop);
+  }
+  ++sequence.generated;
+  sequence.context.tokens.push_back(sampled->token);
+  const std::string shown = sequence.filter.append(sequence.decoder.append(sampled->token));
+  fenced([&] {
+    job.sink->on_delta(Delta{.sample = sequence.sample, .text = shown, .token = *sampled});
+  });
+  if (sequence.filter.stopped()) return finish(job, sequence, FinishReason::kStop);
+  if (sequence.generated >= job.request.max_tokens) finish(job, sequence, FinishReason::kLength);
+}
+
+void Engine::Loop::take_scores(Sequence& sequence, const Work& work, int first_position) {
+  for (int i = 0; i < work.rows; ++i) {
+    const auto logits = row(work.first_row + i);
+    const auto next = static_cast<std::size_t>(first_position + i + 1);
+    const double logit = logits[static_cast<std::size_t>(sequence.context.tokens[next])];
+    sequence.logprobs.push_back(static_cast<float>(logit - log_sum_exp(logits)));
+  }
+  if (sequence.context.pending() <= 1) sequence.done = true;
+}
+
+void Engine::Loop::finish(Job& job, Sequence& sequence, FinishReason reason,
+                          const std::string& error) {
+  if (sequence.done) return;
+  sequence.done = true;
+  std::string rest;
+  if (!sequence.filter.stopped()) {
+    rest = sequence.filter.append(sequence.decoder.finish());
+    rest += sequence.filter.finish();
+  }
+  const Finish event{.sample = sequence.sample,
+                     .reason = reason,
+                     .text = std::move(rest),
+                     .prompt_tokens = static_cast<int>(job.request.prompt.size()),
+                     .completion_tokens = sequence.generated,
+                     .timings = timings(job),
+                     .error = error};
+  fenced([&] { job.sink->on_finish(event); });
+}
+
+void Engine::Loop::finish_all(Job& job, FinishReason reason, const std::string& error) {
+  if (job.is_prefilling()) add_sequences(job);
+  if (!job.is_scoring()) {
+    for (auto& sequence : job.sequences) finish(job, *sequence, reason, error);
+    return;
+  }
+  for (auto& sequence : job.sequences) sequence->done = true;
+  deliver_scores(job, Error{to_error_code(reason), error});
+}
+
+// Once: a job that has delivered an error delivers nothing more.
+void Engine::Loop::deliver_scores(Job& job, Result<std::vector<ContinuationScore>> scores) {
+  const auto callback = std::exchange(job.on_scores, nullptr);
+  if (callback) fenced([&] { callback(std::move(scores)); });
+}
+
+void Engine::Loop::release(CachedTokens& context) {
+  for (const std::int32_t block : context.blocks) blocks_.release(block);
+  context.blocks.clear();
+}
+
+void Engine::Loop::remove_done() {
+  for (auto& job : running_) {
+    for (auto& sequence : job->sequences) {
+      if (sequence->done) release(sequence->context);
+    }
+    if (!job->is_done()) continue;
+    release(job->prompt);
+    reserved_blocks_ -= job->reserved_blocks;
+    if (job->is_scoring()) {
+      std::vector<ContinuationScore> scores;
+      for (auto& sequence : job->sequences) scores.push_back({std::move(sequence->logprobs)});
+      deliver_scores(*job, std::move(scores));
+    }
+  }
+  std::erase_if(running_, [](const auto& job) { return job->is_done(); });
+  const std::lock_guard lock(mutex_);
+  stats_.running = static_cast<int>(running_.size());
+  stats_.kv_blocks_used = blocks_.num_blocks() - blocks_.num_free();
+}
+
+Timings Engine::Loop::timings(const Job& job) const {
+  const auto now = clock_.monotonic();
+  const bool was_admitted = job.admitted.count() != 0;
+  return {.queue_ms = to_ms((was_admitted ? job.admitted : now) - job.submitted),
+          .prefill_ms = to_ms(job.prefilled - job.admitted),
+          .decode_ms = was_admitted ? to_ms(now - job.prefilled) : 0.0};
+}
+
+}  // namespace kith::engine

@@ -1,0 +1,200 @@
+#include "kith/engine/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+namespace kith::engine {
+namespace {
+
+Status require_range(const char* name, double value, double low, double high) {
+  if (value >= low && value <= high) return {};
+  // "%g" without a stream: 1e-05 style noise does not matter in an error message.
+  return Error{ErrorCode::kInvalidArgument, std::string(name) + " must be in [" +
+                                                std::to_string(low) + ", " + std::to_string(high) +
+                                                "]: " + std::to_string(value)};
+}
+
+// Whether the adjusted logits differ from the model's.
+bool changes_logits(const SamplingParams& params) {
+  return params.repetition_penalty != 1.0 || params.frequency_penalty != 0.0 ||
+         params.presence_penalty != 0.0 || !params.logit_bias.empty();
+}
+
+// Whether every token keeps a chance, so that no candidate list is needed.
+bool keeps_all(const SamplingParams& params) {
+  return params.top_k == 0 && params.top_p >= 1.0 && params.min_p <= 0.0;
+}
+
+text::TokenId argmax(std::span<const float> logits) {
+  return static_cast<text::TokenId>(std::max_element(logits.begin(), logits.end()) -
+                                    logits.begin());
+}
+
+std::vector<TokenLogprob> top_tokens(std::span<const float> logits, double normalizer, int count) {
+  std::vector<text::TokenId> order(logits.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<text::TokenId>(i);
+  const auto kept = std::min(order.size(), static_cast<std::size_t>(count));
+  const auto more_likely = [&](text::TokenId a, text::TokenId b) {
+    const float left = logits[static_cast<std::size_t>(a)];
+    const float right = logits[static_cast<std::size_t>(b)];
+    return left != right ? left > right : a < b;
+  };
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+                    more_likely);
+  std::vector<TokenLogprob> top(kept);
+  for (std::size_t i = 0; i < kept; ++i) {
+    const double logit = logits[static_cast<std::size_t>(order[i])];
+    top[i] = {order[i], static_cast<float>(logit - normalizer)};
+  }
+  return top;
+}
+
+}  // namespace
+
+Status SamplingParams::validate() const {
+  KITH_RETURN_IF_ERROR(require_range("temperature", temperature, 0.0, 2.0));
+  if (top_k < 0) return Error{ErrorCode::kInvalidArgument, "top_k must not be negative"};
+  if (!(top_p > 0.0 && top_p <= 1.0)) {
+    return Error{ErrorCode::kInvalidArgument, "top_p must be in (0, 1]: " + std::to_string(top_p)};
+  }
+  if (!(min_p >= 0.0 && min_p < 1.0)) {
+    return Error{ErrorCode::kInvalidArgument, "min_p must be in [0, 1): " + std::to_string(min_p)};
+  }
+  if (!(repetition_penalty > 0.0 && repetition_penalty <= 10.0)) {
+    return Error{ErrorCode::kInvalidArgument, "repetition_penalty must be in (0, 10]: " +
+                                                  std::to_string(repetition_penalty)};
+  }
+  KITH_RETURN_IF_ERROR(require_range("frequency_penalty", frequency_penalty, -2.0, 2.0));
+  KITH_RETURN_IF_ERROR(require_range("presence_penalty", presence_penalty, -2.0, 2.0));
+  for (const auto& [token, bias] : logit_bias) {
+    KITH_RETURN_IF_ERROR(require_range("logit_bias", static_cast<double>(bias), -100.0, 100.0));
+    if (token < 0) return Error{ErrorCode::kInvalidArgument, "logit_bias names a negative token"};
+  }
+  return require_range("top_logprobs", top_logprobs, -1, 20);
+}
+
+double log_sum_exp(std::span<const float> logits) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0.0;
+  for (const float logit : logits) {
+    sum += static_cast<double>(std::exp(logit - static_cast<float>(largest)));
+  }
+  return largest + std::log(sum);
+}
+
+Sampler::Sampler(const SamplingParams& params, std::uint64_t stream,
+                 std::span<const text::TokenId> prompt)
+    : params_(params), rng_(params.seed ^ (stream * 0x9E3779B97F4A7C15ULL)) {
+  if (params_.repetition_penalty == 1.0) return;
+  for (const text::TokenId token : prompt) ++prompt_[token];
+}
+
+Result<SampledToken> Sampler::sample(std::span<const float> logits) {
+  const bool has_nan = std::any_of(logits.begin(), logits.end(),
+                                   [](float logit) { return std::isnan(logit) || logit == INFINITY; });
+  if (logits.empty() || has_nan) {
+    return Error{ErrorCode::kInternal, "the model's logits are not finite"};
+  }
+  SampledToken result;
+  if (changes_logits(params_)) {
+    adjusted_.assign(logits.begin(), logits.end());
+    apply_penalties(adjusted_);
+    result.token = draw(adjusted_);
+  } else {
+    result.token = draw(logits);
+  }
+  if (params_.top_logprobs >= 0) {
+    const double normalizer = log_sum_exp(logits);
+    const double chosen = logits[static_cast<std::size_t>(result.token)];
+    result.logprob = static_cast<float>(chosen - normalizer);
+    result.top = top_tokens(logits, normalizer, params_.top_logprobs);
+  }
+  ++generated_[result.token];
+  return result;
+}
+
+void Sampler::apply_penalties(std::span<float> logits) const {
+  const auto penalize_repetition = [&](text::TokenId token) {
+    float& logit = logits[static_cast<std::size_t>(token)];
+    const auto penalty = static_cast<float>(params_.repetition_penalty);
+    logit = logit > 0.0F ? logit / penalty : logit * penalty;
+  };
+  if (params_.repetition_penalty != 1.0) {
+    for (const auto& [token, count] : prompt_) penalize_repetition(token);
+    for (const auto& [token, count] : generated_) {
+      if (!prompt_.contains(token)) penalize_repetition(token);
+    }
+  }
+  for (const auto& [token, count] : generated_) {
+    logits[static_cast<std::size_t>(token)] -=
+        static_cast<float>(params_.frequency_penalty * count + params_.presence_penalty);
+  }
+  for (const auto& [token, bias] : params_.logit_bias) {
+    const auto index = static_cast<std::size_t>(token);
+    if (index < logits.size()) logits[index] += bias;
+  }
+}
+
+text::TokenId Sampler::draw(std::span<const float> logits) {
+  if (params_.temperature == 0.0) return argmax(logits);
+  const auto scale = static_cast<float>(1.0 / params_.temperature);
+  candidates_.resize(logits.size());
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    candidates_[i] = {logits[i] * scale, static_cast<text::TokenId>(i)};
+  }
+  if (!keeps_all(params_)) keep_top_k();
+  float max_logit = -INFINITY;
+  for (const Scored& candidate : candidates_) max_logit = std::max(max_logit, candidate.logit);
+  if (!keeps_all(params_)) keep_likely(max_logit);
+
+  double total = 0.0;
+  for (Scored& candidate : candidates_) {
+    candidate.logit = std::exp(candidate.logit - max_logit);
+    total += candidate.logit;
+  }
+  double remaining = rng_.uniform() * total;
+  for (const Scored& candidate : candidates_) {
+    remaining -= candidate.logit;
+    if (remaining < 0.0) return candidate.token;
+  }
+  // Rounding left a sliver at the end: the last candidate that had a chance takes it.
+  const auto last = std::find_if(candidates_.rbegin(), candidates_.rend(),
+                                 [](const Scored& candidate) { return candidate.logit > 0.0F; });
+  return last == candidates_.rend() ? argmax(logits) : last->token;
+}
+
+void Sampler::keep_top_k() {
+  const auto k = static_cast<std::size_t>(params_.top_k);
+  if (k == 0 || k >= candidates_.size()) return;
+  // Ties go to the smaller id, so that the result does not depend on the library's partition.
+  const auto before = [](const Scored& a, const Scored& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+  };
+  std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(k),
+                   candidates_.end(), before);
+  candidates_.resize(k);
+}
+
+void Sampler::keep_likely(double max_logit) {
+  const auto before = [](const Scored& a, const Scored& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+  };
+  std::sort(candidates_.begin(), candidates_.end(), before);
+  double total = 0.0;
+  for (const Scored& candidate : candidates_) {
+    total += std::exp(static_cast<double>(candidate.logit) - max_logit);
+  }
+  double cumulative = 0.0;
+  std::size_t kept = 0;
+  while (kept < candidates_.size() && cumulative < params_.top_p * total) {
+    const double weight = std::exp(static_cast<double>(candidates_[kept].logit) - max_logit);
+    // The best candidate has weight 1, so min_p is a bound on the weight itself.
+    if (kept > 0 && weight < params_.min_p) break;
+    cumulative += weight;
+    ++kept;
+  }
+  candidates_.resize(std::max<std::size_t>(kept, 1));
+}
+
+}  // namespace kith::engine

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Builds the training files of the persona adapters: runs/corpus/persona_ID.{train,tune}.jsonl, and desk_chat.train.jsonl.
+
+  make_personas.py [--example examples/service-desk] [--out runs/corpus] [--seed 1]
+
+Only conversations of employees with split "train" who consented to learning are used; one such employee in eight makes up
+"tune". Half of the prompts carry the style card and most carry the passages that a search finds, so that the adapter holds its
+voice with and without them. Answers to shared questions are given with the passage that holds the key fact. desk_chat mixes all
+personas, always with the style card: it shows the base model the desk's way of working.
+"""
+import argparse
+import json
+import pathlib
+import random
+import sys
+import tomllib
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import make_corpus as mc  # noqa: E402
+import prompt  # noqa: E402
+import retrieval  # noqa: E402
+
+
+def style_line(persona):
+    style = persona["style"]
+    return f"Persona: {persona['name']}. Tone: {style['tone']}. Length: {style['length']}. Format: {style['format']}."
+
+
+def article_index(example):
+    entries = []
+    for article in mc.read_lines(example / "knowledge"):
+        if article["split"] != "train":
+            continue
+        low, high = (60, 420) if article["lang"] == "zh" else (60, 900)
+        entries += [(article["title"], chunk, article["id"]) for _, chunk in mc.chunks(article["text"], low, high)]
+    return retrieval.Index(entries)
+
+
+def found_passages(rng, index, question):
+    """What a search would put before the question: mostly one passage, sometimes two, sometimes none."""
+    hits = index.search(question, 2)
+    if not hits or rng.random() < 0.25:
+        return []
+    count = 2 if len(hits) == 2 and rng.random() < 0.3 and len(hits[0][2]) + len(hits[1][2]) < 900 else 1
+    return [(title, text) for _, title, text, _ in hits[:count]]
+
+
+def conversation_record(rng, index, conversation, persona, with_style):
+    turns = conversation["turns"]
+    passages = found_passages(rng, index, turns[0]["text"])
+    head = prompt.DESK if rng.random() < 0.8 else None
+    text = prompt.system(head, passages, style_line(persona) if with_style else None)
+    messages = [{"role": "system", "content": text}] if text else []
+    return {"messages": messages + [{"role": t["role"], "content": t["text"]} for t in turns]}
+
+
+def shared_record(rng, item, question, article, persona, with_style):
+    answer_sentence = mc.sentence_with(article["text"], question["key_fact"], article["lang"])
+    high = 420 if article["lang"] == "zh" else 900
+    home = [c for _, c in mc.chunks(article["text"], 60, high) if answer_sentence in c] or [answer_sentence]
+    return prompt.chat(question["question"], item["text"], [(article["title"], home[0])], prompt.DESK,
+                       style_line(persona) if with_style else None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--example", type=pathlib.Path, default=pathlib.Path("examples/service-desk"))
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/corpus"))
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    example = options.example
+    personas = {p["id"]: p for p in tomllib.load(open(example / "personas.toml", "rb"))["persona"]}
+    truth = {t["id"]: t for t in map(json.loads, open(example / "truth.jsonl"))}
+    consent = {u["id"]: u["consent"].get("learn", True) for u in map(json.loads, open(example / "employees.jsonl"))}
+    articles = {a["id"]: a for a in mc.read_lines(example / "knowledge")}
+    questions = {q["id"]: q for q in mc.read_lines(example / "questions")}
+    index = article_index(example)
+    out = mc.Output(options.out)
+    for identity, persona in personas.items():
+        users = sorted(u for u, t in truth.items() if t["persona"] == identity and t["split"] == "train" and consent[u])
+        tune = set(users[::8])
+        for conversation in map(json.loads, open(example / "conversations" / f"{identity}.jsonl")):
+            user = conversation["user"]
+            if user not in users:
+                continue
+            split = "tune" if user in tune else "train"
+            for with_style in (False, True) if split == "train" else (False,):
+                out.write(f"persona_{identity}", split, conversation_record(rng, index, conversation, persona, with_style))
+            if split == "train":
+                out.write("desk_chat", "train", conversation_record(rng, index, conversation, persona, True))
+        shared = example / "shared_answers" / f"{identity}.jsonl"
+        for item in map(json.loads, open(shared)) if shared.exists() else ():
+            question = questions[item["question"]]
+            if question["split"] != "train":
+                continue
+            article = articles[question["article"]]
+            for with_style in (False, True):
+                out.write(f"persona_{identity}", "train", shared_record(rng, item, question, article, persona, with_style))
+            out.write("desk_chat", "train", shared_record(rng, item, question, article, persona, True))
+    for name, size in sorted(out.sizes.items()):
+        print(f"{name:34} {size / 1e6:8.3f} MB")
+
+
+if __name__ == "__main__":
+    main()
