@@ -1,5 +1,5 @@
-// The "added_tokens" of a tokenizer.json: texts that become one token wherever they stand, before the
-// model sees the rest. Matching is leftmost, then longest.
+// The "added_tokens" of a tokenizer.json: texts that become one token wherever they stand, before
+// the model sees the rest. Matching is leftmost, then longest.
 #pragma once
 
 #include <array>
@@ -44,14 +44,14 @@ class AddedTokens {
  public:
   enum class Stage : std::uint8_t { kRaw, kNormalized };
 
-  // Adds the tokens of the array `node` (or null) to `vocabulary`. A token whose content the vocabulary
-  // knows already keeps the vocabulary's id.
-  // Errors: kInvalidArgument for a malformed entry, an id out of range or one used by another piece.
+  // Adds the tokens of the array `node` (or null) to `vocabulary`. A token whose content the
+  // vocabulary knows already keeps the vocabulary's id. Errors: kInvalidArgument for a malformed
+  // entry, an id out of range or one used by another piece.
   static Result<AddedTokens> from_json(const nlohmann::json& node, const Normalizer& normalizer,
                                        Vocabulary& vocabulary);
 
-  // Appends the segments of `text`, in order, none empty. With `parses_control` false, control tokens
-  // stay text.
+  // Appends the segments of `text`, in order, none empty. With `parses_control` false, control
+  // tokens stay text.
   void split(std::string_view text, Stage stage, bool parses_control,
              std::vector<Segment>& segments) const;
 

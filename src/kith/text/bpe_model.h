@@ -53,7 +53,8 @@ class BpeModel {
  public:
   struct Options {
     bool is_byte_level = false;
-    // Merges that would make one of these tokens are left out, so that only an added-token match can.
+    // Merges that would make one of these tokens are left out, so that only an added-token match
+    // can.
     std::function<bool(TokenId)> is_control;
   };
 
@@ -79,7 +80,8 @@ class BpeModel {
 
   Vocabulary vocabulary_;
   MergeTable merges_;
-  // Ids of the single-byte symbols (byte level) or of the <0xHH> pieces (byte fallback); -1 if absent.
+  // Ids of the single-byte symbols (byte level) or of the <0xHH> pieces (byte fallback); -1 if
+  // absent.
   std::array<TokenId, 256> byte_ids_ = {};
   std::unordered_map<char32_t, TokenId> code_point_ids_;
   std::optional<TokenId> unknown_id_;
@@ -88,12 +90,13 @@ class BpeModel {
   bool fuses_unknown_ = false;
   // A whole word that is in the vocabulary is taken without looking at merges.
   bool ignores_merges_ = false;
-  // No merge joins a symbol to a following "▁", so a text may be cut there without changing the result.
+  // No merge joins a symbol to a following "▁", so a text may be cut there without changing the
+  // result.
   bool cuts_before_metaspace_ = false;
 };
 
-// The state of one call: a cache of words and reused buffers. Not thread-safe; use one per call. Words
-// must outlive the encoder.
+// The state of one call: a cache of words and reused buffers. Not thread-safe; use one per call.
+// Words must outlive the encoder.
 class BpeEncoder {
  public:
   explicit BpeEncoder(const BpeModel& model);

@@ -1,8 +1,8 @@
 // The printable stand-ins that byte-level vocabularies use for raw bytes.
 //
-// Method: GPT-2 (Radford et al. 2019). Bytes 21-7E, A1-AC and AE-FF stand for themselves as code points;
-// the other 68 bytes take U+0100, U+0101, ... in the order of their value. A byte-level piece "Ġthe" is
-// therefore the bytes " the".
+// Method: GPT-2 (Radford et al. 2019). Bytes 21-7E, A1-AC and AE-FF stand for themselves as code
+// points; the other 68 bytes take U+0100, U+0101, ... in the order of their value. A byte-level
+// piece "Ġthe" is therefore the bytes " the".
 #pragma once
 
 #include <array>

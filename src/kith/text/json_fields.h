@@ -1,4 +1,5 @@
-// Readers for the nodes of a tokenizer.json that name their kind in "type". Include in .cc files only.
+// Readers for the nodes of a tokenizer.json that name their kind in "type". Include in .cc files
+// only.
 #pragma once
 
 #include <string>

@@ -101,7 +101,8 @@ Status Normalizer::add_step(const base::Json& node, int depth) {
     KITH_ASSIGN_OR_RETURN(step.strips_right, bool_or(node, "strip_right", true));
   } else {
     return invalid(
-        "normalizer must be NFC, NFD, NFKC, NFKD, Lowercase, Replace, Prepend, Strip or Sequence: " +
+        "normalizer must be NFC, NFD, NFKC, NFKD, Lowercase, Replace, Prepend, Strip or "
+        "Sequence: " +
         quote_name(type));
   }
   steps_.push_back(std::move(step));

@@ -1,7 +1,7 @@
 // The "normalizer" of a tokenizer.json: what happens to text before it is cut into pieces.
 //
-// Supported: NFC, NFD, NFKC, NFKD, Lowercase, Replace (string or regular expression), Prepend, Strip
-// and Sequence of these.
+// Supported: NFC, NFD, NFKC, NFKD, Lowercase, Replace (string or regular expression), Prepend,
+// Strip and Sequence of these.
 #pragma once
 
 #include <cstdint>

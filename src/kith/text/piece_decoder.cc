@@ -161,8 +161,7 @@ std::string PieceDecoder::apply(const Step& step, std::string text) {
 std::string PieceDecoder::decode_piece(std::string_view piece) const {
   std::string text(piece);
   for (const Step& step : steps_) {
-    const bool is_byte =
-        step.kind == Kind::kByteFallback && fallback_byte(text).has_value();
+    const bool is_byte = step.kind == Kind::kByteFallback && fallback_byte(text).has_value();
     text = apply(step, std::move(text));
     // A raw byte is no text that later steps could match.
     if (is_byte) break;
@@ -175,10 +174,10 @@ void PieceDecoder::fill(const Vocabulary& vocabulary, const AddedTokens& added) 
   for (std::size_t i = 0; i < vocabulary.size(); ++i) {
     const auto id = static_cast<TokenId>(i);
     const AddedToken* token = added.find(id);
-    // Added tokens are text as they stand: reading one as byte symbols would garble "é". Those that are
-    // pieces of the model too (runs of "▁", say) decode as such.
-    const bool is_plain = token != nullptr && steps_.size() == 1 &&
-                          steps_.front().kind == Kind::kByteLevel;
+    // Added tokens are text as they stand: reading one as byte symbols would garble "é". Those that
+    // are pieces of the model too (runs of "▁", say) decode as such.
+    const bool is_plain =
+        token != nullptr && steps_.size() == 1 && steps_.front().kind == Kind::kByteLevel;
     if (is_plain) {
       bytes_ += token->content;
     } else {

@@ -1,8 +1,8 @@
 // The "decoder" of a tokenizer.json, worked out in advance into the bytes of every token.
 //
-// Supported: ByteLevel, ByteFallback, Metaspace, Replace, Fuse, Strip and Sequence of these. The text
-// of a token sequence is the bytes of its tokens, joined, less what is stripped from the beginning of
-// the whole; ill-formed UTF-8 in it becomes U+FFFD.
+// Supported: ByteLevel, ByteFallback, Metaspace, Replace, Fuse, Strip and Sequence of these. The
+// text of a token sequence is the bytes of its tokens, joined, less what is stripped from the
+// beginning of the whole; ill-formed UTF-8 in it becomes U+FFFD.
 #pragma once
 
 #include <cstddef>

@@ -22,8 +22,7 @@ Status append_id(const base::Json& id, const Vocabulary& vocabulary, std::vector
 
 Status append_template_token(const base::Json& node, const base::Json& item,
                              const Vocabulary& vocabulary, std::vector<TokenId>& ids) {
-  KITH_ASSIGN_OR_RETURN(const std::string name,
-                        require_string(member(item, "SpecialToken"), "id"));
+  KITH_ASSIGN_OR_RETURN(const std::string name, require_string(member(item, "SpecialToken"), "id"));
   const base::Json& numbers = member(member(member(node, "special_tokens"), name.c_str()), "ids");
   if (!numbers.is_array()) return invalid("special_tokens has no ids for " + quote_name(name));
   for (const auto& id : numbers) KITH_RETURN_IF_ERROR(append_id(id, vocabulary, ids));
@@ -77,7 +76,8 @@ Status add_processor(const base::Json& node, const Vocabulary& vocabulary, int d
   }
   if (type != "Sequence") {
     return invalid(
-        "post-processor must be TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel or "
+        "post-processor must be TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel "
+        "or "
         "Sequence: " +
         quote_name(type));
   }

@@ -58,7 +58,8 @@ Result<PreTokenizer::Behavior> PreTokenizer::parse_behavior(const base::Json& no
 Status PreTokenizer::add_step(const base::Json& node, int depth) {
   if (depth > kMaxNesting) return invalid("pre-tokenizer is nested too deep");
   KITH_ASSIGN_OR_RETURN(const std::string type, read_type(node));
-  if (is_byte_level_) return invalid("ByteLevel must be the last pre-tokenizer: " + quote_name(type));
+  if (is_byte_level_)
+    return invalid("ByteLevel must be the last pre-tokenizer: " + quote_name(type));
   if (type == "Sequence") {
     const base::Json& parts = member(node, "pretokenizers");
     if (!parts.is_array()) return invalid("pretokenizers must be an array");
@@ -198,12 +199,11 @@ void PreTokenizer::cut(const Step& step, const Piece& piece, std::vector<Span>& 
   bool previous_was_match = false;
   const auto visit = [&](std::size_t begin, std::size_t end, bool is_match) {
     if (begin == end) return;
-    const bool extends = step.behavior == Behavior::kMergedWithPrevious
-                             ? is_match && !previous_was_match
-                         : step.behavior == Behavior::kMergedWithNext
-                             ? !is_match && previous_was_match
-                             : step.behavior == Behavior::kContiguous &&
-                                   is_match == previous_was_match;
+    const bool extends =
+        step.behavior == Behavior::kMergedWithPrevious ? is_match && !previous_was_match
+        : step.behavior == Behavior::kMergedWithNext
+            ? !is_match && previous_was_match
+            : step.behavior == Behavior::kContiguous && is_match == previous_was_match;
     previous_was_match = is_match;
     if (step.behavior == Behavior::kRemoved && is_match) return;
     if (extends && out.size() > first) {

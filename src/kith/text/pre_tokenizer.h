@@ -1,9 +1,9 @@
 // The "pre_tokenizer" of a tokenizer.json: cuts normalized text into the pieces inside which merges
 // may happen.
 //
-// Supported: ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation and Sequence
-// of these, ByteLevel last. ByteLevel's own change of bytes into symbols is not done here: pieces stay
-// raw bytes, and the model starts from one symbol a byte.
+// Supported: ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation and
+// Sequence of these, ByteLevel last. ByteLevel's own change of bytes into symbols is not done here:
+// pieces stay raw bytes, and the model starts from one symbol a byte.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,14 @@ class PreTokenizer {
   std::vector<Piece> split(std::string_view text, bool at_start, PieceArena& arena) const;
 
  private:
-  enum class Kind : std::uint8_t { kSplit, kDigits, kMetaspace, kWhitespace, kPunctuation, kPrefix };
+  enum class Kind : std::uint8_t {
+    kSplit,
+    kDigits,
+    kMetaspace,
+    kWhitespace,
+    kPunctuation,
+    kPrefix
+  };
   // What happens to the matches of a pattern.
   enum class Behavior : std::uint8_t {
     kIsolated,
@@ -86,8 +93,8 @@ class PreTokenizer {
   bool is_metaspace_ = false;
 };
 
-// The pieces of the GPT-2 pattern, as views into `text`, which must be valid UTF-8; concatenated they
-// are the text. For counting words when a byte-level vocabulary is trained.
+// The pieces of the GPT-2 pattern, as views into `text`, which must be valid UTF-8; concatenated
+// they are the text. For counting words when a byte-level vocabulary is trained.
 std::vector<std::string_view> pre_tokenize(std::string_view text);
 
 }  // namespace kith::text

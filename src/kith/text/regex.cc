@@ -72,16 +72,15 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   int code = 0;
   PCRE2_SIZE offset = 0;
   auto compiled = std::make_unique<Code>();
-  compiled->compiled.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(adapted.data()),
-                                         adapted.size(),
-                                         PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code,
-                                         &offset, nullptr));
+  compiled->compiled.reset(
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(adapted.data()), adapted.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &offset, nullptr));
   if (!compiled->compiled) {
     std::array<PCRE2_UCHAR, 160> reason{};
     pcre2_get_error_message(code, reason.data(), reason.size());
-    return Error{ErrorCode::kInvalidArgument,
-                 "invalid regular expression at offset " + std::to_string(offset) + ": " +
-                     reinterpret_cast<const char*>(reason.data())};
+    return Error{ErrorCode::kInvalidArgument, "invalid regular expression at offset " +
+                                                  std::to_string(offset) + ": " +
+                                                  reinterpret_cast<const char*>(reason.data())};
   }
   // Without the JIT compiler the interpreter gives the same matches, more slowly.
   compiled->has_jit = pcre2_jit_compile(compiled->compiled.get(), PCRE2_JIT_COMPLETE) == 0;

@@ -27,7 +27,8 @@ struct Span {
 // Immutable after compile(); const members may be called from any thread.
 class Regex {
  public:
-  // Errors: kInvalidArgument with the position if `pattern` is not a regular expression, or is longer
+  // Errors: kInvalidArgument with the position if `pattern` is not a regular expression, or is
+  // longer
   //   than 64 KiB.
   static Result<Regex> compile(std::string_view pattern);
 
@@ -35,9 +36,9 @@ class Regex {
   Regex& operator=(Regex&&) noexcept;
   ~Regex();
 
-  // Appends the non-empty matches in `text`, left to right and not overlapping. `text` must be valid
-  // UTF-8. Work is bounded: a pattern that backtracks without end stops matching at that place, and
-  // the rest of the text counts as unmatched.
+  // Appends the non-empty matches in `text`, left to right and not overlapping. `text` must be
+  // valid UTF-8. Work is bounded: a pattern that backtracks without end stops matching at that
+  // place, and the rest of the text counts as unmatched.
   void find_all(std::string_view text, std::vector<Span>& matches) const;
 
  private:

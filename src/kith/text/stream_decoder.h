@@ -1,7 +1,7 @@
 // Decodes tokens as they come, giving out whole characters only.
 //
-// Invariant: the pieces returned by append() and finish(), joined, are what Tokenizer::decode gives for
-// all tokens at once. (decode is written with this class.)
+// Invariant: the pieces returned by append() and finish(), joined, are what Tokenizer::decode gives
+// for all tokens at once. (decode is written with this class.)
 #pragma once
 
 #include <string>

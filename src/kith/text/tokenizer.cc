@@ -50,7 +50,8 @@ std::optional<TokenId> first_known(std::initializer_list<std::string_view> names
   return std::nullopt;
 }
 
-// Tokenizers of the Llama 2 kind build their template from the configuration, whatever the file says.
+// Tokenizers of the Llama 2 kind build their template from the configuration, whatever the file
+// says.
 void apply_legacy_options(const base::Json& config, std::optional<TokenId> bos,
                           std::optional<TokenId> eos, PostProcessor& processor) {
   const base::Json& name = member(config, "tokenizer_class");
@@ -99,21 +100,19 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_text,
   Vocabulary vocabulary;
   KITH_RETURN_IF_ERROR(BpeModel::read_vocabulary(member(root, "model"), vocabulary));
   KITH_ASSIGN_OR_RETURN(tables->normalizer, Normalizer::from_json(member(root, "normalizer")));
-  KITH_ASSIGN_OR_RETURN(
-      tables->added,
-      AddedTokens::from_json(member(root, "added_tokens"), tables->normalizer, vocabulary));
+  KITH_ASSIGN_OR_RETURN(tables->added, AddedTokens::from_json(member(root, "added_tokens"),
+                                                              tables->normalizer, vocabulary));
   KITH_ASSIGN_OR_RETURN(tables->pre_tokenizer,
                         PreTokenizer::from_json(member(root, "pre_tokenizer")));
   const BpeModel::Options options{
       tables->pre_tokenizer.is_byte_level(),
       [added = &tables->added](TokenId id) { return added->is_control(id); }};
-  KITH_ASSIGN_OR_RETURN(tables->model, BpeModel::from_json(member(root, "model"),
-                                                           std::move(vocabulary), options));
+  KITH_ASSIGN_OR_RETURN(tables->model,
+                        BpeModel::from_json(member(root, "model"), std::move(vocabulary), options));
   const Vocabulary& known = tables->model.vocabulary();
-  KITH_ASSIGN_OR_RETURN(
-      tables->decoder,
-      PieceDecoder::from_json(member(root, "decoder"), tables->pre_tokenizer, known,
-                              tables->added));
+  KITH_ASSIGN_OR_RETURN(tables->decoder,
+                        PieceDecoder::from_json(member(root, "decoder"), tables->pre_tokenizer,
+                                                known, tables->added));
   KITH_ASSIGN_OR_RETURN(tables->post_processor,
                         parse_post_processor(member(root, "post_processor"), known));
   tables->bos_id = configured_token(config, "bos_token", known);
@@ -123,9 +122,8 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_text,
     tables->bos_id = first_known({"<|begin_of_text|>", "<s>", "<bos>", "<|endoftext|>"}, known);
   }
   if (!tables->eos_id) {
-    tables->eos_id = first_known({"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<eos>",
-                                  "<|endoftext|>"},
-                                 known);
+    tables->eos_id = first_known(
+        {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<eos>", "<|endoftext|>"}, known);
   }
   apply_legacy_options(config, tables->bos_id, tables->eos_id, tables->post_processor);
   return Tokenizer(std::move(tables));
@@ -166,8 +164,7 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, const EncodeOption
     }
   }
   if (options.add_special_tokens) {
-    ids.insert(ids.end(), tables.post_processor.suffix.begin(),
-               tables.post_processor.suffix.end());
+    ids.insert(ids.end(), tables.post_processor.suffix.begin(), tables.post_processor.suffix.end());
   }
   return ids;
 }
@@ -201,8 +198,6 @@ std::optional<TokenId> Tokenizer::pad_id() const { return tables_->pad_id; }
 
 const std::string& Tokenizer::leading_strip() const { return tables_->decoder.leading_strip(); }
 
-std::size_t Tokenizer::max_leading_strips() const {
-  return tables_->decoder.max_leading_strips();
-}
+std::size_t Tokenizer::max_leading_strips() const { return tables_->decoder.max_leading_strips(); }
 
 }  // namespace kith::text

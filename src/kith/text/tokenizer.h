@@ -1,8 +1,8 @@
 // Text to token ids and back, from a Hugging Face tokenizer.json.
 //
 // Supported are models of type BPE, byte-level (GPT-2, Llama 3, Qwen 2) or with SentencePiece's
-// conventions (Llama 2); see normalizer.h, pre_tokenizer.h and piece_decoder.h for their parts. What a
-// file asks for beyond that is refused by name rather than guessed.
+// conventions (Llama 2); see normalizer.h, pre_tokenizer.h and piece_decoder.h for their parts.
+// What a file asks for beyond that is refused by name rather than guessed.
 #pragma once
 
 #include <cstddef>
@@ -22,15 +22,16 @@ namespace kith::text {
 struct EncodeOptions {
   // Adds what the file's post-processor puts around a text (begin-of-text, say).
   bool add_special_tokens = false;
-  // Turns the text of control tokens ("<|im_end|>") into those tokens. Leave false for anything a user
-  // wrote: no id for which is_control() holds can then come out, other than the unknown token.
+  // Turns the text of control tokens ("<|im_end|>") into those tokens. Leave false for anything a
+  // user wrote: no id for which is_control() holds can then come out, other than the unknown token.
   bool parse_special = false;
 };
 
 struct DecodeOptions {
   // Leaves special tokens out.
   bool skip_special = false;
-  // The tokens continue an earlier text: keep a leading space that would be dropped where a text begins.
+  // The tokens continue an earlier text: keep a leading space that would be dropped where a text
+  // begins.
   bool continues_text = false;
 };
 
@@ -42,7 +43,8 @@ class Tokenizer {
   static Result<Tokenizer> load(const std::filesystem::path& directory);
 
   // The contents of both files; `config_text` may be empty.
-  // Errors: kInvalidArgument for malformed JSON, an unsupported part (named), ids that clash or are out
+  // Errors: kInvalidArgument for malformed JSON, an unsupported part (named), ids that clash or are
+  // out
   //   of range, merges of unknown pieces.
   static Result<Tokenizer> from_json(std::string_view tokenizer_text,
                                      std::string_view config_text = {});

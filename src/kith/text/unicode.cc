@@ -15,8 +15,8 @@ utf8proc_category_t category(char32_t c) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(c));
 }
 
-// Below U+0300 nothing changes under NFC, and neither do the ideographs; texts made of these need no
-// pass of the library.
+// Below U+0300 nothing changes under NFC, and neither do the ideographs; texts made of these need
+// no pass of the library.
 bool is_stable_under_nfc(char32_t c) { return c < 0x300 || (c >= 0x4E00 && c <= 0x9FFF); }
 
 bool needs_no_change(std::string_view text, NormalForm form) {
@@ -32,8 +32,8 @@ bool needs_no_change(std::string_view text, NormalForm form) {
 
 utf8proc_option_t options_for(NormalForm form) {
   unsigned options = UTF8PROC_STABLE;
-  options |= form == NormalForm::kNfc || form == NormalForm::kNfkc ? UTF8PROC_COMPOSE
-                                                                    : UTF8PROC_DECOMPOSE;
+  options |=
+      form == NormalForm::kNfc || form == NormalForm::kNfkc ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
   if (form == NormalForm::kNfkc || form == NormalForm::kNfkd) options |= UTF8PROC_COMPAT;
   return static_cast<utf8proc_option_t>(options);
 }

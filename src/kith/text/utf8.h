@@ -2,8 +2,8 @@
 //
 // Ill-formed input follows the Unicode standard's recommended practice (section 3.9, "maximal
 // subparts"): every longest prefix of a well-formed sequence that is not itself complete, and every
-// byte that can start none, counts as one U+FFFD. Surrogates, overlong forms and values above U+10FFFF
-// are ill-formed. All functions are pure and thread-safe; all are linear in the text.
+// byte that can start none, counts as one U+FFFD. Surrogates, overlong forms and values above
+// U+10FFFF are ill-formed. All functions are pure and thread-safe; all are linear in the text.
 #pragma once
 
 #include <cstddef>
@@ -49,7 +49,8 @@ std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes);
 // Number of code points; an ill-formed part counts as one.
 std::size_t count_code_points(std::string_view text);
 
-// Calls visit(char32_t value, std::size_t offset, std::size_t length) for every code point in order.
+// Calls visit(char32_t value, std::size_t offset, std::size_t length) for every code point in
+// order.
 template <typename Visitor>
 void for_each_code_point(std::string_view text, Visitor&& visit) {
   for (std::size_t i = 0; i < text.size();) {

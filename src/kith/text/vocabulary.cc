@@ -10,8 +10,8 @@ Status Vocabulary::add(std::string_view piece, std::int64_t id) {
   const auto limit = static_cast<std::int64_t>(
       std::min<std::size_t>(2 * expected_ + kSlack, static_cast<std::size_t>(kMaxId)));
   if (id < 0 || id >= limit) {
-    return Error{ErrorCode::kInvalidArgument, "token id must be in [0, " + std::to_string(limit) +
-                                                  "): " + std::to_string(id)};
+    return Error{ErrorCode::kInvalidArgument,
+                 "token id must be in [0, " + std::to_string(limit) + "): " + std::to_string(id)};
   }
   const auto index = static_cast<std::size_t>(id);
   const auto known = ids_.find(piece);

@@ -27,12 +27,13 @@ class Vocabulary {
   // Ids at or above this are refused whatever the file says.
   static constexpr TokenId kMaxId = 1 << 24;
 
-  // Errors: kInvalidArgument if the id is outside [0, kMaxId), far above the number of pieces, or taken
+  // Errors: kInvalidArgument if the id is outside [0, kMaxId), far above the number of pieces, or
+  // taken
   //   by another piece. Adding a piece again with its own id changes nothing.
   Status add(std::string_view piece, std::int64_t id);
 
-  // How many ids could reasonably be in use: call before add() so that one absurd id cannot make the
-  // table large. The default allows only few.
+  // How many ids could reasonably be in use: call before add() so that one absurd id cannot make
+  // the table large. The default allows only few.
   void expect_pieces(std::size_t count) { expected_ += count; }
 
   std::optional<TokenId> find(std::string_view piece) const;
