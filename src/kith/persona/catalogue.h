@@ -1,0 +1,81 @@
+// The personas of an installation: what defines each, and the style card that shapes its answers.
+// Read from a TOML file that people write (docs/formats/personas.md).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kith/base/ids.h"
+#include "kith/base/result.h"
+
+namespace kith::persona {
+
+enum class AnswerLength : std::uint8_t { kShort, kMedium, kLong };
+enum class Priority : std::uint8_t { kNormal, kHigh, kUrgent };
+
+std::string_view to_string(AnswerLength length);
+std::string_view to_string(Priority priority);
+
+// How answers to a persona should read.
+struct StyleCard {
+  std::string tone;      // "crisp and formal"
+  std::string format;    // "numbered steps of at most twelve words"
+  std::string language;  // "user" (the language of the question) or a BCP 47 primary tag
+  AnswerLength length = AnswerLength::kMedium;
+  // Flesch-Kincaid grade that the persona reads with ease, in [1, 20].
+  double reading_level = 9.0;
+};
+
+struct Persona {
+  PersonaId id;
+  std::string name;
+  std::string description;
+  // Attribute name to the values that speak for this persona (compared without regard to case).
+  std::map<std::string, std::vector<std::string>> attributes;
+  // Texts as such a user writes them.
+  std::vector<std::string> exemplars;
+  std::vector<std::string> needs;
+  Priority priority = Priority::kNormal;
+  StyleCard style;
+  // The adapter that speaks to this persona; the persona's id unless the file names another.
+  AdapterId adapter;
+};
+
+// At most this many personas in a catalogue.
+inline constexpr std::size_t kMaxPersonas = 64;
+
+// Immutable; thread-safe.
+class PersonaCatalogue {
+ public:
+  // No personas: everybody gets plain answers.
+  PersonaCatalogue() = default;
+
+  // Errors: kNotFound without the file; kInvalidArgument naming file, key and what is allowed.
+  static Result<PersonaCatalogue> load(const std::filesystem::path& file);
+  // `name` stands for the file in messages.
+  static Result<PersonaCatalogue> from_toml(std::string_view toml, const std::string& name);
+
+  // In the order of the file.
+  const std::vector<Persona>& personas() const { return personas_; }
+  // Null if there is none.
+  const Persona* find_persona(const PersonaId& id) const;
+  // A hash of the file's text; another version may assign the same user differently.
+  const std::string& version() const { return version_; }
+
+ private:
+  std::vector<Persona> personas_;
+  std::string version_ = "none";
+};
+
+// Whether an attribute of this name must never influence an answer: health, religion, politics,
+// sexuality, trade union, ethnicity, gender, and the like (the special categories of Article 9 GDPR
+// and the grounds of equal-treatment law). Compares the words of the name: "hr.Religion_code" is
+// one.
+bool is_denied_attribute(std::string_view name);
+
+}  // namespace kith::persona

@@ -1,0 +1,179 @@
+// A chat request and its answer as personalization sees them: no wire format, yet everything that
+// the `kith` object of a response reports.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kith/base/clock.h"
+#include "kith/base/ids.h"
+#include "kith/persona/assignment.h"
+#include "kith/personalize/ports.h"
+#include "kith/storage/scope.h"
+
+namespace kith::personalize {
+
+// Techniques that a plan names; a request may switch each off (`kith.plan`).
+inline constexpr const char* kTechniquePersona = "persona";      // assignment
+inline constexpr const char* kTechniqueAdapter = "adapter";      // the persona's adapter
+inline constexpr const char* kTechniqueStyle = "style";          // the style card in the prompt
+inline constexpr const char* kTechniqueKnowledge = "knowledge";  // retrieved passages
+inline constexpr const char* kTechniqueHistory = "history";  // from the user's other conversations
+inline constexpr const char* kTechniqueCandidates = "candidates";  // more than one candidate
+
+// Where a candidate comes from.
+inline constexpr const char* kSourceDraft = "draft";
+inline constexpr const char* kSourceExtractive = "extractive";
+
+// `kith.style` of a request, and what a style card asks for. Empty members are not asked for.
+struct StyleWish {
+  std::string persona;  // name
+  std::string tone;
+  std::string length;  // "short", "medium", "long"
+  std::string format;
+  std::string language;  // BCP 47 primary tag, or "user"
+  std::optional<double> reading_level;
+
+  bool empty() const {
+    return persona.empty() && tone.empty() && length.empty() && format.empty() &&
+           language.empty() && !reading_level;
+  }
+  friend bool operator==(const StyleWish&, const StyleWish&) = default;
+};
+
+struct ChatRequest {
+  // An empty user is anonymous: a plain answer, nothing learned or stored.
+  storage::Scope scope;
+  // The client's own id of the conversation; empty: found by the hash of the history.
+  ConversationId conversation;
+  // At least one message of role "user".
+  std::vector<Message> messages;
+  std::string model;
+  SamplingParams sampling;
+  std::optional<int> max_tokens;
+  std::vector<std::string> stop;
+  // Answers that the client wants, in [1, 128].
+  int num_choices = 1;
+  // JSON object of members that Kith does not read, for upstreams; empty if none.
+  std::string extra;
+  // Fields that only an upstream can honour, by name ("tools", "messages[1].content[0].image_url").
+  // The own engine refuses a request with any.
+  std::vector<std::string> upstream_only;
+
+  // False for `store: false`, `kith.temporary` and a client's housekeeping calls: nothing is stored
+  // or learned from this request.
+  bool stores = true;
+  // `kith.context`: device, channel, locale, place, ticket.
+  storage::Attributes context;
+  // Groups of documents that the caller may read beyond those of the user's persona.
+  std::vector<std::string> access;
+  // `kith.plan`: technique to on or off; absent: the pipeline decides.
+  std::map<std::string, bool> plan;
+  // `kith.candidates`: drafts wanted, in [1, 8].
+  std::optional<int> num_drafts;
+  StyleWish style;
+};
+
+struct PlanStep {
+  std::string technique;
+  bool used = false;
+  std::string reason;
+  int tokens = 0;  // that it put into the prompt
+  double ms = 0.0;
+};
+
+// A passage that stood in the prompt. [start, end) are bytes of the document's text.
+struct CitedPassage {
+  DocumentId id;
+  std::string title;
+  std::size_t start = 0;
+  std::size_t end = 0;
+  std::string text;
+};
+
+struct CandidateReport {
+  std::string source;  // kSourceDraft or kSourceExtractive
+  double ne = 0.0;     // the score that ranked it, see candidates.h
+  std::optional<double> mean_logprob;
+  std::optional<double> grounding;  // [0, 1]; absent without passages
+  bool is_grounded = false;
+  bool is_chosen = false;
+  std::string hash;     // of the text
+  std::string excerpt;  // its beginning
+};
+
+struct MeasuredStyle {
+  std::string language;  // BCP 47 primary tag; empty if unclear
+  std::optional<double> reading_level;
+  int words = 0;  // words, or characters for Chinese
+  int sentences = 0;
+};
+
+// A step that was left out because it failed or was late.
+struct Degradation {
+  std::string step;
+  std::string reason;
+};
+
+struct Choice {
+  std::string text;
+  std::string finish_reason = "stop";
+  std::string source;
+  std::string logprobs;  // JSON, empty if none
+  std::string raw;       // an upstream's message (JSON) when it holds more than text
+};
+
+struct AnswerTimings {
+  double total_ms = 0.0;
+  double personalize_ms = 0.0;  // everything before generation
+  double generate_ms = 0.0;
+  double record_ms = 0.0;
+  GenerationTimings generator;  // of the slowest draft
+};
+
+struct ChatAnswer {
+  DecisionId decision;
+  std::string completion;  // "chatcmpl-..."
+  base::UnixMicros created_at = 0;
+  UserId user;
+  // Empty if nothing is stored and the client named none.
+  ConversationId conversation;
+  std::string model;
+
+  // num_choices of them, best first.
+  std::vector<Choice> choices;
+  int prompt_tokens = 0;
+  int completion_tokens = 0;  // of all drafts
+
+  // The posterior, and the persona answered for (empty: none).
+  std::vector<storage::PersonaWeight> personas;
+  std::vector<persona::Evidence> evidence;
+  PersonaId persona;
+  AdapterId adapter;
+  std::vector<PlanStep> plan;
+  std::vector<CitedPassage> passages;
+  std::vector<CandidateReport> candidates;
+  // With which the chosen candidate was chosen.
+  double probability = 1.0;
+  StyleWish style_asked;
+  MeasuredStyle style_measured;
+  AnswerTimings timings;
+  std::vector<Degradation> degraded;
+};
+
+// Receives an answer while it is made. on_start() comes once, before the first delta, with
+// everything known by then (ids, persona, adapter, plan, passages); then the deltas of each choice
+// add up to its text. Called from one thread at a time; must not block for long.
+class AnswerSink {
+ public:
+  virtual ~AnswerSink() = default;
+  virtual void on_start(const ChatAnswer& head) = 0;
+  // `raw` is an upstream's delta (JSON) when it holds more than text, else empty.
+  virtual void on_delta(int choice, std::string_view text, std::string_view raw) = 0;
+};
+
+}  // namespace kith::personalize

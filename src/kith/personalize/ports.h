@@ -1,0 +1,170 @@
+// What personalization needs from others: something that generates text, and something that counts.
+// Implemented in `runtime` (own engine) and `upstream` (any OpenAI-compatible server), and by fakes
+// in tests.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kith/base/ids.h"
+#include "kith/base/result.h"
+
+namespace kith::personalize {
+
+// One message of a chat.
+struct Message {
+  std::string role;     // "system", "developer", "user", "assistant", "tool"
+  std::string content;  // the text; text parts of a list of parts joined by newlines
+  // The message as the client sent it, a JSON object, for upstreams to pass on untouched. Empty if
+  // role and content say all. Where it is not empty it wins.
+  std::string raw;
+
+  friend bool operator==(const Message&, const Message&) = default;
+};
+
+// Absent members take the generator's default.
+struct SamplingParams {
+  std::optional<double> temperature;  // [0, 2]; 0 is greedy
+  std::optional<double> top_p;        // (0, 1]
+  std::optional<double> min_p;        // [0, 1]
+  std::optional<int> top_k;           // 0: off
+  std::optional<double> presence_penalty;
+  std::optional<double> frequency_penalty;
+  std::optional<double> repetition_penalty;
+  std::optional<std::uint64_t> seed;
+  std::map<std::int32_t, double> logit_bias;
+  bool wants_logprobs = false;
+  int top_logprobs = 0;  // [0, 20]
+};
+
+struct GenerationRequest {
+  std::vector<Message> messages;
+  // Empty: the base model.
+  AdapterId adapter;
+  // One answer is generated for each entry, all on the same prompt. Never empty.
+  std::vector<SamplingParams> samples;
+  // Longest answer; absent: the generator's default.
+  std::optional<int> max_tokens;
+  std::vector<std::string> stop;
+  // The model that the client named.
+  std::string model;
+  // JSON object with the client's other members (tools, response_format, ...), for upstreams to
+  // pass on untouched; empty if there are none.
+  std::string extra;
+};
+
+struct GenerationTimings {
+  double queue_ms = 0.0;
+  double prefill_ms = 0.0;
+  double decode_ms = 0.0;
+};
+
+struct GeneratedText {
+  std::string text;
+  std::string finish_reason = "stop";  // "stop", "length", "tool_calls", ...
+  int prompt_tokens = 0;
+  int completion_tokens = 0;
+  // Mean natural log-probability of the answer's tokens under the model that wrote it; absent if
+  // the generator does not tell.
+  std::optional<double> mean_logprob;
+  // OpenAI's "logprobs" object; empty unless asked for.
+  std::string logprobs;
+  // The assistant message as an upstream sent it (JSON), when it holds more than text (tool calls);
+  // else empty.
+  std::string raw;
+  GenerationTimings timings;
+};
+
+// A piece of an answer while it is made. Borrowed for the time of the call.
+struct TextDelta {
+  int sample = 0;
+  std::string_view text;  // complete UTF-8
+  // An upstream's delta object (JSON) when it holds more than text (tool calls); else empty.
+  std::string_view raw;
+};
+
+// Called on whatever thread generates, in order for each sample, never after generate() has
+// returned. Must not block for long.
+class DeltaSink {
+ public:
+  virtual ~DeltaSink() = default;
+  virtual void on_delta(const TextDelta& delta) = 0;
+};
+
+// stop_requested() becomes true when nobody waits for the answer any more. Holders of long work may
+// register a std::stop_callback.
+using CancelToken = std::stop_token;
+
+struct GeneratorCapabilities {
+  bool is_own_engine = false;
+  bool has_adapters = false;
+  bool has_tools = false;   // passes "tools" and unknown members on
+  bool has_images = false;  // passes message parts other than text on
+  bool has_scores = false;  // score() works
+  // Longest prompt with its answer.
+  int context_tokens = 4096;
+  // Name of the model served.
+  std::string model;
+};
+
+// Thread-safe.
+class Generator {
+ public:
+  virtual ~Generator() = default;
+
+  virtual GeneratorCapabilities capabilities() const = 0;
+  // Whether generate() would be taken on now.
+  virtual bool ready() const = 0;
+  // In no particular order.
+  virtual std::vector<AdapterId> adapter_names() const = 0;
+
+  // Blocks until all answers are there, in the order of `samples`. A sink, which may be null, sees
+  // each answer as it is made; the deltas of a sample add up to its text.
+  // Errors: kInvalidArgument for a request that this generator cannot take (naming the field),
+  //   kOverloaded, kUnavailable, kDeadlineExceeded, kCancelled, kNotFound for an unknown adapter.
+  virtual Result<std::vector<GeneratedText>> generate(const GenerationRequest& request,
+                                                      DeltaSink* sink,
+                                                      const CancelToken& cancel) = 0;
+
+  // Mean natural log-probability per token of each continuation as the answer to `messages`.
+  // Errors: as generate(); kUnavailable if capabilities().has_scores is false.
+  virtual Result<std::vector<double>> score(std::span<const Message> messages,
+                                            std::span<const std::string> continuations,
+                                            const AdapterId& adapter) = 0;
+
+  // Tokens that `text` takes in a prompt. The default is an estimate on the safe side, for
+  // generators that cannot count: a token for 3 bytes of ASCII or for each other code point.
+  virtual std::size_t count_tokens(std::string_view text) const;
+};
+
+// Counters of what the pipeline did. Thread-safe. Names are few and fixed, never a user's id.
+class PipelineMetrics {
+ public:
+  virtual ~PipelineMetrics() = default;
+
+  virtual void on_request(std::string_view outcome) = 0;  // "answered" or an error's name
+  virtual void on_step(std::string_view step, double ms) = 0;
+  // A step was skipped because it failed or was late.
+  virtual void on_degraded(std::string_view step, std::string_view reason) = 0;
+  // The persona answered for ("none" without one) and the source of the chosen candidate.
+  virtual void on_answer(std::string_view persona, std::string_view source, int prompt_tokens,
+                         int completion_tokens) = 0;
+};
+
+// Counts nothing.
+class NoMetrics final : public PipelineMetrics {
+ public:
+  void on_request(std::string_view) override {}
+  void on_step(std::string_view, double) override {}
+  void on_degraded(std::string_view, std::string_view) override {}
+  void on_answer(std::string_view, std::string_view, int, int) override {}
+};
+
+}  // namespace kith::personalize
