@@ -27,9 +27,9 @@ class Adapter {
   // `storage` is how A and B are held: kF32, or kBf16 for half the memory traffic.
   // Errors: kNotFound without the two files; kInvalidArgument naming what is wrong: DoRA,
   //   modules_to_save, a bias, pickled weights, a module that the decoder lacks, a wrong shape.
-  static Result<std::shared_ptr<const Adapter>> load(
-      const std::filesystem::path& dir, const DecoderConfig& config,
-      tensor::DType storage = tensor::DType::kF32);
+  static Result<std::shared_ptr<const Adapter>> load(const std::filesystem::path& dir,
+                                                     const DecoderConfig& config,
+                                                     tensor::DType storage = tensor::DType::kF32);
 
   // Last part of the directory's path.
   const std::string& name() const { return name_; }

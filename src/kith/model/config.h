@@ -12,8 +12,8 @@
 
 namespace kith::model {
 
-// All sizes are validated: positive, consistent with each other, and below limits that keep products
-// of them within 64 bits.
+// All sizes are validated: positive, consistent with each other, and below limits that keep
+// products of them within 64 bits.
 struct DecoderConfig {
   // As in "architectures", e.g. "LlamaForCausalLM".
   std::string architecture;

@@ -1,8 +1,9 @@
-// A decoder-only transformer of the Llama kind: weights from a Hugging Face directory, and one forward
-// pass over a batch of pieces of many sequences, each with its own adapter or none.
+// A decoder-only transformer of the Llama kind: weights from a Hugging Face directory, and one
+// forward pass over a batch of pieces of many sequences, each with its own adapter or none.
 //
-// The pieces may be prompts, parts of prompts (chunked prefill) and single next tokens, mixed: a row's
-// result does not depend, bit for bit, on what else is in the batch or on how a prompt was cut.
+// The pieces may be prompts, parts of prompts (chunked prefill) and single next tokens, mixed: a
+// row's result does not depend, bit for bit, on what else is in the batch or on how a prompt was
+// cut.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,8 @@
 namespace kith::model {
 
 struct DecoderOptions {
-  // How weights are held: kF32, kBf16, or kInt8 (a scale per output channel; activations are quantised
-  // per token). kBf16 becomes kF32 on a CPU without AVX512-BF16; see Decoder::weights().
+  // How weights are held: kF32, kBf16, or kInt8 (a scale per output channel; activations are
+  // quantised per token). kBf16 becomes kF32 on a CPU without AVX512-BF16; see Decoder::weights().
   tensor::DType weights = tensor::DType::kBf16;
   // Threads of a forward pass, >= 1.
   int threads = 1;
@@ -35,8 +36,8 @@ struct Chunk {
   std::span<const text::TokenId> tokens;
   // Tokens of the sequence that are in the cache already, >= 0.
   std::int32_t position = 0;
-  // Ids of the cache blocks of the sequence, in order; block i holds positions [16 i, 16 i + 16). They
-  // cover position + tokens.size(). Two chunks of a batch must not write the same block.
+  // Ids of the cache blocks of the sequence, in order; block i holds positions [16 i, 16 i + 16).
+  // They cover position + tokens.size(). Two chunks of a batch must not write the same block.
   std::span<const std::int32_t> blocks;
   // May be null: the base model.
   const Adapter* adapter = nullptr;
@@ -44,11 +45,12 @@ struct Chunk {
   bool all_logits = false;
 };
 
-// Weights are immutable; forward() works in buffers of the object: call it from one thread at a time,
-// best always the same (each calling thread gets a team of compute threads of its own).
+// Weights are immutable; forward() works in buffers of the object: call it from one thread at a
+// time, best always the same (each calling thread gets a team of compute threads of its own).
 class Decoder {
  public:
-  // Errors: those of load_decoder_config; kNotFound for a missing weight file; kInvalidArgument naming
+  // Errors: those of load_decoder_config; kNotFound for a missing weight file; kInvalidArgument
+  // naming
   //   the tensor that is missing or has a wrong shape or type.
   static Result<std::unique_ptr<Decoder>> load(const std::filesystem::path& dir,
                                                const DecoderOptions& options = {});
@@ -64,18 +66,19 @@ class Decoder {
   nn::KvShape cache_shape() const;
   nn::KvCache make_cache(int num_blocks) const;
 
-  // Runs the chunks, appends their keys and values to the cache, and writes the wanted logits in the
-  // order of the chunks.
+  // Runs the chunks, appends their keys and values to the cache, and writes the wanted logits in
+  // the order of the chunks.
   //   logits: [wanted rows, vocab_size], resized
-  // Errors: kInvalidArgument for an empty chunk, a token id outside the vocabulary, a position beyond
+  // Errors: kInvalidArgument for an empty chunk, a token id outside the vocabulary, a position
+  // beyond
   //   max_positions, blocks that do not exist or do not suffice, a cache or an adapter of another
   //   shape. The cache is unchanged then.
   Status forward(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& logits);
 
   // Memory of all weights, packed.
   std::size_t weight_bytes() const;
-  // Bytes of weights that one token at batch 1 has to read: all but the embedding table, of which it
-  // reads one row.
+  // Bytes of weights that one token at batch 1 has to read: all but the embedding table, of which
+  // it reads one row.
   std::size_t weight_bytes_read_per_token() const;
 
  private:

@@ -2,8 +2,9 @@
 // sequences grow without copies and share the blocks of a common prefix (Kwon et al. 2023,
 // "PagedAttention"). Which block belongs to whom is the engine's business; this class holds bytes.
 //
-// Layout, per layer and block: keys [kv_heads, head_dim, 16], values [kv_heads, 16, head_dim]. Keys
-// are transposed so that the scores of a block's 16 tokens fill one 512-bit register.
+// Layout, per layer and block: keys [kv_heads, head_dim, 16], values [kv_heads, 16, value_stride].
+// Keys are transposed so that the scores of a block's 16 tokens fill one 512-bit register;
+// value_stride is head_dim rounded up to 16, so that values are read in whole registers.
 #pragma once
 
 #include <cstddef>
@@ -23,30 +24,37 @@ struct KvShape {
   int head_dim = 0;
   // kF32 or kBf16.
   tensor::DType dtype = tensor::DType::kF32;
+
+  // head_dim rounded up to a multiple of 16.
+  int value_stride() const { return (head_dim + 15) / 16 * 16; }
+  // Bytes of one block, over all layers: what one more block costs.
+  std::size_t block_bytes() const;
+
+  friend bool operator==(const KvShape&, const KvShape&) = default;
 };
 
 // Not thread-safe. Movable, not copyable.
 class KvCache {
  public:
-  // REQUIRES: every number of `shape` and `num_blocks` positive.
+  // REQUIRES: every number of `shape` and `num_blocks` positive; shape.dtype kF32 or kBf16.
   KvCache(const KvShape& shape, int num_blocks);
 
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
   KvCache(KvCache&&) = default;
   KvCache& operator=(KvCache&&) = default;
 
   const KvShape& shape() const { return shape_; }
   int num_blocks() const { return num_blocks_; }
   // Of the whole cache.
-  std::size_t bytes() const { return storage_.size() * sizeof(storage_[0]); }
-  // Of one block, over all layers: what one more block costs.
-  static std::size_t block_bytes(const KvShape& shape);
+  std::size_t bytes() const { return storage_.size() * sizeof(Line); }
 
-  // Copies the contents of one block to another in all layers (for copy on write of a shared block).
-  // REQUIRES: both in [0, num_blocks()).
+  // Copies the contents of one block to another in all layers (for copy on write of a shared
+  // block). REQUIRES: both in [0, num_blocks()).
   void copy_block(std::int32_t from, std::int32_t to);
 
-  // First key / value element of a block, [kv_heads, head_dim, 16] / [kv_heads, 16, head_dim], of
-  // the type shape().dtype.
+  // The keys / values of a block in a layer, of type shape().dtype, laid out as above.
+  // REQUIRES: layer and block in range.
   std::byte* keys(int layer, std::int32_t block);
   std::byte* values(int layer, std::int32_t block);
   const std::byte* keys(int layer, std::int32_t block) const;
@@ -58,12 +66,14 @@ class KvCache {
     std::byte bytes[64];
   };
 
-  std::size_t offset(int layer, std::int32_t block) const;
+  std::size_t line_of(int layer, std::int32_t block) const;
 
   KvShape shape_;
   int num_blocks_ = 0;
-  // Bytes of the keys (and of the values) of one block in one layer, rounded up to whole lines.
-  std::size_t half_bytes_ = 0;
+  // Lines of the keys, and of the keys and values, of one block in one layer.
+  std::size_t key_lines_ = 0;
+  std::size_t block_lines_ = 0;
+  // [num_layers, num_blocks, block_lines_]
   std::vector<Line> storage_;
 };
 

@@ -1,8 +1,8 @@
-// Rotary position embedding (Su et al. 2021) in the arrangement of Hugging Face checkpoints: element i
-// of a head is rotated together with element i + head_dim/2.
+// Rotary position embedding (Su et al. 2021) in the arrangement of Hugging Face checkpoints:
+// element i of a head is rotated together with element i + head_dim/2.
 //
-// Frequencies follow transformers' `default`, `linear` and `llama3` kinds of rope scaling, computed in
-// the same precision (f32 angles), so that logits agree with checkpoints trained there.
+// Frequencies follow transformers' `default`, `linear` and `llama3` kinds of rope scaling, computed
+// in the same precision (f32 angles), so that logits agree with checkpoints trained there.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct RopeConfig {
   double theta = 10000.0;
   // kLinear and kLlama3: by how much the context is stretched, >= 1.
   double factor = 1.0;
-  // kLlama3: wavelengths shorter than original_max_positions / high_freq_factor are kept, longer than
-  // original_max_positions / low_freq_factor divided by `factor`, between them interpolated.
+  // kLlama3: wavelengths shorter than original_max_positions / high_freq_factor are kept, longer
+  // than original_max_positions / low_freq_factor divided by `factor`, between them interpolated.
   double low_freq_factor = 1.0;
   double high_freq_factor = 4.0;
   int original_max_positions = 8192;

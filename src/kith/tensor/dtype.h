@@ -11,8 +11,8 @@
 
 namespace kith::tensor {
 
-// The types of the safetensors format. Only kF32, kBf16 and kInt8 are ways to hold weights in memory
-// (DecoderOptions::weights); the rest occur in files.
+// The types of the safetensors format. Only kF32, kBf16 and kInt8 are ways to hold weights in
+// memory (DecoderOptions::weights); the rest occur in files.
 enum class DType : std::uint8_t {
   kF64,
   kF32,

@@ -1,0 +1,170 @@
+#include "kith/model/weights.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "kith/base/check.h"
+#include "kith/tensor/checkpoint.h"
+
+namespace kith::model {
+namespace {
+
+using tensor::DType;
+
+std::size_t to_size(std::int64_t value) { return static_cast<std::size_t>(value); }
+
+std::string to_string(std::span<const std::int64_t> shape) {
+  std::string text = "[";
+  for (const std::int64_t size : shape) {
+    text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  }
+  return text + "]";
+}
+
+// A weight tensor of exactly this shape.
+Result<tensor::TensorView> find_weight(const tensor::CheckpointReader& reader,
+                                       const std::string& name,
+                                       std::span<const std::int64_t> shape) {
+  const auto view = reader.find(name);
+  if (!view) {
+    return Error{ErrorCode::kInvalidArgument, "the checkpoint lacks tensor " + name};
+  }
+  if (!tensor::is_weight_dtype(view->dtype)) {
+    return Error{ErrorCode::kInvalidArgument, "tensor " + name + " must be F32, F16 or BF16: " +
+                                                  std::string(tensor::dtype_name(view->dtype))};
+  }
+  if (!std::equal(shape.begin(), shape.end(), view->shape.begin(), view->shape.end())) {
+    return Error{ErrorCode::kInvalidArgument, "tensor " + name + " must have shape " +
+                                                  to_string(shape) + ": " + to_string(view->shape)};
+  }
+  return *view;
+}
+
+Result<std::vector<float>> read_vector(const tensor::CheckpointReader& reader,
+                                       const std::string& name, int size) {
+  const std::array<std::int64_t, 1> shape{size};
+  KITH_ASSIGN_OR_RETURN(const tensor::TensorView view, find_weight(reader, name, shape));
+  std::vector<float> values(to_size(size));
+  tensor::convert_to_f32(view.bytes, view.dtype, values);
+  return values;
+}
+
+// One of the matrices that are stacked into a linear map.
+struct PartName {
+  std::string name;  // without ".weight"
+  int out;
+};
+
+Result<tensor::Linear> read_linear(const tensor::CheckpointReader& reader,
+                                   std::span<const PartName> names, int in, bool has_bias,
+                                   const tensor::LinearOptions& options) {
+  std::vector<tensor::LinearPart> parts;
+  for (const PartName& part : names) {
+    const std::array<std::int64_t, 2> shape{part.out, in};
+    KITH_ASSIGN_OR_RETURN(const tensor::TensorView weights,
+                          find_weight(reader, part.name + ".weight", shape));
+    tensor::LinearPart read{weights.bytes, weights.dtype, part.out, {}, DType::kF32};
+    if (has_bias) {
+      KITH_ASSIGN_OR_RETURN(const tensor::TensorView bias,
+                            find_weight(reader, part.name + ".bias", std::span(shape).first(1)));
+      read.bias = bias.bytes;
+      read.bias_dtype = bias.dtype;
+    }
+    parts.push_back(read);
+  }
+  auto linear = tensor::Linear::create(in, parts, options);
+  if (!linear) return std::move(linear).error().with_context("packing " + names.front().name);
+  return linear;
+}
+
+Result<LayerWeights> read_layer(const tensor::CheckpointReader& reader, int layer,
+                                const DecoderConfig& config, const tensor::LinearOptions& options) {
+  const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+  const std::string attention = prefix + "self_attn.";
+  const std::string mlp = prefix + "mlp.";
+  const int hidden = config.hidden_size;
+  const std::array<PartName, 3> qkv{{{attention + "q_proj", config.q_size()},
+                                     {attention + "k_proj", config.kv_size()},
+                                     {attention + "v_proj", config.kv_size()}}};
+  const std::array<PartName, 1> o{{{attention + "o_proj", hidden}}};
+  const std::array<PartName, 2> gate_up{
+      {{mlp + "gate_proj", config.intermediate_size}, {mlp + "up_proj", config.intermediate_size}}};
+  const std::array<PartName, 1> down{{{mlp + "down_proj", hidden}}};
+
+  KITH_ASSIGN_OR_RETURN(auto input_norm,
+                        read_vector(reader, prefix + "input_layernorm.weight", hidden));
+  KITH_ASSIGN_OR_RETURN(auto post_norm,
+                        read_vector(reader, prefix + "post_attention_layernorm.weight", hidden));
+  KITH_ASSIGN_OR_RETURN(auto qkv_map,
+                        read_linear(reader, qkv, hidden, config.attention_bias, options));
+  KITH_ASSIGN_OR_RETURN(auto o_map,
+                        read_linear(reader, o, config.q_size(), config.attention_bias, options));
+  KITH_ASSIGN_OR_RETURN(auto gate_up_map,
+                        read_linear(reader, gate_up, hidden, config.mlp_bias, options));
+  KITH_ASSIGN_OR_RETURN(
+      auto down_map, read_linear(reader, down, config.intermediate_size, config.mlp_bias, options));
+  return LayerWeights{std::move(input_norm), std::move(qkv_map),     std::move(o_map),
+                      std::move(post_norm),  std::move(gate_up_map), std::move(down_map)};
+}
+
+}  // namespace
+
+std::size_t LayerWeights::bytes() const {
+  return qkv.bytes() + o.bytes() + gate_up.bytes() + down.bytes() +
+         (input_norm.size() + post_norm.size()) * sizeof(float);
+}
+
+Embedding::Embedding(std::span<const std::byte> bytes, DType from, std::size_t width, DType held) {
+  const std::size_t row_bytes = width * tensor::dtype_size(from);
+  const std::size_t rows = bytes.size() / row_bytes;
+  std::vector<float> row(width);
+  (held == DType::kF32 ? f32_.reserve(rows * width) : bf16_.reserve(rows * width));
+  for (std::size_t i = 0; i < rows; ++i) {
+    tensor::convert_to_f32(bytes.subspan(i * row_bytes, row_bytes), from, row);
+    if (held == DType::kF32) {
+      f32_.insert(f32_.end(), row.begin(), row.end());
+    } else {
+      for (const float value : row) bf16_.push_back(tensor::f32_to_bf16(value));
+    }
+  }
+}
+
+void Embedding::read(std::int32_t id, std::span<float> out) const {
+  const std::size_t begin = to_size(id) * out.size();
+  if (!f32_.empty()) {
+    KITH_DCHECK(begin + out.size() <= f32_.size(), "no such row");
+    std::memcpy(out.data(), f32_.data() + begin, out.size_bytes());
+    return;
+  }
+  KITH_DCHECK(begin + out.size() <= bf16_.size(), "no such row");
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = tensor::bf16_to_f32(bf16_[begin + i]);
+}
+
+Result<DecoderWeights> load_decoder_weights(const std::filesystem::path& dir,
+                                            const DecoderConfig& config,
+                                            const tensor::LinearOptions& options) {
+  KITH_ASSIGN_OR_RETURN(const auto reader, tensor::CheckpointReader::open(dir));
+  const std::array<std::int64_t, 2> shape{config.vocab_size, config.hidden_size};
+  const std::string embedding_name = "model.embed_tokens";
+  KITH_ASSIGN_OR_RETURN(const tensor::TensorView table,
+                        find_weight(reader, embedding_name + ".weight", shape));
+  const DType held = options.weights == DType::kF32 ? DType::kF32 : DType::kBf16;
+  Embedding embedding(table.bytes, table.dtype, to_size(config.hidden_size), held);
+
+  std::vector<LayerWeights> layers;
+  for (int i = 0; i < config.num_layers; ++i) {
+    KITH_ASSIGN_OR_RETURN(auto layer, read_layer(reader, i, config, options));
+    layers.push_back(std::move(layer));
+  }
+  KITH_ASSIGN_OR_RETURN(auto norm, read_vector(reader, "model.norm.weight", config.hidden_size));
+  const std::array<PartName, 1> head_name{
+      {{config.tie_word_embeddings ? embedding_name : "lm_head", config.vocab_size}}};
+  KITH_ASSIGN_OR_RETURN(auto head,
+                        read_linear(reader, head_name, config.hidden_size, false, options));
+  return DecoderWeights{std::move(embedding), std::move(layers), std::move(norm), std::move(head)};
+}
+
+}  // namespace kith::model

@@ -1,0 +1,157 @@
+#include "kith/nn/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "kith/base/check.h"
+#include "kith/nn/kernels.h"
+#include "kith/tensor/aligned.h"
+
+namespace kith::nn {
+namespace {
+
+std::size_t to_size(std::int32_t value) { return static_cast<std::size_t>(value); }
+
+void store_element(std::byte* base, std::size_t index, float value, tensor::DType dtype) {
+  if (dtype == tensor::DType::kF32) {
+    std::memcpy(base + index * sizeof value, &value, sizeof value);
+  } else {
+    const std::uint16_t bits = tensor::f32_to_bf16(value);
+    std::memcpy(base + index * sizeof bits, &bits, sizeof bits);
+  }
+}
+
+// A chunk's queries for one key-value head, to be cut into tiles.
+struct Work {
+  const AttentionChunk* chunk;
+  int kv_head;
+  // First query; query i is row i / group of the chunk and head i % group of the group.
+  int first;
+  int num;
+};
+
+// Tiles of all chunks; several tiles make up one piece of work so that block tables are made
+// seldom.
+std::vector<Work> split_work(std::span<const AttentionChunk> chunks, int kv_heads, int group) {
+  constexpr int kQueriesPerWork = 16 * kQueryTile;
+  std::vector<Work> work;
+  for (const AttentionChunk& chunk : chunks) {
+    const int queries = chunk.num_rows * group;
+    for (int head = 0; head < kv_heads; ++head) {
+      for (int first = 0; first < queries; first += kQueriesPerWork) {
+        work.push_back({&chunk, head, first, std::min(kQueriesPerWork, queries - first)});
+      }
+    }
+  }
+  return work;
+}
+
+struct Scratch {
+  std::vector<const void*> keys;
+  std::vector<const void*> values;
+  tensor::AlignedVector<float> scores;
+  tensor::AlignedVector<float> sums;
+};
+
+// Where each block of the sequence keeps this head's keys and values.
+void find_blocks(const Work& work, int num_blocks, int layer, const KvCache& cache,
+                 Scratch& scratch) {
+  const KvShape& shape = cache.shape();
+  const std::size_t element = tensor::dtype_size(shape.dtype);
+  const std::size_t key_offset =
+      to_size(work.kv_head) * to_size(shape.head_dim) * kBlockTokens * element;
+  const std::size_t value_offset =
+      to_size(work.kv_head) * to_size(shape.value_stride()) * kBlockTokens * element;
+  scratch.keys.resize(to_size(num_blocks));
+  scratch.values.resize(to_size(num_blocks));
+  for (std::size_t i = 0; i < to_size(num_blocks); ++i) {
+    const std::int32_t block = work.chunk->blocks[i];
+    scratch.keys[i] = cache.keys(layer, block) + key_offset;
+    scratch.values[i] = cache.values(layer, block) + value_offset;
+  }
+}
+
+void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cache,
+         Scratch& scratch) {
+  const KvShape& shape = cache.shape();
+  const AttentionChunk& chunk = *work.chunk;
+  const int group = io.num_heads / shape.num_kv_heads;
+  const int last_row = (work.first + work.num - 1) / group;
+  const int num_blocks = (chunk.position + last_row) / kBlockTokens + 1;
+  find_blocks(work, num_blocks, layer, cache, scratch);
+  scratch.scores.resize(to_size(kQueryTile) * to_size(num_blocks) * kBlockTokens);
+  scratch.sums.resize(to_size(kQueryTile) * to_size(shape.value_stride()));
+
+  AttentionTile tile{};
+  tile.head_dim = shape.head_dim;
+  tile.value_stride = shape.value_stride();
+  tile.scale = 1.0F / std::sqrt(static_cast<float>(shape.head_dim));
+  tile.keys = scratch.keys.data();
+  tile.values = scratch.values.data();
+  tile.scores = scratch.scores.data();
+  tile.sums = scratch.sums.data();
+  const std::size_t out_stride = to_size(io.num_heads) * to_size(shape.head_dim);
+  for (int first = work.first; first < work.first + work.num; first += kQueryTile) {
+    tile.num_queries = std::min(kQueryTile, work.first + work.num - first);
+    for (int q = 0; q < tile.num_queries; ++q) {
+      const int row = (first + q) / group;
+      const int head = work.kv_head * group + (first + q) % group;
+      const std::size_t batch_row = to_size(chunk.first_row + row);
+      const std::size_t column = to_size(head) * to_size(shape.head_dim);
+      tile.queries[q] = io.queries.data() + batch_row * io.query_stride + column;
+      tile.results[q] = io.out.data() + batch_row * out_stride + column;
+      tile.lengths[q] = chunk.position + row + 1;
+    }
+    const bool is_f32 = shape.dtype == tensor::DType::kF32;
+    (is_f32 ? kernels().attention_f32 : kernels().attention_bf16)(tile);
+  }
+}
+
+}  // namespace
+
+void append_kv(const AttentionChunk& chunk, std::span<const float> keys,
+               std::span<const float> values, std::size_t stride, int layer, KvCache& cache) {
+  const KvShape& shape = cache.shape();
+  const std::size_t head_dim = to_size(shape.head_dim);
+  const std::size_t value_stride = to_size(shape.value_stride());
+  for (int row = 0; row < chunk.num_rows; ++row) {
+    const std::int32_t position = chunk.position + row;
+    const std::int32_t block = chunk.blocks[to_size(position / kBlockTokens)];
+    const std::size_t slot = to_size(position % kBlockTokens);
+    std::byte* key_block = cache.keys(layer, block);
+    std::byte* value_block = cache.values(layer, block);
+    const float* key = keys.data() + to_size(chunk.first_row + row) * stride;
+    const float* value = values.data() + to_size(chunk.first_row + row) * stride;
+    for (std::size_t head = 0; head < to_size(shape.num_kv_heads); ++head) {
+      for (std::size_t d = 0; d < head_dim; ++d) {
+        const std::size_t at = head * head_dim + d;
+        store_element(key_block, at * kBlockTokens + slot, key[at], shape.dtype);
+        store_element(value_block, (head * kBlockTokens + slot) * value_stride + d, value[at],
+                      shape.dtype);
+      }
+    }
+  }
+}
+
+void attend(std::span<const AttentionChunk> chunks, const AttentionIo& io, int layer,
+            const KvCache& cache) {
+  const int kv_heads = cache.shape().num_kv_heads;
+  KITH_CHECK(io.num_heads % kv_heads == 0, "heads must be a multiple of the key-value heads");
+  const std::vector<Work> work = split_work(chunks, kv_heads, io.num_heads / kv_heads);
+  const auto num_work = static_cast<std::int64_t>(work.size());
+#if defined(_OPENMP)
+#pragma omp parallel if (num_work > 1)
+#endif
+  {
+    Scratch scratch;
+#if defined(_OPENMP)
+#pragma omp for schedule(dynamic)
+#endif
+    for (std::int64_t i = 0; i < num_work; ++i) {
+      run(work[static_cast<std::size_t>(i)], io, layer, cache, scratch);
+    }
+  }
+}
+
+}  // namespace kith::nn

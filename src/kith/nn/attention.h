@@ -1,0 +1,44 @@
+// Causal attention with grouped key-value heads (Ainslie et al. 2023) over a paged cache.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kith/nn/kv_cache.h"
+
+namespace kith::nn {
+
+// The new rows of one sequence in a batch.
+struct AttentionChunk {
+  // Position of the first row; tokens before it are in the cache already.
+  std::int32_t position = 0;
+  int num_rows = 0;
+  // Index of the first row in the batch.
+  int first_row = 0;
+  // The sequence's cache blocks, covering position + num_rows tokens.
+  std::span<const std::int32_t> blocks;
+};
+
+// Writes keys and values of a chunk's rows into the cache.
+//   keys, values: rows of num_kv_heads * head_dim floats, `stride` apart, for the whole batch
+void append_kv(const AttentionChunk& chunk, std::span<const float> keys,
+               std::span<const float> values, std::size_t stride, int layer, KvCache& cache);
+
+struct AttentionIo {
+  // Rows of num_heads * head_dim floats, query_stride apart, for the whole batch.
+  std::span<const float> queries;
+  std::size_t query_stride = 0;
+  // [batch rows, num_heads * head_dim]
+  std::span<float> out;
+  int num_heads = 0;
+};
+
+// Scaled dot-product attention of every chunk's rows over the cache, whose entries for these rows
+// must have been appended. Two passes over the scores of a row: no row depends on another, bit for
+// bit.
+void attend(std::span<const AttentionChunk> chunks, const AttentionIo& io, int layer,
+            const KvCache& cache);
+
+}  // namespace kith::nn

@@ -1,0 +1,262 @@
+// The kernels of kernels.h on vectors of sixteen floats, which the compiler splits where registers
+// are shorter. Included once by each kernels_*.cc, which names the namespace and is compiled for
+// one instruction set. No function of another header may be called here: the linker could then keep
+// a copy of it that other CPUs cannot run.
+//
+// Every sum runs in an order that depends on the sizes of the model alone. That is what makes a
+// row's result independent of the batch it is computed in.
+#include "kith/nn/kernels.h"
+
+#define KITH_INLINE inline __attribute__((always_inline))
+
+namespace kith::nn::KITH_KERNEL_NAMESPACE {
+namespace {
+
+using Float16 = float __attribute__((vector_size(64)));
+using Int16 = std::int32_t __attribute__((vector_size(64)));
+using Word16 = std::uint32_t __attribute__((vector_size(64)));
+using Half16 = std::uint16_t __attribute__((vector_size(32)));
+
+KITH_INLINE Float16 load(const float* at) {
+  Float16 value;
+  __builtin_memcpy(&value, at, sizeof value);
+  return value;
+}
+
+KITH_INLINE Float16 load(const std::uint16_t* at) {
+  Half16 bits;
+  __builtin_memcpy(&bits, at, sizeof bits);
+  const Word16 wide = __builtin_convertvector(bits, Word16) << 16;
+  return __builtin_bit_cast(Float16, wide);
+}
+
+KITH_INLINE void store(float* at, Float16 value) { __builtin_memcpy(at, &value, sizeof value); }
+
+KITH_INLINE float scalar(const float* at) { return *at; }
+KITH_INLINE float scalar(const std::uint16_t* at) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(*at) << 16);
+}
+
+// Pairwise, so that the order is the same for every register width.
+KITH_INLINE float sum_lanes(Float16 value) {
+  float lanes[16];
+  __builtin_memcpy(lanes, &value, sizeof lanes);
+  for (int width = 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  }
+  return lanes[0];
+}
+
+// e^x by 2^n e^r with |r| <= ln(2)/2 and a Taylor polynomial of degree 6 (relative error 2e-7).
+// Arguments below -87 give e^-87, which is zero beside any sum that holds e^0.
+KITH_INLINE Float16 exp16(Float16 x) {
+  const Float16 low = Float16{} - 87.0F;
+  const Float16 high = Float16{} + 88.0F;
+  x = x < low ? low : x;
+  x = x > high ? high : x;
+  const Float16 magic = Float16{} + 12582912.0F;
+  const Float16 shifted = x * 1.44269504F + magic;
+  const Float16 n = shifted - magic;
+  const Float16 r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
+  Float16 p = r * (1.0F / 720.0F) + (1.0F / 120.0F);
+  p = p * r + (1.0F / 24.0F);
+  p = p * r + (1.0F / 6.0F);
+  p = p * r + 0.5F;
+  p = p * r + 1.0F;
+  p = p * r + 1.0F;
+  const Int16 exponent = __builtin_convertvector(n, Int16) + 127;
+  return p * __builtin_bit_cast(Float16, exponent << 23);
+}
+
+void rms_norm(const float* in, const float* weight, std::size_t count, float eps, float* out) {
+  Float16 squares{};
+  std::size_t i = 0;
+  for (; i + 16 <= count; i += 16) squares += load(in + i) * load(in + i);
+  float sum = sum_lanes(squares);
+  for (; i < count; ++i) sum += in[i] * in[i];
+  const float inverse = 1.0F / __builtin_sqrtf(sum / static_cast<float>(count) + eps);
+  for (i = 0; i + 16 <= count; i += 16) store(out + i, load(in + i) * inverse * load(weight + i));
+  for (; i < count; ++i) out[i] = in[i] * inverse * weight[i];
+}
+
+KITH_INLINE Float16 silu_times(Float16 gate, Float16 up) {
+  return gate * up / (exp16(-gate) + 1.0F);
+}
+
+void swiglu(const float* gate, const float* up, std::size_t count, float* out) {
+  std::size_t i = 0;
+  for (; i + 16 <= count; i += 16) store(out + i, silu_times(load(gate + i), load(up + i)));
+  if (i == count) return;
+  float lanes[3][16] = {};
+  const std::size_t rest = (count - i) * sizeof(float);
+  __builtin_memcpy(lanes[0], gate + i, rest);
+  __builtin_memcpy(lanes[1], up + i, rest);
+  store(lanes[2], silu_times(load(lanes[0]), load(lanes[1])));
+  __builtin_memcpy(out + i, lanes[2], rest);
+}
+
+void add(const float* x, std::size_t count, float* y) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) y[i] += x[i];
+}
+
+// Scores of one block of sixteen keys for Q queries. Even and odd elements are summed apart: one
+// chain of multiply-adds would wait for itself.
+template <std::size_t Q, typename T>
+KITH_INLINE void block_scores(const AttentionTile& tile, const T* keys, std::size_t stride,
+                              std::size_t block) {
+  Float16 even[Q] = {};
+  Float16 odd[Q] = {};
+  const int dim = tile.head_dim;
+  for (int d = 0; d + 2 <= dim; d += 2) {
+    const Float16 first = load(keys + d * 16);
+    const Float16 second = load(keys + d * 16 + 16);
+    for (std::size_t q = 0; q < Q; ++q) {
+      even[q] += first * tile.queries[q][d];
+      odd[q] += second * tile.queries[q][d + 1];
+    }
+  }
+  for (std::size_t q = 0; q < Q; ++q) {
+    store(tile.scores + q * stride + block * 16, (even[q] + odd[q]) * tile.scale);
+  }
+}
+
+// Softmax over the first `length` scores, in place; scores up to `end`, a multiple of 16, become 0.
+KITH_INLINE void softmax(float* scores, std::size_t length, std::size_t end) {
+  const float lowest = -3.0e38F;
+  for (std::size_t i = length; i < (length + 15) / 16 * 16; ++i) scores[i] = lowest;
+  Float16 largest = Float16{} + lowest;
+  for (std::size_t i = 0; i < length; i += 16) {
+    const Float16 value = load(scores + i);
+    largest = value > largest ? value : largest;
+  }
+  float lanes[16];
+  __builtin_memcpy(lanes, &largest, sizeof lanes);
+  float top = lanes[0];
+  for (int i = 1; i < 16; ++i) top = lanes[i] > top ? lanes[i] : top;
+  Float16 total{};
+  for (std::size_t i = 0; i < length; i += 16) {
+    Float16 value = load(scores + i);
+    // Masked scores must become exactly zero, not e^-87.
+    value = value > lowest ? exp16(value - top) : Float16{};
+    store(scores + i, value);
+    total += value;
+  }
+  const float inverse = 1.0F / sum_lanes(total);
+  for (std::size_t i = 0; i < length; i += 16) store(scores + i, load(scores + i) * inverse);
+  for (std::size_t i = (length + 15) / 16 * 16; i < end; ++i) scores[i] = 0.0F;
+}
+
+// Weighted sum of values over all blocks, for `kWidth` vectors of the head starting at `column`.
+// Only tokens that some query sees are read: what lies behind them belongs to an earlier sequence.
+template <std::size_t Q, std::size_t kWidth, typename T>
+KITH_INLINE void sum_values(const AttentionTile& tile, std::size_t stride, int longest,
+                            std::size_t column) {
+  const auto value_stride = static_cast<std::size_t>(tile.value_stride);
+  Float16 sums[Q][kWidth] = {};
+  for (int token = 0; token < longest; ++token) {
+    const T* values = static_cast<const T*>(tile.values[token / 16]) +
+                      static_cast<std::size_t>(token % 16) * value_stride + column;
+    Float16 value[kWidth];
+    for (std::size_t w = 0; w < kWidth; ++w) value[w] = load(values + 16 * w);
+    for (std::size_t q = 0; q < Q; ++q) {
+      const float p = tile.scores[q * stride + static_cast<std::size_t>(token)];
+      for (std::size_t w = 0; w < kWidth; ++w) sums[q][w] += value[w] * p;
+    }
+  }
+  for (std::size_t q = 0; q < Q; ++q) {
+    for (std::size_t w = 0; w < kWidth; ++w) {
+      store(tile.sums + q * value_stride + column + 16 * w, sums[q][w]);
+    }
+  }
+}
+
+template <std::size_t Q, typename T>
+void attend(const AttentionTile& tile) {
+  int longest = 0;
+  for (std::size_t q = 0; q < Q; ++q)
+    longest = tile.lengths[q] > longest ? tile.lengths[q] : longest;
+  const std::size_t blocks = static_cast<std::size_t>((longest + 15) / 16);
+  const std::size_t stride = blocks * 16;
+  for (std::size_t block = 0; block < blocks; ++block) {
+    block_scores<Q>(tile, static_cast<const T*>(tile.keys[block]), stride, block);
+  }
+  for (std::size_t q = 0; q < Q; ++q) {
+    softmax(tile.scores + q * stride, static_cast<std::size_t>(tile.lengths[q]), stride);
+  }
+  int column = 0;
+  for (; column + 64 <= tile.value_stride; column += 64) {
+    sum_values<Q, 4, T>(tile, stride, longest, static_cast<std::size_t>(column));
+  }
+  for (; column < tile.value_stride; column += 16) {
+    sum_values<Q, 1, T>(tile, stride, longest, static_cast<std::size_t>(column));
+  }
+  const auto value_stride = static_cast<std::size_t>(tile.value_stride);
+  for (std::size_t q = 0; q < Q; ++q) {
+    __builtin_memcpy(tile.results[q], tile.sums + q * value_stride,
+                     static_cast<std::size_t>(tile.head_dim) * sizeof(float));
+  }
+}
+
+template <typename T>
+void attention(const AttentionTile& tile) {
+  switch (tile.num_queries) {
+    case 1:
+      return attend<1, T>(tile);
+    case 2:
+      return attend<2, T>(tile);
+    case 3:
+      return attend<3, T>(tile);
+    default:
+      return attend<4, T>(tile);
+  }
+}
+
+template <typename T>
+KITH_INLINE float dot(const T* a, const float* x, std::size_t count) {
+  Float16 sums[4] = {};
+  std::size_t i = 0;
+  for (; i + 64 <= count; i += 64) {
+    for (std::size_t j = 0; j < 4; ++j) sums[j] += load(a + i + 16 * j) * load(x + i + 16 * j);
+  }
+  for (; i + 16 <= count; i += 16) sums[0] += load(a + i) * load(x + i);
+  float sum = sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  for (; i < count; ++i) sum += scalar(a + i) * x[i];
+  return sum;
+}
+
+// y[n .. n + 16 kWidth) += sum_r t[r] b[r, n ..)
+template <std::size_t kWidth, typename T>
+KITH_INLINE void add_update(const T* b, const float* t, float* y, int rank, std::size_t out) {
+  Float16 sums[kWidth] = {};
+  for (int r = 0; r < rank; ++r) {
+    const T* row = b + static_cast<std::size_t>(r) * out;
+    for (std::size_t w = 0; w < kWidth; ++w) sums[w] += load(row + 16 * w) * t[r];
+  }
+  for (std::size_t w = 0; w < kWidth; ++w) store(y + 16 * w, load(y + 16 * w) + sums[w]);
+}
+
+template <typename T>
+void lora(const T* a, const T* b, const float* x, float* y, float* t, int rank, std::size_t in,
+          std::size_t out, float scale) {
+  for (int r = 0; r < rank; ++r) t[r] = scale * dot(a + static_cast<std::size_t>(r) * in, x, in);
+  std::size_t n = 0;
+  for (; n + 64 <= out; n += 64) add_update<4>(b + n, t, y + n, rank, out);
+  for (; n + 16 <= out; n += 16) add_update<1>(b + n, t, y + n, rank, out);
+  for (; n < out; ++n) {
+    float sum = 0.0F;
+    for (int r = 0; r < rank; ++r) sum += t[r] * scalar(b + static_cast<std::size_t>(r) * out + n);
+    y[n] += sum;
+  }
+}
+
+}  // namespace
+
+extern const Kernels kKernels;
+const Kernels kKernels{
+    rms_norm,           swiglu, add, attention<float>, attention<std::uint16_t>, lora<float>,
+    lora<std::uint16_t>};
+
+}  // namespace kith::nn::KITH_KERNEL_NAMESPACE
+
+#undef KITH_INLINE

@@ -1,0 +1,20 @@
+// Which instruction sets this CPU has, as far as kernels are chosen by it.
+#pragma once
+
+#include <cstdint>
+
+namespace kith::tensor {
+
+enum class CpuLevel : std::uint8_t {
+  kPortable,
+  // AVX2 and FMA.
+  kAvx2,
+  // AVX-512 F, BW, VL, DQ and VNNI.
+  kAvx512,
+};
+
+CpuLevel cpu_level();
+// AVX512-BF16: without it bf16 weights are held as f32.
+bool cpu_has_bf16();
+
+}  // namespace kith::tensor

@@ -1,0 +1,66 @@
+// The loops around the matrix products that oneDNN does not do: conversion and quantisation of
+// activations, the int8 result's scales, and int8 products by hand where that is faster (one row)
+// or the only correct way (CPUs without VNNI).
+//
+// int8 scheme: weights are symmetric per output channel, w = q_w * s_w with q_w in [-127, 127];
+// activations symmetric per row, x = q_x * s_x, stored as u8 = q_x + 128 because the VNNI dot
+// product wants unsigned on one side. Hence y = s_x * s_w * (sum(u8 * q_w) - 128 * sum(q_w)), in
+// exact integers up to the last step: results are the same bit for bit whichever routine made the
+// integer sum.
+//
+// The functions are compiled once for every CpuLevel.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kith/tensor/cpu.h"
+
+namespace kith::tensor {
+
+// What turns integer sums into results; all arrays [out].
+struct Int8Epilogue {
+  // 128 * sum of the quantised weights of the output channel.
+  const std::int32_t* compensation;
+  const float* scales;
+  // Null if there is none.
+  const float* bias;
+};
+
+struct Kernels {
+  // out[i] = bf16(in[i]), rounded to nearest even.
+  void (*to_bf16)(const float* in, std::size_t count, std::uint16_t* out);
+
+  // Quantises one row and returns its scale; a row of zeros gets scale 0. `padded` >= count: the
+  // bytes after count are set to 128, i.e. zero.
+  float (*quantize_row)(const float* in, std::size_t count, std::size_t padded, std::uint8_t* out);
+
+  // Turns one row of integer sums into f32, in place: `row` holds i32 before and f32 after.
+  void (*finish_row)(void* row, std::size_t out, float row_scale, const Int8Epilogue& epilogue);
+
+  // sums[n] = sum_k x[k] * w[n][k], weights row-major [out, in].
+  void (*int8_row_plain)(const std::uint8_t* x, const std::int8_t* w, std::size_t in,
+                         std::size_t out, std::int32_t* sums);
+
+  // The same on weights in oneDNN's layout BA16a64b4a: [out/64][in_padded/4][64][4], for the column
+  // blocks [first, last) of 64; sums: [out] with out rounded up to 64. Null without VNNI.
+  void (*int8_row_blocked)(const std::uint8_t* x, const std::int8_t* w, std::size_t in_padded,
+                           std::size_t first, std::size_t last, std::int32_t* sums);
+};
+
+// The kernels compiled for `level`, or for the best level below it that this build has.
+const Kernels& kernels_for(CpuLevel level);
+// Those for this CPU.
+const Kernels& kernels();
+
+namespace portable {
+extern const Kernels kKernels;
+}
+namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace avx512 {
+extern const Kernels kKernels;
+}
+
+}  // namespace kith::tensor

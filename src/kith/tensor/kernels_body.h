@@ -1,0 +1,111 @@
+// The kernels of kernels.h as plain loops for the vectoriser. Included once by each kernels_*.cc,
+// which names the namespace and is compiled for one instruction set. No function of another header
+// may be called here: the linker could then keep a copy of it that other CPUs cannot run.
+#include "kith/tensor/kernels.h"
+
+#if defined(__AVX512VNNI__)
+#include <immintrin.h>
+#endif
+
+namespace kith::tensor::KITH_KERNEL_NAMESPACE {
+namespace {
+
+void to_bf16(const float* in, std::size_t count, std::uint16_t* out) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto bits = __builtin_bit_cast(std::uint32_t, in[i]);
+    const std::uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
+    // Rounding could carry a NaN over to infinity.
+    const std::uint32_t quiet = (bits >> 16) | 0x40U;
+    out[i] = static_cast<std::uint16_t>((bits & 0x7FFFFFFFU) > 0x7F800000U ? quiet : rounded);
+  }
+}
+
+float quantize_row(const float* in, std::size_t count, std::size_t padded, std::uint8_t* out) {
+  float largest = 0.0F;
+#pragma omp simd reduction(max : largest)
+  for (std::size_t i = 0; i < count; ++i) {
+    const float magnitude = in[i] < 0.0F ? -in[i] : in[i];
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  const float scale = largest / 127.0F;
+  // Smallest scale whose inverse is finite; a row as small as that is zero in effect.
+  const float inverse = scale > 1e-37F ? 1.0F / scale : 0.0F;
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) {
+    // Adding 1.5 * 2^23 leaves the value, rounded to nearest even, in the low mantissa bits.
+    const float shifted = in[i] * inverse + 12582912.0F;
+    const std::uint32_t rounded = __builtin_bit_cast(std::uint32_t, shifted) + 128U;
+    out[i] = static_cast<std::uint8_t>(rounded & 0xFFU);
+  }
+  for (std::size_t i = count; i < padded; ++i) out[i] = 128;
+  return inverse > 0.0F ? scale : 0.0F;
+}
+
+void finish_row(void* row, std::size_t out, float row_scale, const Int8Epilogue& epilogue) {
+  // One buffer under two types: may_alias says so to the compiler.
+  using AliasingInt = std::int32_t __attribute__((may_alias));
+  using AliasingFloat = float __attribute__((may_alias));
+  const auto* sums = static_cast<const AliasingInt*>(row);
+  auto* values = static_cast<AliasingFloat*>(row);
+  const std::int32_t* compensation = epilogue.compensation;
+  const float* scales = epilogue.scales;
+#pragma omp simd
+  for (std::size_t n = 0; n < out; ++n) {
+    values[n] = static_cast<float>(sums[n] - compensation[n]) * (scales[n] * row_scale);
+  }
+  if (epilogue.bias == nullptr) return;
+  const float* bias = epilogue.bias;
+#pragma omp simd
+  for (std::size_t n = 0; n < out; ++n) values[n] += bias[n];
+}
+
+void int8_row_plain(const std::uint8_t* x, const std::int8_t* w, std::size_t in, std::size_t out,
+                    std::int32_t* sums) {
+  for (std::size_t n = 0; n < out; ++n) {
+    const std::int8_t* row = w + n * in;
+    std::int32_t sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::size_t k = 0; k < in; ++k) {
+      sum += static_cast<std::int32_t>(x[k]) * static_cast<std::int32_t>(row[k]);
+    }
+    sums[n] = sum;
+  }
+}
+
+#if defined(__AVX512VNNI__)
+void int8_row_blocked(const std::uint8_t* x, const std::int8_t* w, std::size_t in_padded,
+                      std::size_t first, std::size_t last, std::int32_t* sums) {
+  const std::size_t groups = in_padded / 4;
+  for (std::size_t block = first; block < last; ++block) {
+    const std::int8_t* weights = w + block * groups * 256;
+    __m512i sum[8] = {};
+    // Two groups of four inputs at a time: eight independent chains hide the latency of vpdpbusd.
+    for (std::size_t g = 0; g + 2 <= groups; g += 2) {
+      std::int32_t quad[2];
+      __builtin_memcpy(quad, x + 4 * g, sizeof quad);
+      const __m512i first_quad = _mm512_set1_epi32(quad[0]);
+      const __m512i second_quad = _mm512_set1_epi32(quad[1]);
+      const std::int8_t* at = weights + g * 256;
+      for (int i = 0; i < 4; ++i) {
+        sum[i] = _mm512_dpbusd_epi32(sum[i], first_quad, _mm512_loadu_si512(at + 64 * i));
+        sum[4 + i] =
+            _mm512_dpbusd_epi32(sum[4 + i], second_quad, _mm512_loadu_si512(at + 256 + 64 * i));
+      }
+    }
+    for (int i = 0; i < 4; ++i) {
+      _mm512_storeu_si512(sums + block * 64 + static_cast<std::size_t>(16 * i),
+                          _mm512_add_epi32(sum[i], sum[4 + i]));
+    }
+  }
+}
+#else
+constexpr decltype(Kernels::int8_row_blocked) int8_row_blocked = nullptr;
+#endif
+
+}  // namespace
+
+extern const Kernels kKernels;
+const Kernels kKernels{to_bf16, quantize_row, finish_row, int8_row_plain, int8_row_blocked};
+
+}  // namespace kith::tensor::KITH_KERNEL_NAMESPACE

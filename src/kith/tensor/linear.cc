@@ -1,0 +1,244 @@
+#include "kith/tensor/linear.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "kith/base/check.h"
+#include "kith/tensor/cpu.h"
+#include "kith/tensor/kernels.h"
+
+namespace kith::tensor {
+namespace {
+
+// oneDNN's int8 layout is padded to 64 in both directions.
+constexpr int kInt8Block = 64;
+
+std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
+
+int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+template <typename Vector>
+auto* grown(Vector& vector, std::size_t size) {
+  if (vector.size() < size) vector.resize(size);
+  return vector.data();
+}
+
+// All parts below each other as f32, [sum of out, in].
+Result<std::vector<float>> stack_weights(int in, std::span<const LinearPart> parts, int total_out) {
+  std::vector<float> stacked(to_size(in) * to_size(total_out));
+  std::size_t row = 0;
+  for (const LinearPart& part : parts) {
+    const std::size_t count = to_size(in) * to_size(part.out);
+    if (!is_weight_dtype(part.dtype) || part.weights.size() != count * dtype_size(part.dtype)) {
+      return Error{ErrorCode::kInvalidArgument, "weights do not fit their shape"};
+    }
+    convert_to_f32(part.weights, part.dtype, std::span(stacked).subspan(row * to_size(in), count));
+    row += to_size(part.out);
+  }
+  return stacked;
+}
+
+// Empty if no part has a bias.
+Result<std::vector<float>> stack_bias(std::span<const LinearPart> parts, int total_out) {
+  const bool any = std::any_of(parts.begin(), parts.end(),
+                               [](const LinearPart& part) { return !part.bias.empty(); });
+  std::vector<float> stacked(any ? to_size(total_out) : 0, 0.0F);
+  std::size_t row = 0;
+  for (const LinearPart& part : parts) {
+    if (!part.bias.empty()) {
+      if (!is_weight_dtype(part.bias_dtype) ||
+          part.bias.size() != to_size(part.out) * dtype_size(part.bias_dtype)) {
+        return Error{ErrorCode::kInvalidArgument, "bias does not fit its shape"};
+      }
+      convert_to_f32(part.bias, part.bias_dtype,
+                     std::span(stacked).subspan(row, to_size(part.out)));
+    }
+    row += to_size(part.out);
+  }
+  return stacked;
+}
+
+}  // namespace
+
+float quantize_channel(std::span<const float> weights, std::span<std::int8_t> out) {
+  float largest = 0.0F;
+  for (const float weight : weights) largest = std::max(largest, std::fabs(weight));
+  const float scale = largest / 127.0F;
+  const float inverse = scale > 1e-37F ? 1.0F / scale : 0.0F;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    // The clamp also catches a NaN weight, whose conversion to an integer would be undefined.
+    const float rounded = std::nearbyint(weights[i] * inverse);
+    out[i] = static_cast<std::int8_t>(rounded >= -127.0F && rounded <= 127.0F ? rounded : 0.0F);
+  }
+  return inverse > 0.0F ? scale : 0.0F;
+}
+
+int padded_rows(int rows) {
+  const int whole = rows / kMaxRows * kMaxRows;
+  return rows == whole ? rows : whole + bucket_rows(rows - whole);
+}
+
+Result<Linear> Linear::create(int in, std::span<const LinearPart> parts,
+                              const LinearOptions& options) {
+  KITH_CHECK(in > 0 && !parts.empty(), "a linear map needs inputs and parts");
+  Linear linear;
+  linear.in_ = in;
+  for (const LinearPart& part : parts) linear.out_ += part.out;
+  linear.weights_ = options.weights;
+  if (linear.weights_ == DType::kBf16 && !cpu_has_bf16()) linear.weights_ = DType::kF32;
+
+  KITH_ASSIGN_OR_RETURN(linear.bias_, stack_bias(parts, linear.out_));
+  KITH_ASSIGN_OR_RETURN(const std::vector<float> weights, stack_weights(in, parts, linear.out_));
+  if (linear.weights_ == DType::kInt8) {
+    KITH_RETURN_IF_ERROR(linear.pack_int8(weights, options));
+  } else {
+    KITH_RETURN_IF_ERROR(linear.pack_f32_or_bf16(weights, options.threads));
+  }
+  return linear;
+}
+
+Status Linear::pack_f32_or_bf16(std::span<const float> weights, int threads) {
+  if (weights_ == DType::kF32) {
+    KITH_ASSIGN_OR_RETURN(
+        matmul_, PackedMatmul::create(MatmulKind::kF32, in_, out_, weights.data(), threads));
+    return {};
+  }
+  if (weights_ != DType::kBf16) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "weights are held as f32, bf16 or int8, not " + std::string(dtype_name(weights_))};
+  }
+  std::vector<std::uint16_t> rounded(weights.size());
+  kernels().to_bf16(weights.data(), weights.size(), rounded.data());
+  KITH_ASSIGN_OR_RETURN(
+      matmul_, PackedMatmul::create(MatmulKind::kBf16, in_, out_, rounded.data(), threads));
+  return {};
+}
+
+Status Linear::pack_int8(std::span<const float> weights, const LinearOptions& options) {
+  std::vector<std::int8_t> quantized(weights.size());
+  scales_.resize(to_size(out_));
+  compensation_.resize(to_size(out_));
+  for (std::size_t n = 0; n < to_size(out_); ++n) {
+    const std::span<std::int8_t> row(quantized.data() + n * to_size(in_), to_size(in_));
+    scales_[n] = quantize_channel(weights.subspan(n * to_size(in_), to_size(in_)), row);
+    std::int32_t sum = 0;
+    for (const std::int8_t q : row) sum += q;
+    compensation_[n] = 128 * sum;
+  }
+  // Without VNNI, u8 x s8 saturates in 16 bits inside oneDNN.
+  if (options.plain_int8 || cpu_level() != CpuLevel::kAvx512) {
+    plain_ = std::move(quantized);
+    return {};
+  }
+  KITH_ASSIGN_OR_RETURN(matmul_, PackedMatmul::create(MatmulKind::kInt8, in_, out_,
+                                                      quantized.data(), options.threads));
+  return {};
+}
+
+std::size_t Linear::bytes() const {
+  return (matmul_ ? matmul_->bytes() : 0) + plain_.size() +
+         (scales_.size() + compensation_.size() + bias_.size()) * sizeof(float);
+}
+
+Status Linear::forward(std::span<float> x, int rows, std::span<float> y,
+                       LinearScratch& scratch) const {
+  const std::size_t capacity = to_size(padded_rows(rows));
+  KITH_CHECK(
+      rows >= 1 && x.size() >= capacity * to_size(in_) && y.size() >= capacity * to_size(out_),
+      "buffers must have room for the padded rows");
+  for (int row = 0; row < rows; row += kMaxRows) {
+    KITH_RETURN_IF_ERROR(forward_slice(x.data() + to_size(row) * to_size(in_),
+                                       std::min(rows - row, kMaxRows),
+                                       y.data() + to_size(row) * to_size(out_), scratch));
+  }
+  return {};
+}
+
+Status Linear::forward_slice(float* x, int rows, float* y, LinearScratch& scratch) const {
+  if (weights_ == DType::kInt8) return forward_int8(x, rows, y, scratch);
+  const int padded = bucket_rows(rows);
+  const std::size_t used = to_size(rows) * to_size(in_);
+  // Zeros rather than leftovers: old values could be subnormal or NaN, which are slow.
+  std::fill(x + used, x + to_size(padded) * to_size(in_), 0.0F);
+  if (weights_ == DType::kF32) {
+    KITH_RETURN_IF_ERROR(matmul_->run(x, padded, y));
+  } else {
+    std::uint16_t* rounded = grown(scratch.bf16, to_size(padded) * to_size(in_));
+    kernels().to_bf16(x, to_size(padded) * to_size(in_), rounded);
+    KITH_RETURN_IF_ERROR(matmul_->run(rounded, padded, y));
+  }
+  add_bias(y, rows);
+  return {};
+}
+
+void Linear::add_bias(float* y, int rows) const {
+  if (bias_.empty()) return;
+  for (int row = 0; row < rows; ++row) {
+    float* values = y + to_size(row) * to_size(out_);
+    for (std::size_t n = 0; n < to_size(out_); ++n) values[n] += bias_[n];
+  }
+}
+
+Status Linear::forward_int8(const float* x, int rows, float* y, LinearScratch& scratch) const {
+  const int padded = bucket_rows(rows);
+  // The one-row kernel reads whole blocks of inputs; oneDNN wants rows without gaps.
+  const bool one_row = rows == 1;
+  const std::size_t stride = one_row ? to_size(round_up(in_, kInt8Block)) : to_size(in_);
+  std::uint8_t* quantized = grown(scratch.int8, to_size(padded) * stride);
+  float* row_scales = grown(scratch.scales, to_size(rows));
+  for (std::size_t row = 0; row < to_size(rows); ++row) {
+    row_scales[row] = kernels().quantize_row(x + row * to_size(in_), to_size(in_), stride,
+                                             quantized + row * stride);
+  }
+  std::fill(quantized + to_size(rows) * stride, quantized + to_size(padded) * stride,
+            std::uint8_t{128});
+  // Sums are made where the results will be.
+  auto* sums = reinterpret_cast<std::int32_t*>(y);
+  KITH_RETURN_IF_ERROR(int8_sums(quantized, rows, sums, scratch));
+  const Int8Epilogue epilogue{compensation_.data(), scales_.data(),
+                              bias_.empty() ? nullptr : bias_.data()};
+#if defined(_OPENMP)
+#pragma omp parallel for schedule(static) if (rows >= 16)
+#endif
+  for (int row = 0; row < rows; ++row) {
+    kernels().finish_row(sums + to_size(row) * to_size(out_), to_size(out_),
+                         row_scales[to_size(row)], epilogue);
+  }
+  return {};
+}
+
+Status Linear::int8_sums(const std::uint8_t* x, int rows, std::int32_t* sums,
+                         LinearScratch& scratch) const {
+  if (!matmul_) {
+    const std::size_t stride = to_size(rows == 1 ? round_up(in_, kInt8Block) : in_);
+#if defined(_OPENMP)
+#pragma omp parallel for schedule(static) if (rows > 1)
+#endif
+    for (int row = 0; row < rows; ++row) {
+      kernels().int8_row_plain(x + to_size(row) * stride, plain_.data(), to_size(in_),
+                               to_size(out_), sums + to_size(row) * to_size(out_));
+    }
+    return {};
+  }
+  const std::int8_t* blocked = matmul_->find_blocked_int8();
+  if (rows != 1 || blocked == nullptr || kernels().int8_row_blocked == nullptr) {
+    return matmul_->run(x, bucket_rows(rows), sums);
+  }
+  const int num_blocks = round_up(out_, kInt8Block) / kInt8Block;
+  std::int32_t* padded_sums =
+      out_ % kInt8Block == 0 ? sums : grown(scratch.sums, to_size(num_blocks * kInt8Block));
+  const std::size_t in_padded = to_size(round_up(in_, kInt8Block));
+#if defined(_OPENMP)
+#pragma omp parallel for schedule(static) if (num_blocks >= 16)
+#endif
+  for (int block = 0; block < num_blocks; ++block) {
+    kernels().int8_row_blocked(x, blocked, in_padded, to_size(block), to_size(block) + 1,
+                               padded_sums);
+  }
+  if (padded_sums != sums) std::memcpy(sums, padded_sums, to_size(out_) * sizeof(std::int32_t));
+  return {};
+}
+
+}  // namespace kith::tensor

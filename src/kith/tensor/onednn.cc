@@ -1,0 +1,149 @@
+#include "kith/tensor/onednn.h"
+
+#include <algorithm>
+#include <array>
+#include <dnnl.hpp>
+#include <utility>
+#include <vector>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include "kith/base/check.h"
+#include "kith/tensor/aligned.h"
+
+namespace kith::tensor {
+namespace {
+
+// A primitive for a new size costs 0.25 ms once per shape; padding costs time at every use.
+constexpr std::array<int, 18> kBuckets{1,  2,  3,  4,  6,   8,   12,  16,  24,
+                                       32, 48, 64, 96, 128, 192, 256, 384, 512};
+
+std::size_t bucket_index(int rows) {
+  const auto it = std::lower_bound(kBuckets.begin(), kBuckets.end(), rows);
+  KITH_CHECK(rows >= 1 && it != kBuckets.end(), "rows outside [1, kMaxRows]");
+  return static_cast<std::size_t>(it - kBuckets.begin());
+}
+
+struct Types {
+  dnnl::memory::data_type source;
+  dnnl::memory::data_type weights;
+  dnnl::memory::data_type result;
+};
+
+Types types_of(MatmulKind kind) {
+  using Type = dnnl::memory::data_type;
+  switch (kind) {
+    case MatmulKind::kF32:
+      return {Type::f32, Type::f32, Type::f32};
+    case MatmulKind::kBf16:
+      return {Type::bf16, Type::bf16, Type::f32};
+    case MatmulKind::kInt8:
+      return {Type::u8, Type::s8, Type::s32};
+  }
+  return {Type::undef, Type::undef, Type::undef};
+}
+
+// oneDNN wants pointers to mutable memory even where it only reads.
+void* mutable_pointer(const void* pointer) { return const_cast<void*>(pointer); }
+
+}  // namespace
+
+int bucket_rows(int rows) { return kBuckets[bucket_index(rows)]; }
+
+struct PackedMatmul::Impl {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::memory::desc packed_desc;
+  AlignedVector<std::byte> packed;
+  bool is_blocked_int8 = false;
+  // One per bucket.
+  std::vector<dnnl::matmul::primitive_desc> descs;
+  std::vector<dnnl::matmul> primitives;
+
+  void build(MatmulKind kind, int in, int out, const void* weights);
+  void pack(dnnl::memory::data_type type, int in, int out, const void* weights);
+};
+
+void PackedMatmul::Impl::pack(dnnl::memory::data_type type, int in, int out, const void* weights) {
+  // As a [in, out] matrix, [out, in] row-major is column-major: tag ba.
+  const dnnl::memory::desc plain({in, out}, type, dnnl::memory::format_tag::ba);
+  packed.resize(packed_desc.get_size());
+  dnnl::memory from(plain, engine, mutable_pointer(weights));
+  dnnl::memory to(packed_desc, engine, packed.data());
+  dnnl::stream stream(engine);
+  dnnl::reorder(from, to).execute(stream, from, to);
+  stream.wait();
+}
+
+void PackedMatmul::Impl::build(MatmulKind kind, int in, int out, const void* weights) {
+  using Tag = dnnl::memory::format_tag;
+  const Types types = types_of(kind);
+  // The layout is taken from a middling batch and must serve every other.
+  const auto desc_for = [&](int rows, const dnnl::memory::desc& weights_desc) {
+    const dnnl::memory::desc source({rows, in}, types.source, Tag::ab);
+    const dnnl::memory::desc result({rows, out}, types.result, Tag::ab);
+    return dnnl::matmul::primitive_desc(dnnl::matmul::desc(source, weights_desc, result), engine);
+  };
+  packed_desc = desc_for(16, {{in, out}, types.weights, Tag::any}).weights_desc();
+  is_blocked_int8 = kind == MatmulKind::kInt8 &&
+                    packed_desc == dnnl::memory::desc({in, out}, types.weights, Tag::BA16a64b4a);
+  pack(types.weights, in, out, weights);
+  for (const int rows : kBuckets) {
+    descs.push_back(desc_for(rows, packed_desc));
+    primitives.emplace_back(descs.back());
+  }
+}
+
+PackedMatmul::PackedMatmul(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PackedMatmul::PackedMatmul(PackedMatmul&&) noexcept = default;
+PackedMatmul& PackedMatmul::operator=(PackedMatmul&&) noexcept = default;
+PackedMatmul::~PackedMatmul() = default;
+
+Result<PackedMatmul> PackedMatmul::create(MatmulKind kind, int in, int out, const void* weights,
+                                          int threads) {
+  KITH_CHECK(in > 0 && out > 0 && threads > 0, "sizes must be positive");
+#if defined(_OPENMP)
+  // oneDNN fixes the number of threads when a primitive is made.
+  omp_set_num_threads(threads);
+#endif
+  try {
+    auto impl = std::make_unique<Impl>();
+    impl->build(kind, in, out, weights);
+    return PackedMatmul(std::move(impl));
+  } catch (const dnnl::error& error) {
+    return Error{ErrorCode::kInternal, std::string("onednn: ") + error.what()};
+  }
+}
+
+Status PackedMatmul::run(const void* x, int rows, void* y) const {
+  const std::size_t index = bucket_index(rows);
+  KITH_CHECK(kBuckets[index] == rows, "rows must be a bucket");
+  try {
+    const dnnl::matmul::primitive_desc& desc = impl_->descs[index];
+    const dnnl::memory source(desc.src_desc(), impl_->engine, mutable_pointer(x));
+    const dnnl::memory weights(impl_->packed_desc, impl_->engine,
+                               mutable_pointer(impl_->packed.data()));
+    const dnnl::memory result(desc.dst_desc(), impl_->engine, y);
+    dnnl::stream stream(impl_->engine);
+    impl_->primitives[index].execute(
+        stream, {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, result}});
+    stream.wait();
+  } catch (const dnnl::error& error) {
+    return Error{ErrorCode::kInternal, std::string("onednn: ") + error.what()};
+  }
+  return {};
+}
+
+std::size_t PackedMatmul::bytes() const { return impl_->packed.size(); }
+
+const std::int8_t* PackedMatmul::find_blocked_int8() const {
+  return impl_->is_blocked_int8 ? reinterpret_cast<const std::int8_t*>(impl_->packed.data())
+                                : nullptr;
+}
+
+std::string PackedMatmul::implementation(int rows) const {
+  return impl_->descs[bucket_index(rows)].impl_info_str();
+}
+
+}  // namespace kith::tensor
