@@ -1,0 +1,323 @@
+#include "kith/storage/record_reader.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "kith/base/file.h"
+#include "kith/base/json.h"
+
+namespace kith::storage {
+namespace {
+
+using base::Json;
+
+constexpr std::size_t kProgressBytes = std::size_t{1} << 18;
+constexpr std::size_t kMaxArrayIndex = 10'000;
+
+Error bad(std::string reason) { return Error{ErrorCode::kInvalidArgument, std::move(reason)}; }
+
+// JSON escapes and replaces what is not UTF-8, so only well-formed text survives the round trip.
+bool is_utf8(const std::string& text) {
+  const auto parsed = base::parse_json(base::dump_json(Json(text)));
+  return parsed && *parsed == Json(text);
+}
+
+// Walks over the file line by line, counting.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : text_(text) {
+    if (text_.starts_with("\xEF\xBB\xBF")) position_ = 3;
+  }
+
+  bool at_end() const { return position_ >= text_.size(); }
+  std::size_t position() const { return position_; }
+  std::int64_t line() const { return line_; }
+  std::string_view rest() const { return text_.substr(position_); }
+
+  // The line without its end; the cursor stands behind it.
+  std::string_view take_line() {
+    std::string_view line = rest().substr(0, rest().find('\n'));
+    advance(std::min(line.size() + 1, rest().size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return line;
+  }
+
+  void advance(std::size_t bytes) {
+    const std::string_view passed = text_.substr(position_, bytes);
+    line_ += std::count(passed.begin(), passed.end(), '\n');
+    position_ += bytes;
+  }
+
+ private:
+  std::string_view text_;
+  std::size_t position_ = 0;
+  std::int64_t line_ = 1;
+};
+
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// A record with the line it began on; an Error is a bad line.
+struct Item {
+  std::int64_t line = 0;
+  Result<Json> value;
+};
+
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  // No value at the end of the file.
+  virtual std::optional<Item> next(Cursor& cursor) = 0;
+};
+
+class JsonlReader final : public Reader {
+ public:
+  explicit JsonlReader(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
+  std::optional<Item> next(Cursor& cursor) override {
+    while (!cursor.at_end()) {
+      const std::int64_t line = cursor.line();
+      const std::string_view text = cursor.take_line();
+      if (!is_blank(text)) return Item{line, parse(text)};
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Result<Json> parse(std::string_view text) const {
+    if (text.size() > max_bytes_) {
+      return bad("line must have at most " + std::to_string(max_bytes_) + " bytes");
+    }
+    KITH_ASSIGN_OR_RETURN(Json value, base::parse_json(text));
+    if (!value.is_object()) return bad("a record must be a JSON object");
+    return value;
+  }
+
+  std::size_t max_bytes_;
+};
+
+// Splits one CSV record off the front of `text`.
+struct CsvRow {
+  std::vector<std::string> cells;
+  std::size_t bytes = 0;  // consumed, with the line end
+};
+
+Result<CsvRow> split_row(std::string_view text, std::size_t max_bytes) {
+  CsvRow row;
+  std::string cell;
+  bool is_quoted = false;
+  std::size_t i = 0;
+  for (; i < text.size(); ++i) {
+    if (i > max_bytes) {
+      return bad(is_quoted ? "a quote is opened and not closed within the longest record"
+                           : "record must have at most " + std::to_string(max_bytes) + " bytes");
+    }
+    const char c = text[i];
+    if (is_quoted) {
+      if (c != '"') {
+        cell += c;
+      } else if (i + 1 < text.size() && text[i + 1] == '"') {
+        cell += '"';
+        ++i;
+      } else {
+        is_quoted = false;
+      }
+    } else if (c == '"' && cell.empty()) {
+      is_quoted = true;
+    } else if (c == ',') {
+      row.cells.push_back(std::exchange(cell, {}));
+    } else if (c == '\n') {
+      break;
+    } else {
+      cell += c;
+    }
+  }
+  if (is_quoted) return bad("a quote is opened and never closed");
+  if (cell.ends_with('\r')) cell.pop_back();
+  row.cells.push_back(std::move(cell));
+  row.bytes = std::min(i + 1, text.size());
+  return row;
+}
+
+std::vector<std::string> split_path(const std::string& name) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (std::size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', begin)) {
+    parts.push_back(name.substr(begin, dot - begin));
+    begin = dot + 1;
+  }
+  parts.push_back(name.substr(begin));
+  return parts;
+}
+
+std::optional<std::size_t> to_index(const std::string& part) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (part.empty() || part.size() > 5 || !std::all_of(part.begin(), part.end(), is_digit)) {
+    return std::nullopt;
+  }
+  return std::stoul(part);
+}
+
+Status set_member(Json& record, const std::vector<std::string>& path, std::string value) {
+  Json* place = &record;
+  for (const std::string& part : path) {
+    const std::optional<std::size_t> index = to_index(part);
+    if (index && (place->is_array() || place->is_null())) {
+      if (*index > kMaxArrayIndex) return bad("array index is too large");
+      place = &(*place)[*index];
+    } else if (place->is_object() || place->is_null()) {
+      place = &(*place)[part];
+    } else {
+      return bad("columns contradict each other: one is a value, another its member");
+    }
+  }
+  if (!place->is_null()) return bad("columns contradict each other: two name the same member");
+  *place = std::move(value);
+  return {};
+}
+
+class CsvReader final : public Reader {
+ public:
+  static Result<std::unique_ptr<Reader>> open(Cursor& cursor, std::size_t max_bytes) {
+    while (!cursor.at_end() && is_blank(cursor.rest().substr(0, cursor.rest().find('\n')))) {
+      cursor.take_line();
+    }
+    if (cursor.at_end()) return bad("there is no CSV header");
+    KITH_ASSIGN_OR_RETURN(CsvRow header, split_row(cursor.rest(), max_bytes));
+    cursor.advance(header.bytes);
+    std::set<std::string> seen;
+    std::vector<std::vector<std::string>> columns;
+    for (const std::string& name : header.cells) {
+      if (name.empty() || !is_utf8(name)) return bad("a column of the CSV header has no name");
+      if (!seen.insert(name).second) return bad("a column of the CSV header stands twice");
+      columns.push_back(split_path(name));
+    }
+    return std::unique_ptr<Reader>(new CsvReader(std::move(columns), max_bytes));
+  }
+
+  std::optional<Item> next(Cursor& cursor) override {
+    while (!cursor.at_end()) {
+      const std::int64_t line = cursor.line();
+      if (is_blank(cursor.rest().substr(0, cursor.rest().find('\n')))) {
+        cursor.take_line();
+        continue;
+      }
+      Result<CsvRow> row = split_row(cursor.rest(), max_bytes_);
+      if (!row) {
+        // Reading on behind the line rather than at the end of the file loses one record, not all.
+        cursor.take_line();
+        return Item{line, std::move(row).error()};
+      }
+      cursor.advance(row->bytes);
+      return Item{line, to_record(std::move(row->cells))};
+    }
+    return std::nullopt;
+  }
+
+ private:
+  CsvReader(std::vector<std::vector<std::string>> columns, std::size_t max_bytes)
+      : columns_(std::move(columns)), max_bytes_(max_bytes) {}
+
+  Result<Json> to_record(std::vector<std::string> cells) const {
+    if (cells.size() != columns_.size()) {
+      return bad("row has " + std::to_string(cells.size()) + " cells, the header " +
+                 std::to_string(columns_.size()));
+    }
+    Json record = Json::object();
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i].empty()) continue;
+      if (!is_utf8(cells[i])) return bad("a cell is not valid UTF-8");
+      KITH_RETURN_IF_ERROR(set_member(record, columns_[i], std::move(cells[i])));
+    }
+    return record;
+  }
+
+  std::vector<std::vector<std::string>> columns_;
+  std::size_t max_bytes_;
+};
+
+Result<std::unique_ptr<Reader>> open_reader(const std::filesystem::path& file, Cursor& cursor,
+                                            std::size_t max_bytes) {
+  const std::string_view text = cursor.rest();
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) {
+    return std::unique_ptr<Reader>(std::make_unique<JsonlReader>(max_bytes));
+  }
+  if (file.extension() != ".csv" && text[first] == '{') {
+    return std::unique_ptr<Reader>(std::make_unique<JsonlReader>(max_bytes));
+  }
+  if (file.extension() == ".jsonl") {
+    return std::unique_ptr<Reader>(std::make_unique<JsonlReader>(max_bytes));
+  }
+  return CsvReader::open(cursor, max_bytes);
+}
+
+bool is_fault_of_record(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kNotFound ||
+         code == ErrorCode::kConflict;
+}
+
+void count(ImportReport& report, WriteOutcome outcome) {
+  switch (outcome) {
+    case WriteOutcome::kAdded:
+      ++report.num_added;
+      break;
+    case WriteOutcome::kUpdated:
+      ++report.num_updated;
+      break;
+    case WriteOutcome::kUnchanged:
+      ++report.num_unchanged;
+      break;
+  }
+}
+
+}  // namespace
+
+void ImportReport::merge(ImportReport other) {
+  num_added += other.num_added;
+  num_updated += other.num_updated;
+  num_unchanged += other.num_unchanged;
+  num_failed += other.num_failed;
+  std::move(other.bad_lines.begin(), other.bad_lines.end(), std::back_inserter(bad_lines));
+}
+
+Result<ImportReport> import_records(const std::filesystem::path& file, const RecordOptions& options,
+                                    const RecordHandler& handle) {
+  KITH_ASSIGN_OR_RETURN(const base::MappedFile mapped, base::MappedFile::open(file));
+  const auto bytes = mapped.bytes();
+  Cursor cursor({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  auto reader = open_reader(file, cursor, options.max_record_bytes);
+  if (!reader) return std::move(reader).error().with_context(file.string());
+
+  ImportReport report;
+  std::size_t reported_bytes = 0;
+  while (std::optional<Item> item = (*reader)->next(cursor)) {
+    Result<WriteOutcome> outcome =
+        item->value ? handle(*item->value) : Result<WriteOutcome>(std::move(item->value).error());
+    if (outcome) {
+      count(report, *outcome);
+    } else if (is_fault_of_record(outcome.error().code)) {
+      ++report.num_failed;
+      if (report.bad_lines.size() < options.max_bad_lines) {
+        report.bad_lines.push_back(BadLine{file.string(), item->line, outcome.error().message});
+      }
+    } else {
+      return std::move(outcome).error().with_context(file.string() + ":" +
+                                                     std::to_string(item->line));
+    }
+    if (options.on_progress && cursor.position() - reported_bytes >= kProgressBytes) {
+      reported_bytes = cursor.position();
+      options.on_progress(reported_bytes, bytes.size());
+    }
+  }
+  if (options.on_progress) options.on_progress(bytes.size(), bytes.size());
+  return report;
+}
+
+}  // namespace kith::storage
