@@ -112,9 +112,22 @@ Status AddedTokens::add(const base::Json& node, const Normalizer& normalizer,
     (token.is_normalized ? normalized_ : raw_)
         .insert(wanted, static_cast<std::int32_t>(tokens_.size()));
   }
+  if (token.is_control) control_.insert(token.content, static_cast<std::int32_t>(tokens_.size()));
   by_id_.emplace(token.id, tokens_.size());
   tokens_.push_back(std::move(token));
   return {};
+}
+
+const AddedTokens::Trie& AddedTokens::trie_of(Stage stage) const {
+  switch (stage) {
+    case Stage::kRaw:
+      return raw_;
+    case Stage::kNormalized:
+      return normalized_;
+    case Stage::kControl:
+      return control_;
+  }
+  return raw_;
 }
 
 AddedTokens::Match AddedTokens::longest_match(const Trie& trie, std::string_view text,
@@ -135,7 +148,7 @@ AddedTokens::Match AddedTokens::longest_match(const Trie& trie, std::string_view
 
 void AddedTokens::split(std::string_view text, Stage stage, bool parses_control,
                         std::vector<Segment>& segments) const {
-  const Trie& trie = stage == Stage::kRaw ? raw_ : normalized_;
+  const Trie& trie = trie_of(stage);
   std::size_t from = 0;
   std::size_t at = trie.edges.empty() ? text.size() : 0;
   while (at < text.size()) {

@@ -42,7 +42,9 @@ struct Segment {
 // Immutable after from_json(); const members are thread-safe.
 class AddedTokens {
  public:
-  enum class Stage : std::uint8_t { kRaw, kNormalized };
+  // kControl looks for the control tokens alone, as they are written, whether they are meant for
+  // raw or for normalized text.
+  enum class Stage : std::uint8_t { kRaw, kNormalized, kControl };
 
   // Adds the tokens of the array `node` (or null) to `vocabulary`. A token whose content the
   // vocabulary knows already keeps the vocabulary's id. Errors: kInvalidArgument for a malformed
@@ -75,6 +77,7 @@ class AddedTokens {
     const AddedToken* token = nullptr;
   };
 
+  const Trie& trie_of(Stage stage) const;
   Status add(const nlohmann::json& node, const Normalizer& normalizer, Vocabulary& vocabulary);
   Match longest_match(const Trie& trie, std::string_view text, std::size_t at,
                       bool parses_control) const;
@@ -83,6 +86,7 @@ class AddedTokens {
   std::unordered_map<TokenId, std::size_t> by_id_;
   Trie raw_;
   Trie normalized_;
+  Trie control_;
 };
 
 }  // namespace kith::text

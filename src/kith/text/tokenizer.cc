@@ -129,44 +129,102 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_text,
   return Tokenizer(std::move(tables));
 }
 
-std::vector<TokenId> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
-  const Tables& tables = *tables_;
-  PieceArena arena;
-  if (!is_valid_utf8(text)) text = arena.emplace_back(sanitize_utf8(text));
-  std::vector<TokenId> ids;
-  if (options.add_special_tokens) ids = tables.post_processor.prefix;
-  ids.reserve(ids.size() + text.size() / 3);
-  BpeEncoder encoder(tables.model);
-  std::vector<Segment> segments;
-  std::vector<Segment> parts;
-  tables.added.split(text, AddedTokens::Stage::kRaw, options.parse_special, segments);
-  for (const Segment& segment : segments) {
-    if (segment.id >= 0) {
-      ids.push_back(segment.id);
-      continue;
+// One call: the tokens so far and the buffers behind them.
+class Tokenizer::Encoding {
+ public:
+  explicit Encoding(const Tables& tables) : tables_(tables), encoder_(tables.model) {}
+
+  void reserve(std::size_t text_bytes) { ids_.reserve(ids_.size() + text_bytes / 3 + 16); }
+  void add_id(TokenId id) { ids_.push_back(id); }
+  void add_ids(std::span<const TokenId> ids) { ids_.insert(ids_.end(), ids.begin(), ids.end()); }
+  std::vector<TokenId> take_ids() { return std::move(ids_); }
+
+  // A copy of `text` that lives as long as this object and is valid UTF-8.
+  std::string_view keep(std::string_view text) {
+    return arena_.emplace_back(is_valid_utf8(text) ? std::string(text) : sanitize_utf8(text));
+  }
+
+  // `text` must be valid UTF-8 and outlive this object; `at_start` tells whether it begins the
+  // whole.
+  void add_text(std::string_view text, bool at_start, bool parses_control) {
+    std::vector<Segment> segments;
+    tables_.added.split(text, AddedTokens::Stage::kRaw, parses_control, segments);
+    for (const Segment& segment : segments) {
+      if (segment.id >= 0) {
+        ids_.push_back(segment.id);
+      } else {
+        add_segment(segment.text, at_start && segment.text.data() == text.data(), parses_control);
+      }
     }
-    std::string_view normalized = segment.text;
-    if (!tables.normalizer.is_identity()) {
-      normalized = arena.emplace_back(tables.normalizer.normalize(segment.text));
+  }
+
+ private:
+  void add_segment(std::string_view text, bool at_start, bool parses_control) {
+    std::string_view normalized = text;
+    if (!tables_.normalizer.is_identity()) {
+      normalized = arena_.emplace_back(tables_.normalizer.normalize(text));
     }
-    parts.clear();
-    tables.added.split(normalized, AddedTokens::Stage::kNormalized, options.parse_special, parts);
-    for (const Segment& part : parts) {
-      if (part.id >= 0) {
-        ids.push_back(part.id);
+    std::vector<Segment> segments;
+    tables_.added.split(normalized, AddedTokens::Stage::kNormalized, parses_control, segments);
+    for (const Segment& segment : segments) {
+      if (segment.id >= 0) {
+        ids_.push_back(segment.id);
         continue;
       }
-      const bool at_start =
-          segment.text.data() == text.data() && part.text.data() == normalized.data();
-      for (const Piece& piece : tables.pre_tokenizer.split(part.text, at_start, arena)) {
-        encoder.encode(piece.text, ids);
+      const bool begins = at_start && segment.text.data() == normalized.data();
+      for (const Piece& piece : tables_.pre_tokenizer.split(segment.text, begins, arena_)) {
+        encoder_.encode(piece.text, ids_);
       }
     }
   }
-  if (options.add_special_tokens) {
-    ids.insert(ids.end(), tables.post_processor.suffix.begin(), tables.post_processor.suffix.end());
+
+  const Tables& tables_;
+  // Words in the encoder's cache are views into the arena or the caller's text.
+  PieceArena arena_;
+  BpeEncoder encoder_;
+  std::vector<TokenId> ids_;
+};
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
+  Encoding encoding(*tables_);
+  if (!is_valid_utf8(text)) text = encoding.keep(text);
+  encoding.reserve(text.size());
+  if (options.add_special_tokens) encoding.add_ids(tables_->post_processor.prefix);
+  encoding.add_text(text, true, options.parse_special);
+  if (options.add_special_tokens) encoding.add_ids(tables_->post_processor.suffix);
+  return encoding.take_ids();
+}
+
+std::vector<TokenId> Tokenizer::encode_parts(std::span<const TextPart> parts) const {
+  Encoding encoding(*tables_);
+  std::string run;
+  bool at_start = true;
+  const auto flush = [&] {
+    if (run.empty()) return;
+    encoding.add_text(encoding.keep(run), at_start, false);
+    at_start = false;
+    run.clear();
+  };
+  std::vector<Segment> segments;
+  for (const TextPart& part : parts) {
+    segments.clear();
+    if (part.is_markup) {
+      tables_->added.split(part.text, AddedTokens::Stage::kControl, true, segments);
+    } else {
+      segments.push_back({part.text, -1});
+    }
+    for (const Segment& segment : segments) {
+      if (segment.id < 0) {
+        run += segment.text;
+        continue;
+      }
+      flush();
+      encoding.add_id(segment.id);
+      at_start = false;
+    }
   }
-  return ids;
+  flush();
+  return encoding.take_ids();
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, const DecodeOptions& options) const {

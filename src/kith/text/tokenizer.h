@@ -27,6 +27,14 @@ struct EncodeOptions {
   bool parse_special = false;
 };
 
+// A stretch of a longer text.
+struct TextPart {
+  // Borrowed for the call.
+  std::string_view text;
+  // Written by a template, not by a user: control tokens in it are parsed.
+  bool is_markup = false;
+};
+
 struct DecodeOptions {
   // Leaves special tokens out.
   bool skip_special = false;
@@ -52,6 +60,10 @@ class Tokenizer {
   // Ill-formed UTF-8 in `text` is read as U+FFFD.
   // Complexity: linear in ordinary text, O(n log n) for one word of n bytes.
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options = {}) const;
+
+  // The tokens of the parts, joined. Control tokens come from markup alone; what stands between two
+  // of them is encoded as one text, so that the result does not depend on where parts meet.
+  std::vector<TokenId> encode_parts(std::span<const TextPart> parts) const;
 
   // Always valid UTF-8. Ids without a token are skipped.
   std::string decode(std::span<const TokenId> ids, const DecodeOptions& options = {}) const;
@@ -82,6 +94,7 @@ class Tokenizer {
 
  private:
   struct Tables;
+  class Encoding;
   explicit Tokenizer(std::shared_ptr<const Tables> tables);
 
   std::shared_ptr<const Tables> tables_;
