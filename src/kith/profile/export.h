@@ -1,0 +1,20 @@
+// Everything that is kept about one user, as a JSON document for the user.
+#pragma once
+
+#include <string>
+
+#include "kith/base/clock.h"
+#include "kith/base/result.h"
+#include "kith/storage/store_set.h"
+
+namespace kith::profile {
+
+// Indented JSON in UTF-8:
+//   {schema, exported_at, tenant, user, created_at, updated_at, attributes{}, consent[], persona{},
+//    conversations[{..., turns[]}], decisions[], feedback[], api_keys[]}
+// Times are ISO 8601. Key secrets are not part of it. Thread-safe.
+// Errors: kNotFound if nothing is kept about the user; those of the stores.
+Result<std::string> export_user(storage::StoreSet& stores, const storage::Scope& scope,
+                                const base::Clock& clock);
+
+}  // namespace kith::profile
