@@ -1,0 +1,67 @@
+// The Llama decoder in libtorch: embedding, pre-norm blocks of rotary grouped-query attention and
+// SwiGLU, final norm, (tied) head. The residual stream is float, everything between norms is in the
+// compute dtype. Same function as kith/model/decoder.h; a test holds the two together.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "kith/train/model_config.h"
+#include "kith/train/ops.h"
+#include "kith/train/parameters.h"
+
+namespace kith::train {
+
+class LoraWeights;
+
+// Which form of the operations to use; kPlain exists for comparison.
+enum class Operations : std::uint8_t { kCustom, kPlain };
+
+// Not thread-safe. Library exceptions pass through.
+class Decoder {
+ public:
+  // REQUIRES: check_model_config(config).
+  Decoder(const ModelConfig& config, torch::Device device, torch::Dtype dtype);
+
+  const ModelConfig& config() const { return config_; }
+  ParameterStore& parameters() { return parameters_; }
+  const ParameterStore& parameters() const { return parameters_; }
+  torch::Device device() const { return device_; }
+
+  // Adds low-rank updates to the projections; null removes them. The object must outlive its use.
+  void set_lora(const LoraWeights* lora) { lora_ = lora; }
+  void set_operations(Operations operations) { operations_ = operations; }
+
+  // ids: [batch, seq] int64; returns: [batch * seq, hidden] after the final norm, compute dtype
+  torch::Tensor hidden(const torch::Tensor& ids) const;
+
+  // scale * summed next-token loss. targets: [batch, seq] int64, negative where not counted.
+  torch::Tensor loss(const torch::Tensor& ids, const torch::Tensor& targets, double scale) const;
+
+  // Summed next-token loss without gradients, logits in float.
+  double evaluate(const torch::Tensor& ids, const torch::Tensor& targets) const;
+
+  // returns: [batch * seq, vocab] float
+  torch::Tensor logits(const torch::Tensor& ids) const;
+
+ private:
+  torch::Tensor project(const torch::Tensor& x, std::int64_t layer,
+                        DecoderLayout::Matrix matrix) const;
+  const torch::Tensor& norm(std::int64_t layer, std::int64_t which) const;
+  RotaryTable make_rotary() const;
+  torch::Tensor custom_hidden(const torch::Tensor& ids, const AttentionShape& shape) const;
+  torch::Tensor plain_hidden(const torch::Tensor& ids, const AttentionShape& shape) const;
+
+  ModelConfig config_;
+  torch::Device device_;
+  torch::Dtype dtype_;
+  DecoderLayout layout_;
+  ParameterStore parameters_;
+  RotaryTable rotary_;  // [max_position_embeddings, head_dim / 2] each
+  const LoraWeights* lora_ = nullptr;
+  Operations operations_ = Operations::kCustom;
+};
+
+}  // namespace kith::train

@@ -1,0 +1,300 @@
+#include "kith/train/model_files.h"
+
+#include <array>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "kith/base/file.h"
+#include "kith/base/json.h"
+#include "kith/tensor/checkpoint.h"
+#include "kith/tensor/safetensors.h"
+
+namespace kith::train {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Json;
+using base::OrderedJson;
+using torch::Tensor;
+
+Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+
+std::span<const std::byte> bytes_of(const Tensor& tensor) {
+  return {static_cast<const std::byte*>(tensor.data_ptr()),
+          static_cast<std::size_t>(tensor.nbytes())};
+}
+
+tensor::DType file_dtype(torch::Dtype dtype) {
+  return dtype == torch::kBFloat16 ? tensor::DType::kBf16 : tensor::DType::kF32;
+}
+
+// Owns what a list of TensorToSave borrows.
+struct TensorFile {
+  std::vector<Tensor> tensors;
+  std::vector<tensor::TensorToSave> entries;
+
+  void add(const std::string& name, const Tensor& tensor, torch::Dtype dtype) {
+    tensors.push_back(tensor.detach().to(torch::kCPU, dtype).contiguous());
+    entries.push_back({name, file_dtype(dtype), tensor.sizes().vec(), bytes_of(tensors.back())});
+  }
+  // Every part of every parameter under its own name.
+  void add_all(const ParameterStore& parameters, torch::Dtype dtype) {
+    for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
+      const Tensor whole = parameters.master_of(i);
+      std::int64_t row = 0;
+      for (const ParameterPart& part : parameters.specs()[i].parts) {
+        add(part.name, whole.narrow(0, row, part.rows), dtype);
+        row += part.rows;
+      }
+    }
+  }
+};
+
+Status copy_tokenizer(const fs::path& from, const fs::path& to) {
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                           "chat_template.jinja"}) {
+    if (!fs::exists(from / name)) continue;
+    KITH_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(from / name));
+    KITH_RETURN_IF_ERROR(base::write_file_atomically(to / name, bytes));
+  }
+  return {};
+}
+
+// Ids of special tokens by content, read from the tokenizer's JSON so that no text library is
+// needed.
+std::map<std::string, std::int64_t> special_ids(const fs::path& tokenizer) {
+  std::map<std::string, std::int64_t> ids;
+  const auto text = base::read_file(tokenizer / "tokenizer.json");
+  if (!text) return ids;
+  const auto json = base::parse_json(*text);
+  if (!json || !json->is_object() || !json->contains("added_tokens")) return ids;
+  for (const Json& token : (*json)["added_tokens"]) {
+    if (!token.is_object()) continue;
+    const auto content = base::read_string(token, "content");
+    const auto id = base::read_integer(token, "id");
+    if (content && *content && id && *id) ids[**content] = **id;
+  }
+  return ids;
+}
+
+std::int64_t find_id(const std::map<std::string, std::int64_t>& ids,
+                     std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (const auto found = ids.find(name); found != ids.end()) return found->second;
+  }
+  return -1;
+}
+
+struct SpecialIds {
+  std::int64_t end_turn;
+  std::int64_t end_text;
+};
+
+SpecialIds find_special(const fs::path& tokenizer) {
+  const auto ids = special_ids(tokenizer);
+  const std::int64_t end_text = find_id(ids, {"<|endoftext|>", "</s>", "<|end_of_text|>"});
+  const std::int64_t end_turn = find_id(ids, {"<|im_end|>", "<|eot_id|>"});
+  return {end_turn < 0 ? end_text : end_turn, end_text};
+}
+
+std::string generation_config(const SpecialIds& ids) {
+  OrderedJson json = OrderedJson::object();
+  if (ids.end_text >= 0) json["bos_token_id"] = ids.end_text;
+  if (ids.end_turn >= 0) {
+    json["eos_token_id"] = ids.end_turn == ids.end_text || ids.end_text < 0
+                               ? OrderedJson(ids.end_turn)
+                               : OrderedJson{ids.end_turn, ids.end_text};
+    json["pad_token_id"] = ids.end_text >= 0 ? ids.end_text : ids.end_turn;
+  }
+  return json.dump(2) + "\n";
+}
+
+Status make_directory(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (!error) return {};
+  return Error{ErrorCode::kUnavailable,
+               "cannot create " + directory.string() + ": " + error.message()};
+}
+
+// Copies a stored tensor into `to`, which has the shape it must have.
+Status read_into(const tensor::TensorView& view, const std::string& name, Tensor to) {
+  if (std::vector<std::int64_t>(view.shape.begin(), view.shape.end()) != to.sizes().vec()) {
+    return invalid("shape of " + name + " does not match the model");
+  }
+  if (!tensor::is_weight_dtype(view.dtype)) {
+    return invalid("dtype of " + name + " must be f32, bf16 or f16");
+  }
+  Tensor values = torch::empty(to.sizes(), torch::kFloat);
+  const std::span out(static_cast<float*>(values.data_ptr()),
+                      static_cast<std::size_t>(values.numel()));
+  tensor::convert_to_f32(view.bytes, view.dtype, out);
+  to.copy_(values);
+  return {};
+}
+
+Status read_part(const tensor::CheckpointReader& reader, const std::string& name, Tensor to) {
+  const auto view = reader.find(name);
+  if (!view) return invalid("tensor is missing: " + name);
+  return read_into(*view, name, std::move(to));
+}
+
+Result<std::int64_t> read_metadata(const tensor::SafetensorsHeader& header, const char* key) {
+  const auto found = header.metadata.find(key);
+  if (found == header.metadata.end()) {
+    return invalid(std::string("checkpoint lacks ") + key);
+  }
+  try {
+    return static_cast<std::int64_t>(std::stoll(found->second));
+  } catch (const std::exception&) {
+    return invalid(std::string("checkpoint holds no number as ") + key);
+  }
+}
+
+constexpr const char* kCheckpointFormat = "kith-train-checkpoint-1";
+
+Status check_format(const tensor::SafetensorsHeader& header, const fs::path& path) {
+  const auto format = header.metadata.find("format");
+  if (format != header.metadata.end() && format->second == kCheckpointFormat) return {};
+  return invalid("not a training checkpoint: " + path.string());
+}
+
+}  // namespace
+
+Status save_model(const Decoder& decoder, const fs::path& tokenizer, torch::Dtype dtype,
+                  const fs::path& directory) {
+  KITH_RETURN_IF_ERROR(make_directory(directory));
+  const SpecialIds ids = find_special(tokenizer);
+  const std::string config = to_config_json(decoder.config(), ids.end_text, ids.end_turn,
+                                            dtype == torch::kBFloat16 ? "bfloat16" : "float32");
+  KITH_RETURN_IF_ERROR(base::write_file_atomically(directory / "config.json", config));
+  KITH_RETURN_IF_ERROR(
+      base::write_file_atomically(directory / "generation_config.json", generation_config(ids)));
+  KITH_RETURN_IF_ERROR(copy_tokenizer(tokenizer, directory));
+  TensorFile file;
+  file.add_all(decoder.parameters(), dtype);
+  return tensor::save_safetensors(directory / "model.safetensors", file.entries,
+                                  {{"format", "pt"}});
+}
+
+Result<std::unique_ptr<Decoder>> load_model(const fs::path& directory, torch::Device device,
+                                            torch::Dtype dtype) {
+  KITH_ASSIGN_OR_RETURN(const ModelConfig config, read_config_json(directory / "config.json"));
+  KITH_ASSIGN_OR_RETURN(const auto reader, tensor::CheckpointReader::open(directory));
+  auto decoder = std::make_unique<Decoder>(config, device, dtype);
+  ParameterStore& parameters = decoder->parameters();
+  const torch::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
+    const Tensor whole = parameters.master_of(i);
+    std::int64_t row = 0;
+    for (const ParameterPart& part : parameters.specs()[i].parts) {
+      KITH_RETURN_IF_ERROR(read_part(reader, part.name, whole.narrow(0, row, part.rows)));
+      row += part.rows;
+    }
+  }
+  parameters.refresh();
+  return decoder;
+}
+
+Status save_adapter(const LoraWeights& lora, const std::string& base_model,
+                    const fs::path& directory) {
+  KITH_RETURN_IF_ERROR(make_directory(directory));
+  const LoraOptions& options = lora.options();
+  const OrderedJson config{{"peft_type", "LORA"},
+                           {"task_type", "CAUSAL_LM"},
+                           {"base_model_name_or_path", base_model},
+                           {"r", options.rank},
+                           {"lora_alpha", options.alpha},
+                           {"lora_dropout", options.dropout},
+                           {"target_modules", options.targets},
+                           {"bias", "none"},
+                           {"fan_in_fan_out", false},
+                           {"use_rslora", false},
+                           {"use_dora", false},
+                           {"modules_to_save", nullptr},
+                           {"init_lora_weights", true},
+                           {"inference_mode", true}};
+  KITH_RETURN_IF_ERROR(
+      base::write_file_atomically(directory / "adapter_config.json", config.dump(2) + "\n"));
+  TensorFile file;
+  file.add_all(lora.parameters(), torch::kFloat);
+  return tensor::save_safetensors(directory / "adapter_model.safetensors", file.entries,
+                                  {{"format", "pt"}});
+}
+
+Status save_checkpoint(const fs::path& path, const ParameterStore& parameters,
+                       const AdamW& optimizer, const RunState& state,
+                       const std::string& config_json) {
+  TensorFile file;
+  file.add("master", parameters.master(), torch::kFloat);
+  file.add("first_moment", optimizer.first_moment(), torch::kFloat);
+  file.add("second_moment", optimizer.second_moment(), torch::kFloat);
+  const auto elapsed = static_cast<std::int64_t>(state.elapsed_seconds * 1e6);
+  return tensor::save_safetensors(path, file.entries,
+                                  {{"format", kCheckpointFormat},
+                                   {"config", config_json},
+                                   {"step", std::to_string(state.step)},
+                                   {"tokens", std::to_string(state.tokens)},
+                                   {"elapsed_microseconds", std::to_string(elapsed)},
+                                   {"updates", std::to_string(optimizer.num_updates())},
+                                   {"stage", std::to_string(state.position.stage)},
+                                   {"cycle", std::to_string(state.position.cycle)},
+                                   {"index", std::to_string(state.position.index)}});
+}
+
+Result<RunState> load_checkpoint(const fs::path& path, ParameterStore& parameters, AdamW& optimizer,
+                                 const std::string& config_json) {
+  KITH_ASSIGN_OR_RETURN(const auto file, tensor::SafetensorsFile::open(path));
+  KITH_RETURN_IF_ERROR(check_format(file.header(), path));
+  if (file.header().metadata.find("config")->second != config_json) {
+    return invalid("checkpoint belongs to another model: " + path.string());
+  }
+  const std::array<std::pair<const char*, Tensor>, 3> tensors{
+      {{"master", parameters.master()},
+       {"first_moment", optimizer.first_moment()},
+       {"second_moment", optimizer.second_moment()}}};
+  const torch::NoGradGuard no_grad;
+  for (const auto& [name, to] : tensors) {
+    const auto view = file.find(name);
+    if (!view) return invalid(std::string("checkpoint lacks ") + name);
+    KITH_RETURN_IF_ERROR(read_into(*view, name, to));
+  }
+  RunState state;
+  std::int64_t elapsed = 0;
+  std::int64_t updates = 0;
+  const std::array<std::pair<const char*, std::int64_t*>, 7> numbers{
+      {{"step", &state.step},
+       {"tokens", &state.tokens},
+       {"elapsed_microseconds", &elapsed},
+       {"updates", &updates},
+       {"stage", &state.position.stage},
+       {"cycle", &state.position.cycle},
+       {"index", &state.position.index}}};
+  for (const auto& [key, to] : numbers) {
+    KITH_ASSIGN_OR_RETURN(*to, read_metadata(file.header(), key));
+  }
+  state.elapsed_seconds = static_cast<double>(elapsed) * 1e-6;
+  optimizer.set_num_updates(updates);
+  parameters.refresh();
+  return state;
+}
+
+Status export_checkpoint(const fs::path& checkpoint, torch::Dtype dtype,
+                         const fs::path& directory) {
+  KITH_ASSIGN_OR_RETURN(const auto file, tensor::SafetensorsFile::open(checkpoint));
+  KITH_RETURN_IF_ERROR(check_format(file.header(), checkpoint));
+  const auto found = file.header().metadata.find("config");
+  if (found == file.header().metadata.end()) return invalid("checkpoint lacks config");
+  KITH_ASSIGN_OR_RETURN(const ModelConfig config, parse_config_json(found->second));
+  Decoder decoder(config, torch::kCPU, torch::kFloat);
+  const auto master = file.find("master");
+  if (!master) return invalid("checkpoint lacks master");
+  {
+    const torch::NoGradGuard no_grad;
+    KITH_RETURN_IF_ERROR(read_into(*master, "master", decoder.parameters().master()));
+  }
+  return save_model(decoder, checkpoint.parent_path() / "tokenizer", dtype, directory);
+}
+
+}  // namespace kith::train

@@ -1,0 +1,85 @@
+#include "kith/train/progress.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "kith/base/json.h"
+
+namespace kith::train {
+
+std::string format_duration(double seconds) {
+  const auto whole = static_cast<long long>(std::max(0.0, seconds));
+  std::array<char, 40> text{};
+  if (whole >= 3600) {
+    std::snprintf(text.data(), text.size(), "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60,
+                  whole % 60);
+  } else {
+    std::snprintf(text.data(), text.size(), "%lld:%02lld", whole / 60, whole % 60);
+  }
+  return text.data();
+}
+
+Result<ProgressReporter> ProgressReporter::open(const std::filesystem::path& log_path, bool quiet) {
+  std::ofstream log(log_path, std::ios::app);
+  if (!log) return Error{ErrorCode::kUnavailable, "cannot write " + log_path.string()};
+  return ProgressReporter(std::move(log), quiet, isatty(STDERR_FILENO) == 1);
+}
+
+void ProgressReporter::say(const std::string& message) {
+  if (!quiet_) std::fprintf(stderr, "%s%s\n", terminal_ ? "\r\033[K" : "", message.c_str());
+}
+
+void ProgressReporter::show(const StepReport& r) const {
+  const double left = r.progress > 0.0 ? r.elapsed_seconds * (1.0 / r.progress - 1.0) : 0.0;
+  std::string bar;
+  if (terminal_) {
+    constexpr int kWidth = 24;
+    const int full = std::clamp(static_cast<int>(r.progress * kWidth), 0, kWidth);
+    bar = "\r\033[K[" + std::string(static_cast<std::size_t>(full), '#') +
+          std::string(static_cast<std::size_t>(kWidth - full), '.') + "] ";
+  }
+  std::fprintf(stderr,
+               "%s%5.1f %%  step %lld  loss %.4f  lr %.2e  norm %.2f  %.0f tokens/s  %s left%s",
+               bar.c_str(), 100.0 * std::min(1.0, r.progress), static_cast<long long>(r.step),
+               r.loss, r.learning_rate, r.gradient_norm, r.tokens_per_second,
+               format_duration(left).c_str(), terminal_ ? "" : "\n");
+  std::fflush(stderr);
+}
+
+void ProgressReporter::step(const StepReport& r, double now_seconds) {
+  const base::OrderedJson json{{"step", r.step},
+                               {"loss", r.loss},
+                               {"learning_rate", r.learning_rate},
+                               {"tokens", r.tokens},
+                               {"tokens_per_second", r.tokens_per_second},
+                               {"gradient_norm", r.gradient_norm},
+                               {"seconds", r.elapsed_seconds}};
+  log_ << json.dump() << '\n' << std::flush;
+  const double interval = terminal_ ? 0.2 : 10.0;
+  if (quiet_ || now_seconds - last_shown_ < interval) return;
+  last_shown_ = now_seconds;
+  show(r);
+}
+
+void ProgressReporter::validation(std::int64_t step, const std::vector<ValidationFigure>& figures) {
+  base::OrderedJson json{{"step", step}, {"validation", base::OrderedJson::object()}};
+  std::string line = "validation at step " + std::to_string(step) + ":";
+  for (const ValidationFigure& figure : figures) {
+    json["validation"][figure.name] = figure.perplexity;
+    std::array<char, 32> number{};
+    std::snprintf(number.data(), number.size(), " %.3f", figure.perplexity);
+    line += "  " + figure.name + number.data();
+  }
+  log_ << json.dump() << '\n' << std::flush;
+  if (!figures.empty()) say(line + "  (perplexity)");
+}
+
+void ProgressReporter::finish() {
+  if (!quiet_ && terminal_) std::fprintf(stderr, "\n");
+}
+
+}  // namespace kith::train

@@ -1,0 +1,114 @@
+// A training recipe: everything that decides a run, read from TOML. See docs/formats/recipe.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "kith/base/result.h"
+#include "kith/train/model_config.h"
+#include "kith/train/schedule.h"
+
+namespace kith::train {
+
+// What of a conversation the loss counts. Plain text always counts whole.
+enum class LossOn : std::uint8_t { kAll, kAssistant };
+
+// How documents become windows: text is one stream that is cut anywhere; chats are packed whole.
+enum class Packing : std::uint8_t { kStream, kWhole };
+
+struct DataSource {
+  std::string name;
+  std::filesystem::path path;
+  // Passes over the file in one cycle of the mixture; fractions draw a random part.
+  double weight = 1.0;
+  Packing packing = Packing::kStream;
+  LossOn loss = LossOn::kAll;
+};
+
+struct TokenizerRecipe {
+  // An existing Hugging Face directory; empty means train one.
+  std::filesystem::path path;
+  std::int64_t vocab_size = 0;
+  std::int64_t sample_bytes = 64 << 20;
+};
+
+// Sequence length from the previous stage's end until this share of the budget.
+struct Stage {
+  double until = 1.0;
+  std::int64_t sequence = 512;
+};
+
+struct Budget {
+  // 0 means no such limit; at least one is set. The first one reached ends the run.
+  std::int64_t steps = 0;
+  std::int64_t tokens = 0;
+  double minutes = 0.0;
+};
+
+struct OptimizerRecipe {
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double epsilon = 1e-8;
+  // On matrices only.
+  double weight_decay = 0.1;
+  // Largest L2 norm of the gradient; 0 means no clipping.
+  double clip = 1.0;
+  Schedule schedule;
+};
+
+struct RunRecipe {
+  Budget budget;
+  // Tokens of one optimizer step and of one forward pass.
+  std::int64_t batch_tokens = 16384;
+  std::int64_t micro_batch_tokens = 4096;
+  // In steps; 0 turns it off. Checkpoints are also written by time and at the end.
+  std::int64_t validate_every = 250;
+  std::int64_t checkpoint_every = 0;
+  double checkpoint_minutes = 10.0;
+  // Most tokens of each validation file that are read.
+  std::int64_t validate_tokens = 32768;
+};
+
+struct LoraRecipe {
+  std::int64_t rank = 16;
+  double alpha = 32.0;
+  double dropout = 0.0;
+  std::vector<std::string> targets{"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                   "gate_proj", "up_proj", "down_proj"};
+};
+
+enum class RecipeKind : std::uint8_t { kBase, kAdapter };
+
+struct Recipe {
+  std::uint64_t seed = 1;
+  std::filesystem::path output;
+  // "auto", "cpu" or "cuda".
+  std::string device = "auto";
+  // 0 means all.
+  std::int64_t threads = 0;
+  bool bf16 = true;
+  // A Hugging Face directory to start from: required for adapters, optional for base models.
+  std::filesystem::path init;
+  ModelConfig model;  // base models without init only
+  TokenizerRecipe tokenizer;
+  std::vector<DataSource> data;
+  std::vector<DataSource> validation;
+  std::vector<Stage> stages;
+  OptimizerRecipe optimizer;
+  RunRecipe run;
+  LoraRecipe lora;  // adapters only
+};
+
+// Reads and checks a recipe. Paths in it are relative to the working directory.
+// Errors: kNotFound; kInvalidArgument naming the file, the key and what is allowed, also for keys
+//   that do not exist.
+Result<Recipe> load_recipe(const std::filesystem::path& path, RecipeKind kind);
+// The same from text; `name` stands for the file in messages.
+Result<Recipe> parse_recipe(const std::string& text, const std::string& name, RecipeKind kind);
+
+// Share of the budget that is spent, at least 0, 1 or more when the run is over.
+double progress_of(const Budget& budget, std::int64_t steps, std::int64_t tokens, double minutes);
+
+}  // namespace kith::train

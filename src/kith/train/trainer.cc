@@ -1,0 +1,214 @@
+#include "kith/train/trainer.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <chrono>
+#include <exception>
+#include <functional>
+
+#include "kith/base/log.h"
+#include "kith/train/model_files.h"
+#include "kith/train/prepare.h"
+#include "kith/train/torch_compat.h"
+#include "kith/train/training_loop.h"
+
+namespace kith::train {
+namespace {
+
+// The fence around libtorch, which throws.
+template <typename T>
+Result<T> fenced(const std::function<Result<T>()>& body) {
+  try {
+    return body();
+  } catch (const c10::Error& error) {
+    return Error{ErrorCode::kInternal, std::string("libtorch: ") + error.what_without_backtrace()};
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    return Error{ErrorCode::kInternal, std::string("libtorch: ") + error.what()};
+  }
+}
+
+Result<torch::Device> choose_device(const std::string& name) {
+  const bool available = torch::cuda::is_available();
+  if (name == "cuda" && !available) {
+    return Error{ErrorCode::kUnavailable, "device is cuda, but none is available"};
+  }
+  return torch::Device(name != "cpu" && available ? torch::kCUDA : torch::kCPU);
+}
+
+// The reference BLAS makes float training many times slower.
+void warn_about_blas() {
+  const std::string config = at::show_config();
+  if (config.find("BLAS_INFO=generic") != std::string::npos) {
+    base::log_debug(
+        "BLAS is chosen by the system; install libopenblas0-pthread for float training");
+  }
+}
+
+Result<torch::Device> set_up(const Recipe& recipe) {
+  KITH_ASSIGN_OR_RETURN(const torch::Device device, choose_device(recipe.device));
+  if (recipe.threads > 0) at::set_num_threads(static_cast<int>(recipe.threads));
+  warn_about_blas();
+  std::error_code error;
+  std::filesystem::create_directories(recipe.output, error);
+  if (error) {
+    return Error{ErrorCode::kUnavailable, "cannot create " + recipe.output.string()};
+  }
+  return device;
+}
+
+torch::Dtype compute_dtype(const Recipe& recipe) {
+  return recipe.bf16 ? torch::kBFloat16 : torch::kFloat;
+}
+
+Result<PreparedData> get_data(const Recipe& recipe, const TrainOptions& options,
+                              ProgressReporter& reporter) {
+  if (options.prepared_only) return load_prepared(recipe);
+#ifdef KITH_ONLY_TRAIN
+  return load_prepared(recipe);
+#else
+  return prepare(recipe, [&](const std::string& message) { reporter.say(message); });
+#endif
+}
+
+Status check_vocabulary(const PreparedData& data, const Decoder& decoder) {
+  if (data.vocab_size <= decoder.config().vocab_size) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "the tokenizer has more tokens than the model's vocab_size " +
+                   std::to_string(decoder.config().vocab_size) + ": " +
+                   std::to_string(data.vocab_size)};
+}
+
+Status check_sequence(const Recipe& recipe, const ModelConfig& config) {
+  for (const Stage& stage : recipe.stages) {
+    if (stage.sequence <= config.max_position_embeddings) continue;
+    return Error{ErrorCode::kInvalidArgument, "stage sequence exceeds max_position_embeddings " +
+                                                  std::to_string(config.max_position_embeddings) +
+                                                  ": " + std::to_string(stage.sequence)};
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Decoder>> make_base_decoder(const Recipe& recipe, std::int64_t vocab_size,
+                                                   torch::Device device) {
+  if (!recipe.init.empty()) return load_model(recipe.init, device, compute_dtype(recipe));
+  ModelConfig config = recipe.model;
+  // A vocabulary that ran out of pairs early leaves rows that are never used.
+  config.vocab_size = std::max(recipe.tokenizer.vocab_size, vocab_size);
+  auto decoder = std::make_unique<Decoder>(config, device, compute_dtype(recipe));
+  decoder->parameters().initialize(recipe.seed);
+  return decoder;
+}
+
+Result<TrainReport> run_base(const Recipe& recipe, const TrainOptions& options) {
+  KITH_ASSIGN_OR_RETURN(const torch::Device device, set_up(recipe));
+  KITH_ASSIGN_OR_RETURN(auto reporter,
+                        ProgressReporter::open(recipe.output / "log.jsonl", options.quiet));
+  KITH_ASSIGN_OR_RETURN(const PreparedData data, get_data(recipe, options, reporter));
+  KITH_ASSIGN_OR_RETURN(const auto decoder, make_base_decoder(recipe, data.vocab_size, device));
+  KITH_RETURN_IF_ERROR(check_vocabulary(data, *decoder));
+  KITH_RETURN_IF_ERROR(check_sequence(recipe, decoder->config()));
+  reporter.say(std::to_string(decoder->parameters().num_parameters()) + " parameters");
+  TrainingLoop loop({recipe,
+                     options,
+                     data,
+                     *decoder,
+                     decoder->parameters(),
+                     to_config_json(decoder->config(), -1, -1, "float32"),
+                     {},
+                     reporter});
+  KITH_ASSIGN_OR_RETURN(TrainReport report, loop.run());
+  if (!report.finished) return report;
+  report.result = recipe.output / "model";
+  KITH_RETURN_IF_ERROR(save_model(*decoder, data.tokenizer,
+                                  recipe.bf16 ? torch::kBFloat16 : torch::kFloat, report.result));
+  return report;
+}
+
+Result<TrainReport> run_adapter(const Recipe& recipe, const TrainOptions& options) {
+  const LoraOptions lora_options{recipe.lora.rank, recipe.lora.alpha, recipe.lora.dropout,
+                                 recipe.lora.targets};
+  KITH_RETURN_IF_ERROR(check_lora_options(lora_options));
+  KITH_ASSIGN_OR_RETURN(const torch::Device device, set_up(recipe));
+  KITH_ASSIGN_OR_RETURN(auto reporter,
+                        ProgressReporter::open(recipe.output / "log.jsonl", options.quiet));
+  KITH_ASSIGN_OR_RETURN(const PreparedData data, get_data(recipe, options, reporter));
+  KITH_ASSIGN_OR_RETURN(const auto decoder, load_model(recipe.init, device, compute_dtype(recipe)));
+  KITH_RETURN_IF_ERROR(check_vocabulary(data, *decoder));
+  KITH_RETURN_IF_ERROR(check_sequence(recipe, decoder->config()));
+  decoder->parameters().set_requires_grad(false);
+  LoraWeights lora(decoder->config(), lora_options, device, compute_dtype(recipe));
+  lora.initialize(recipe.seed);
+  decoder->set_lora(&lora);
+  reporter.say(std::to_string(lora.parameters().num_parameters()) + " trained parameters");
+  const std::string config = to_config_json(decoder->config(), -1, -1, "float32") + "lora rank " +
+                             std::to_string(lora_options.rank) + " of " +
+                             std::to_string(lora.parameters().specs().size());
+  TrainingLoop loop({recipe, options, data, *decoder, lora.parameters(), config,
+                     [&](bool training) { lora.set_training(training); }, reporter});
+  KITH_ASSIGN_OR_RETURN(TrainReport report, loop.run());
+  if (!report.finished) return report;
+  report.result = recipe.output / "adapter";
+  KITH_RETURN_IF_ERROR(save_adapter(lora, recipe.init.string(), report.result));
+  return report;
+}
+
+// Tokens a second of whole steps of one micro-batch.
+double time_steps(const Recipe& recipe, bool plain, double seconds) {
+  ModelConfig config = recipe.model;
+  config.vocab_size = std::max<std::int64_t>(recipe.tokenizer.vocab_size, 512);
+  Decoder decoder(config, torch::kCPU, plain ? torch::kFloat : compute_dtype(recipe));
+  decoder.parameters().initialize(recipe.seed);
+  decoder.set_operations(plain ? Operations::kPlain : Operations::kCustom);
+  const std::int64_t sequence = recipe.stages.front().sequence;
+  const std::int64_t rows = std::max<std::int64_t>(1, recipe.run.micro_batch_tokens / sequence);
+  const auto ids = torch::randint(config.vocab_size, {rows, sequence + 1}, torch::kLong);
+  const auto inputs = ids.narrow(1, 0, sequence).contiguous();
+  const auto targets = ids.narrow(1, 1, sequence).contiguous();
+  const auto step = [&] {
+    if (plain && recipe.bf16) set_cpu_autocast(true);
+    const auto loss = decoder.loss(inputs, targets, 1.0 / static_cast<double>(rows * sequence));
+    if (plain && recipe.bf16) set_cpu_autocast(false);
+    loss.backward();
+    decoder.parameters().collect_gradients();
+  };
+  step();
+  const auto start = std::chrono::steady_clock::now();
+  std::int64_t tokens = 0;
+  double spent = 0.0;
+  while (spent < seconds) {
+    step();
+    tokens += rows * sequence;
+    spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  return static_cast<double>(tokens) / spent;
+}
+
+}  // namespace
+
+Result<TrainReport> train_base(const Recipe& recipe, const TrainOptions& options) {
+  return fenced<TrainReport>([&] { return run_base(recipe, options); });
+}
+
+Result<TrainReport> train_adapter(const Recipe& recipe, const TrainOptions& options) {
+  return fenced<TrainReport>([&] { return run_adapter(recipe, options); });
+}
+
+Result<std::vector<BenchFigure>> bench_training(const Recipe& recipe, double seconds_each) {
+  return fenced<std::vector<BenchFigure>>([&]() -> Result<std::vector<BenchFigure>> {
+    std::vector<BenchFigure> figures;
+    const std::int64_t most = recipe.threads > 0 ? recipe.threads : at::get_num_threads();
+    for (std::int64_t threads = 1; threads <= most; threads *= 2) {
+      at::set_num_threads(static_cast<int>(threads));
+      for (const bool plain : {true, false}) {
+        figures.push_back({plain ? "plain" : "custom", threads, recipe.stages.front().sequence,
+                           time_steps(recipe, plain, seconds_each)});
+      }
+    }
+    return figures;
+  });
+}
+
+}  // namespace kith::train

@@ -1,0 +1,71 @@
+// Runs a recipe: reads prepared data, trains, validates, checkpoints and writes the result.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "kith/base/result.h"
+#include "kith/train/recipe.h"
+
+namespace kith::train {
+
+struct TrainOptions {
+  // Continue from OUTPUT/checkpoint.safetensors if there is one.
+  bool resume = false;
+  // Stop with a checkpoint after so many minutes or steps of this sitting; 0 means no limit. The
+  // schedule, which follows the recipe's budget, is not changed.
+  double max_minutes = 0.0;
+  std::int64_t max_steps = 0;
+  // Use prepared data as it is, without looking at the JSONL files.
+  bool prepared_only = false;
+  // No progress on standard error.
+  bool quiet = false;
+  // Set from a signal handler: stop with a checkpoint after the step in progress.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+struct ValidationFigure {
+  std::string name;
+  double perplexity = 0.0;
+  // Mean loss over the tokens that count, nats.
+  double loss = 0.0;
+  std::int64_t tokens = 0;
+};
+
+struct TrainReport {
+  std::int64_t steps = 0;
+  std::int64_t tokens = 0;
+  double seconds = 0.0;
+  // Of the last step, nats a token.
+  double loss = 0.0;
+  double tokens_per_second = 0.0;
+  // Whether the whole budget was spent.
+  bool finished = false;
+  std::vector<ValidationFigure> validation;
+  // The Hugging Face or PEFT directory, written when finished.
+  std::filesystem::path result;
+};
+
+// Writes OUTPUT/model (a Hugging Face directory); OUTPUT also holds tokenizer, cache, log.jsonl and
+// checkpoint.safetensors.
+// Errors: those of the files; kInvalidArgument for data that does not fit the model; kInternal with
+//   the library's message if it fails, and when gradients stop being finite.
+Result<TrainReport> train_base(const Recipe& recipe, const TrainOptions& options);
+
+// Writes OUTPUT/adapter (a PEFT directory); the base model is only read.
+Result<TrainReport> train_adapter(const Recipe& recipe, const TrainOptions& options);
+
+struct BenchFigure {
+  std::string operations;  // "plain" (eager, autocast) or "custom"
+  std::int64_t threads = 0;
+  std::int64_t sequence = 0;
+  double tokens_per_second = 0.0;
+};
+
+// Times forward, backward and update on random tokens in the recipe's shape, plain and custom.
+Result<std::vector<BenchFigure>> bench_training(const Recipe& recipe, double seconds_each);
+
+}  // namespace kith::train

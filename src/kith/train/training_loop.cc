@@ -1,0 +1,218 @@
+#include "kith/train/training_loop.h"
+
+#include <chrono>
+#include <cmath>
+
+namespace kith::train {
+namespace {
+
+double now_seconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
+torch::Tensor to_tensor(const std::vector<std::int64_t>& values, const Batch& batch,
+                        torch::Device device) {
+  // from_blob does not copy and `values` may go away, hence clone.
+  auto* data = const_cast<std::int64_t*>(values.data());
+  return torch::from_blob(data, {batch.rows, batch.sequence}, torch::kLong).clone().to(device);
+}
+
+}  // namespace
+
+TrainingLoop::TrainingLoop(Parts parts)
+    : parts_(std::move(parts)),
+      optimizer_(parts_.recipe.optimizer, parts_.parameters),
+      sitting_start_(now_seconds()),
+      last_save_(sitting_start_) {}
+
+double TrainingLoop::elapsed_seconds() const {
+  return earlier_seconds_ + now_seconds() - sitting_start_;
+}
+
+double TrainingLoop::progress() const {
+  return progress_of(parts_.recipe.run.budget, state_.step, state_.tokens,
+                     elapsed_seconds() / 60.0);
+}
+
+bool TrainingLoop::should_stop() const {
+  const TrainOptions& options = parts_.options;
+  if (options.stop != nullptr && options.stop->load()) return true;
+  if (options.max_steps > 0 && sitting_steps_ >= options.max_steps) return true;
+  return options.max_minutes > 0.0 && now_seconds() - sitting_start_ >= options.max_minutes * 60.0;
+}
+
+Status TrainingLoop::open_data() {
+  const auto open_all = [](const auto& paths, std::vector<TokenShard>& to) -> Status {
+    for (const auto& path : paths) {
+      KITH_ASSIGN_OR_RETURN(auto shard, TokenShard::open(path));
+      to.push_back(std::move(shard));
+    }
+    return {};
+  };
+  KITH_RETURN_IF_ERROR(open_all(parts_.data.data, shards_));
+  KITH_RETURN_IF_ERROR(open_all(parts_.data.validation, validation_shards_));
+  std::vector<StreamSource> sources;
+  std::size_t documents = 0;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    const DataSource& source = parts_.recipe.data[i];
+    sources.push_back({&shards_[i], source.weight, source.packing});
+    if (source.weight > 0.0) documents += shards_[i].num_documents();
+    parts_.reporter.say(source.path.string() + ": " + std::to_string(shards_[i].num_documents()) +
+                        " documents, " + std::to_string(shards_[i].num_tokens()) + " tokens");
+  }
+  if (documents == 0) {
+    return Error{ErrorCode::kInvalidArgument, "the data sources hold no document"};
+  }
+  stream_.emplace_back(std::move(sources), parts_.recipe.seed,
+                       static_cast<std::int32_t>(parts_.data.pad));
+  return {};
+}
+
+Status TrainingLoop::resume_if_asked() {
+  const auto path = parts_.recipe.output / "checkpoint.safetensors";
+  if (!parts_.options.resume || !std::filesystem::exists(path)) return {};
+  KITH_ASSIGN_OR_RETURN(state_,
+                        load_checkpoint(path, parts_.parameters, optimizer_, parts_.config));
+  earlier_seconds_ = state_.elapsed_seconds;
+  const auto stage = static_cast<std::size_t>(state_.position.stage);
+  if (stage >= parts_.recipe.stages.size()) {
+    return Error{ErrorCode::kInvalidArgument, "the checkpoint is past the recipe's last stage"};
+  }
+  sequence_ = parts_.recipe.stages[stage].sequence;
+  stream_.front().seek(state_.position, sequence_);
+  parts_.reporter.say("resumed at step " + std::to_string(state_.step));
+  return {};
+}
+
+void TrainingLoop::enter_stage() {
+  const double share = progress();
+  const auto& stages = parts_.recipe.stages;
+  std::size_t stage = 0;
+  while (stage + 1 < stages.size() && share >= stages[stage].until) ++stage;
+  sequence_ = stages[stage].sequence;
+  stream_.front().set_stage(static_cast<std::int64_t>(stage), sequence_);
+}
+
+// Forward and backward over the micro-batches of one step; returns the mean loss.
+double TrainingLoop::accumulate_gradients(std::int64_t& tokens) {
+  const RunRecipe& run = parts_.recipe.run;
+  const std::int64_t rows = std::max<std::int64_t>(1, run.batch_tokens / sequence_);
+  const std::int64_t micro =
+      std::min(rows, std::max<std::int64_t>(1, run.micro_batch_tokens / sequence_));
+  std::vector<Batch> batches;
+  std::int64_t counted = 0;
+  for (std::int64_t done = 0; done < rows; done += micro) {
+    batches.push_back(stream_.front().next(std::min(micro, rows - done)));
+    counted += batches.back().counted;
+  }
+  // The mean is over the whole step, not over micro-batches, which may count few tokens.
+  const double scale = 1.0 / static_cast<double>(std::max<std::int64_t>(1, counted));
+  torch::manual_seed(parts_.recipe.seed + static_cast<std::uint64_t>(state_.step));
+  double loss = 0.0;
+  for (const Batch& batch : batches) {
+    tokens += batch.rows * batch.sequence;
+    if (batch.counted == 0) continue;
+    const auto device = parts_.decoder.device();
+    const torch::Tensor value = parts_.decoder.loss(to_tensor(batch.ids, batch, device),
+                                                    to_tensor(batch.targets, batch, device), scale);
+    value.backward();
+    parts_.parameters.collect_gradients();
+    loss += value.item<double>();
+  }
+  return loss;
+}
+
+Status TrainingLoop::train_step() {
+  const double start = now_seconds();
+  enter_stage();
+  std::int64_t tokens = 0;
+  last_loss_ = accumulate_gradients(tokens);
+  const double rate = learning_rate(parts_.recipe.optimizer.schedule, state_.step, progress());
+  const double norm = optimizer_.step(parts_.parameters, rate);
+  bad_steps_ = std::isfinite(norm) ? 0 : bad_steps_ + 1;
+  if (bad_steps_ >= 10) {
+    return Error{ErrorCode::kInternal, "the gradient was not finite for 10 steps; lower the rate"};
+  }
+  ++state_.step;
+  ++sitting_steps_;
+  state_.tokens += tokens;
+  state_.position = stream_.front().position();
+  const double per_second = static_cast<double>(tokens) / (now_seconds() - start);
+  smoothed_rate_ = smoothed_rate_ == 0.0 ? per_second : 0.9 * smoothed_rate_ + 0.1 * per_second;
+  parts_.reporter.step({state_.step, state_.tokens, last_loss_, rate, norm, smoothed_rate_,
+                        progress(), elapsed_seconds()},
+                       now_seconds());
+  return {};
+}
+
+std::vector<ValidationFigure> TrainingLoop::validate() {
+  std::vector<ValidationFigure> figures;
+  if (parts_.set_training) parts_.set_training(false);
+  const std::int64_t rows =
+      std::max<std::int64_t>(1, parts_.recipe.run.micro_batch_tokens / sequence_);
+  for (std::size_t i = 0; i < validation_shards_.size(); ++i) {
+    const DataSource& source = parts_.recipe.validation[i];
+    ValidationFigure figure{source.name};
+    double total = 0.0;
+    for (const Batch& batch : validation_batches(validation_shards_[i], source.packing, sequence_,
+                                                 parts_.recipe.run.validate_tokens, rows,
+                                                 static_cast<std::int32_t>(parts_.data.pad))) {
+      if (batch.counted == 0) continue;
+      const auto device = parts_.decoder.device();
+      total += parts_.decoder.evaluate(to_tensor(batch.ids, batch, device),
+                                       to_tensor(batch.targets, batch, device));
+      figure.tokens += batch.counted;
+    }
+    if (figure.tokens == 0) continue;
+    figure.loss = total / static_cast<double>(figure.tokens);
+    figure.perplexity = std::exp(figure.loss);
+    figures.push_back(figure);
+  }
+  if (parts_.set_training) parts_.set_training(true);
+  return figures;
+}
+
+Status TrainingLoop::save() {
+  state_.elapsed_seconds = elapsed_seconds();
+  last_save_ = now_seconds();
+  return save_checkpoint(parts_.recipe.output / "checkpoint.safetensors", parts_.parameters,
+                         optimizer_, state_, parts_.config);
+}
+
+Result<TrainReport> TrainingLoop::run() {
+  const RunRecipe& run = parts_.recipe.run;
+  KITH_RETURN_IF_ERROR(open_data());
+  KITH_RETURN_IF_ERROR(resume_if_asked());
+  sitting_start_ = now_seconds();
+  std::vector<ValidationFigure> figures;
+  while (progress() < 1.0 && !should_stop()) {
+    KITH_RETURN_IF_ERROR(train_step());
+    if (run.validate_every > 0 && state_.step % run.validate_every == 0) {
+      figures = validate();
+      parts_.reporter.validation(state_.step, figures);
+    }
+    const bool by_step = run.checkpoint_every > 0 && state_.step % run.checkpoint_every == 0;
+    const bool by_time =
+        run.checkpoint_minutes > 0.0 && now_seconds() - last_save_ >= run.checkpoint_minutes * 60.0;
+    if (by_step || by_time) KITH_RETURN_IF_ERROR(save());
+  }
+  if (sitting_steps_ > 0) KITH_RETURN_IF_ERROR(save());
+  TrainReport report;
+  report.finished = progress() >= 1.0;
+  if (report.finished) {
+    if (sequence_ == 0) enter_stage();
+    figures = validate();
+    parts_.reporter.validation(state_.step, figures);
+  }
+  parts_.reporter.finish();
+  report.steps = state_.step;
+  report.tokens = state_.tokens;
+  report.seconds = elapsed_seconds();
+  report.loss = last_loss_;
+  report.tokens_per_second = smoothed_rate_;
+  report.validation = std::move(figures);
+  return report;
+}
+
+}  // namespace kith::train
