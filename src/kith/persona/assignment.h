@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "kith/base/clock.h"
 #include "kith/base/ids.h"
 #include "kith/base/result.h"
 #include "kith/persona/catalogue.h"
@@ -37,9 +38,9 @@ struct AssignerOptions {
   // Chance that a persona without a rule shows a value that others list. In (0, 1).
   double unlisted_noise = 0.3;
   // Scales the log-likelihood of words. In [0, 1]; 0 ignores them.
-  double word_weight = 0.35;
+  double word_weight = 0.2;
   // Mass of the Dirichlet prior, in words. > 0.
-  double prior_words = 60.0;
+  double prior_words = 20.0;
   // A message moves a persona's log-odds by at most this. > 0.
   double max_message_log_odds = 1.5;
   // What earlier messages keep of their weight with each new one. In (0, 1].
@@ -64,6 +65,9 @@ struct WordState {
   std::int64_t num_messages = 0;
   // Words that counted most: word to weight for its persona.
   std::vector<Evidence> reasons;
+  // Hashes of the messages learned last, newest last: an answer that is asked for anew, or a
+  // history that is resent in part, is not learned from twice.
+  std::vector<std::string> seen;
 
   friend bool operator==(const WordState&, const WordState&) = default;
 };
@@ -90,8 +94,9 @@ Result<std::vector<TrainingText>> load_training_texts(const std::filesystem::pat
 // Immutable after create(); thread-safe.
 class Assigner {
  public:
-  // Learns the words from the catalogue's exemplars and `texts` (personas that the catalogue does
-  // not know are ignored). Errors: kInvalidArgument if an option is outside its range.
+  // Learns the words from the catalogue's exemplars, which carry little, and `texts` (personas that
+  // the catalogue does not know are ignored). Errors: kInvalidArgument if an option is outside its
+  // range.
   static Result<Assigner> create(PersonaCatalogue catalogue,
                                  std::span<const TrainingText> texts = {},
                                  const AssignerOptions& options = {});
@@ -109,7 +114,8 @@ class Assigner {
   // documents.
   Assignment assign_by_attributes(const storage::Attributes& attributes) const;
 
-  // Takes one message of the user into account. O(words of the message).
+  // Takes one message of the user into account, unless it is among the last ones seen. O(words of
+  // the message).
   void observe(std::string_view message, WordState& words) const;
 
   // The row that keeps an assignment and its word state, and back. A row of another version or a

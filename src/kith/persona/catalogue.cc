@@ -1,0 +1,232 @@
+#include "kith/persona/catalogue.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <initializer_list>
+#include <set>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include "kith/base/file.h"
+#include "kith/storage/digest.h"
+#include "kith/storage/scope.h"
+
+namespace kith::persona {
+namespace {
+
+constexpr std::size_t kMaxFileBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxTextBytes = 4096;
+
+Error invalid(const std::string& message) { return Error{ErrorCode::kInvalidArgument, message}; }
+
+std::string join(std::initializer_list<std::string_view> names) {
+  std::string out;
+  for (const std::string_view name : names) {
+    if (!out.empty()) out += ", ";
+    out += name;
+  }
+  return out;
+}
+
+// Reads the members of one table; `path` names it in messages ("persona[0].style").
+class TableReader {
+ public:
+  TableReader(const toml::table& table, std::string path) : table_(table), path_(std::move(path)) {}
+
+  Status allow_only(std::initializer_list<std::string_view> keys) const {
+    for (const auto& [key, node] : table_) {
+      if (std::find(keys.begin(), keys.end(), key.str()) == keys.end()) {
+        return fail(key.str(), "is not known; allowed are " + join(keys));
+      }
+    }
+    return {};
+  }
+
+  Result<std::string> string(std::string_view key, const char* fallback = nullptr) const {
+    const toml::node* node = table_.get(key);
+    if (node == nullptr && fallback != nullptr) return std::string(fallback);
+    if (node == nullptr || !node->is_string()) return fail(key, "must be a string");
+    const std::string& value = node->as_string()->get();
+    if (value.empty() || value.size() > kMaxTextBytes) {
+      return fail(key, "must have between 1 and 4096 bytes");
+    }
+    return value;
+  }
+
+  Result<std::vector<std::string>> strings(std::string_view key) const {
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return std::vector<std::string>{};
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return fail(key, "must be a list of strings");
+    std::vector<std::string> values;
+    for (const toml::node& item : *array) {
+      if (!item.is_string() || item.as_string()->get().size() > kMaxTextBytes) {
+        return fail(key, "must be a list of strings of at most 4096 bytes");
+      }
+      values.push_back(item.as_string()->get());
+    }
+    return values;
+  }
+
+  Result<double> number(std::string_view key, double low, double high, double fallback) const {
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return fallback;
+    const auto value = node->value<double>();
+    if (!value || !std::isfinite(*value) || *value < low || *value > high) {
+      return fail(key, "must be a number in [" + std::to_string(static_cast<int>(low)) + ", " +
+                           std::to_string(static_cast<int>(high)) + "]");
+    }
+    return *value;
+  }
+
+  // The index of the value among `allowed`.
+  Result<std::size_t> choice(std::string_view key, std::initializer_list<std::string_view> allowed,
+                             std::size_t fallback) const {
+    if (table_.get(key) == nullptr) return fallback;
+    KITH_ASSIGN_OR_RETURN(const std::string value, string(key));
+    const auto it = std::find(allowed.begin(), allowed.end(), value);
+    if (it == allowed.end()) return fail(key, "must be one of " + join(allowed) + ": " + value);
+    return static_cast<std::size_t>(it - allowed.begin());
+  }
+
+  // Null if absent.
+  Result<const toml::table*> table(std::string_view key) const {
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return static_cast<const toml::table*>(nullptr);
+    if (!node->is_table()) return fail(key, "must be a table");
+    return node->as_table();
+  }
+
+  Error fail(std::string_view key, const std::string& what) const {
+    return invalid(path_ + "." + std::string(key) + " " + what);
+  }
+
+ private:
+  const toml::table& table_;
+  std::string path_;
+};
+
+Result<StyleCard> read_style(const toml::table* table, const std::string& path) {
+  StyleCard style;
+  if (table == nullptr) return invalid(path + " is missing");
+  const TableReader reader(*table, path);
+  KITH_RETURN_IF_ERROR(
+      reader.allow_only({"tone", "reading_level", "length", "format", "language"}));
+  KITH_ASSIGN_OR_RETURN(style.tone, reader.string("tone"));
+  KITH_ASSIGN_OR_RETURN(style.format, reader.string("format"));
+  KITH_ASSIGN_OR_RETURN(style.language, reader.string("language", "user"));
+  KITH_ASSIGN_OR_RETURN(style.reading_level, reader.number("reading_level", 1, 20, 9));
+  KITH_ASSIGN_OR_RETURN(const auto length, reader.choice("length", {"short", "medium", "long"}, 1));
+  style.length = static_cast<AnswerLength>(length);
+  return style;
+}
+
+Result<std::map<std::string, std::vector<std::string>>> read_attributes(const toml::table* table,
+                                                                        const std::string& path) {
+  std::map<std::string, std::vector<std::string>> attributes;
+  if (table == nullptr) return attributes;
+  const TableReader reader(*table, path);
+  for (const auto& [key, node] : *table) {
+    const std::string name(key.str());
+    if (is_denied_attribute(name)) {
+      return reader.fail(name, "may not decide on a persona: it is on the deny list");
+    }
+    KITH_ASSIGN_OR_RETURN(auto values, reader.strings(name));
+    if (values.empty()) return reader.fail(name, "must list at least one value");
+    attributes[name] = std::move(values);
+  }
+  return attributes;
+}
+
+Result<Persona> read_persona(const toml::table& table, const std::string& path) {
+  const TableReader reader(table, path);
+  KITH_RETURN_IF_ERROR(reader.allow_only({"id", "name", "description", "attributes", "exemplars",
+                                          "needs", "priority", "style", "adapter"}));
+  Persona persona;
+  KITH_ASSIGN_OR_RETURN(const std::string id, reader.string("id"));
+  KITH_RETURN_IF_ERROR(storage::check_row_id(id, (path + ".id").c_str()));
+  persona.id = PersonaId(id);
+  KITH_ASSIGN_OR_RETURN(persona.name, reader.string("name"));
+  KITH_ASSIGN_OR_RETURN(persona.description, reader.string("description"));
+  KITH_ASSIGN_OR_RETURN(const std::string adapter, reader.string("adapter", id.c_str()));
+  persona.adapter = AdapterId(adapter);
+  KITH_ASSIGN_OR_RETURN(persona.exemplars, reader.strings("exemplars"));
+  KITH_ASSIGN_OR_RETURN(persona.needs, reader.strings("needs"));
+  KITH_ASSIGN_OR_RETURN(const auto priority,
+                        reader.choice("priority", {"normal", "high", "urgent"}, 0));
+  persona.priority = static_cast<Priority>(priority);
+  KITH_ASSIGN_OR_RETURN(const auto* attributes, reader.table("attributes"));
+  KITH_ASSIGN_OR_RETURN(persona.attributes, read_attributes(attributes, path + ".attributes"));
+  KITH_ASSIGN_OR_RETURN(const auto* style, reader.table("style"));
+  KITH_ASSIGN_OR_RETURN(persona.style, read_style(style, path + ".style"));
+  return persona;
+}
+
+Result<std::vector<Persona>> read_personas(const toml::table& root) {
+  std::vector<Persona> personas;
+  for (const auto& [key, node] : root) {
+    if (key.str() != "persona") {
+      return invalid(std::string(key.str()) + " is not known; allowed are persona");
+    }
+  }
+  const toml::node* node = root.get("persona");
+  const toml::array* array = node == nullptr ? nullptr : node->as_array();
+  if (array == nullptr || array->empty() || array->size() > kMaxPersonas) {
+    return invalid("persona must be a list of 1 to 64 tables ([[persona]])");
+  }
+  std::set<std::string> ids;
+  for (std::size_t i = 0; i < array->size(); ++i) {
+    const std::string path = "persona[" + std::to_string(i) + "]";
+    const toml::table* table = array->get(i)->as_table();
+    if (table == nullptr) return invalid(path + " must be a table");
+    KITH_ASSIGN_OR_RETURN(auto persona, read_persona(*table, path));
+    if (!ids.insert(persona.id.str()).second) {
+      return invalid(path + ".id must be unique: " + persona.id.str());
+    }
+    personas.push_back(std::move(persona));
+  }
+  return personas;
+}
+
+}  // namespace
+
+std::string_view to_string(AnswerLength length) {
+  constexpr std::array<std::string_view, 3> kNames = {"short", "medium", "long"};
+  return kNames[static_cast<std::size_t>(length)];
+}
+
+std::string_view to_string(Priority priority) {
+  constexpr std::array<std::string_view, 3> kNames = {"normal", "high", "urgent"};
+  return kNames[static_cast<std::size_t>(priority)];
+}
+
+Result<PersonaCatalogue> PersonaCatalogue::load(const std::filesystem::path& file) {
+  KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(file, kMaxFileBytes));
+  return from_toml(text, file.string());
+}
+
+Result<PersonaCatalogue> PersonaCatalogue::from_toml(std::string_view toml,
+                                                     const std::string& name) {
+  const toml::parse_result parsed = toml::parse(toml);
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
+    return invalid(name + ":" + std::to_string(error.source().begin.line) + ": " +
+                   std::string(error.description()));
+  }
+  auto personas = read_personas(parsed.table());
+  if (!personas) return std::move(personas).error().with_context(name);
+  PersonaCatalogue catalogue;
+  catalogue.personas_ = *std::move(personas);
+  catalogue.version_ = storage::digest({toml});
+  return catalogue;
+}
+
+const Persona* PersonaCatalogue::find_persona(const PersonaId& id) const {
+  const auto it = std::find_if(personas_.begin(), personas_.end(),
+                               [&id](const Persona& persona) { return persona.id == id; });
+  return it == personas_.end() ? nullptr : &*it;
+}
+
+}  // namespace kith::persona
