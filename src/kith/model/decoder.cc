@@ -307,7 +307,7 @@ DType Decoder::weights() const { return impl_->weights.head.weights(); }
 nn::KvShape Decoder::cache_shape() const {
   const DecoderConfig& config = impl_->config;
   return {config.num_layers, config.num_kv_heads, config.head_dim,
-          weights() == DType::kF32 ? DType::kF32 : DType::kBf16};
+          weights() == DType::kF32 ? DType::kF32 : DType::kF16};
 }
 
 nn::KvCache Decoder::make_cache(int num_blocks) const { return {cache_shape(), num_blocks}; }

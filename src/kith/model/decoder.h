@@ -62,7 +62,7 @@ class Decoder {
   // The type in which the weights are really held.
   tensor::DType weights() const;
 
-  // f32 for f32 weights, bf16 otherwise.
+  // f32 for f32 weights, f16 otherwise.
   nn::KvShape cache_shape() const;
   nn::KvCache make_cache(int num_blocks) const;
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <utility>
 
-#include "kith/base/check.h"
 #include "kith/tensor/checkpoint.h"
 
 namespace kith::model {
@@ -117,30 +117,34 @@ std::size_t LayerWeights::bytes() const {
          (input_norm.size() + post_norm.size()) * sizeof(float);
 }
 
-Embedding::Embedding(std::span<const std::byte> bytes, DType from, std::size_t width, DType held) {
-  const std::size_t row_bytes = width * tensor::dtype_size(from);
-  const std::size_t rows = bytes.size() / row_bytes;
-  std::vector<float> row(width);
-  (held == DType::kF32 ? f32_.reserve(rows * width) : bf16_.reserve(rows * width));
-  for (std::size_t i = 0; i < rows; ++i) {
-    tensor::convert_to_f32(bytes.subspan(i * row_bytes, row_bytes), from, row);
-    if (held == DType::kF32) {
-      f32_.insert(f32_.end(), row.begin(), row.end());
-    } else {
-      for (const float value : row) bf16_.push_back(tensor::f32_to_bf16(value));
-    }
+Embedding::Embedding(std::span<const std::byte> bytes, DType from, std::size_t width, DType weights)
+    : dtype_(from),
+      row_bytes_(width * tensor::dtype_size(from)),
+      rows_(bytes.begin(), bytes.end()) {
+  if (from == DType::kF32 && weights != DType::kF32) shorten();
+}
+
+void Embedding::shorten() {
+  constexpr float kLargestF16 = 65504.0F;
+  const std::size_t count = rows_.size() / sizeof(float);
+  std::vector<float> values(count);
+  tensor::convert_to_f32(rows_, DType::kF32, values);
+  const bool fits = std::all_of(values.begin(), values.end(),
+                                [](float value) { return std::fabs(value) <= kLargestF16; });
+  dtype_ = fits ? DType::kF16 : DType::kBf16;
+  row_bytes_ /= 2;
+  rows_.resize(count * 2);
+  rows_.shrink_to_fit();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint16_t bits =
+        fits ? tensor::f32_to_f16(values[i]) : tensor::f32_to_bf16(values[i]);
+    std::memcpy(rows_.data() + 2 * i, &bits, sizeof bits);
   }
 }
 
 void Embedding::read(std::int32_t id, std::span<float> out) const {
-  const std::size_t begin = to_size(id) * out.size();
-  if (!f32_.empty()) {
-    KITH_DCHECK(begin + out.size() <= f32_.size(), "no such row");
-    std::memcpy(out.data(), f32_.data() + begin, out.size_bytes());
-    return;
-  }
-  KITH_DCHECK(begin + out.size() <= bf16_.size(), "no such row");
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = tensor::bf16_to_f32(bf16_[begin + i]);
+  tensor::convert_to_f32(std::span(rows_).subspan(to_size(id) * row_bytes_, row_bytes_), dtype_,
+                         out);
 }
 
 Result<DecoderWeights> load_decoder_weights(const std::filesystem::path& dir,
@@ -151,8 +155,7 @@ Result<DecoderWeights> load_decoder_weights(const std::filesystem::path& dir,
   const std::string embedding_name = "model.embed_tokens";
   KITH_ASSIGN_OR_RETURN(const tensor::TensorView table,
                         find_weight(reader, embedding_name + ".weight", shape));
-  const DType held = options.weights == DType::kF32 ? DType::kF32 : DType::kBf16;
-  Embedding embedding(table.bytes, table.dtype, to_size(config.hidden_size), held);
+  Embedding embedding(table.bytes, table.dtype, to_size(config.hidden_size), options.weights);
 
   std::vector<LayerWeights> layers;
   for (int i = 0; i < config.num_layers; ++i) {

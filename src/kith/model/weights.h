@@ -26,21 +26,24 @@ struct LayerWeights {
   std::size_t bytes() const;
 };
 
-// A table of rows in f32 or bf16.
+// A table of rows in the type of the file. f32 rows become f16 where the other weights are shorter
+// than f32 too: at the size of bf16 it keeps three bits more.
 class Embedding {
  public:
-  // `bytes` holds rows of `width` elements of type `from`; they are kept as `held`, kF32 or kBf16.
+  // `bytes` holds rows of `width` elements of type `from`: kF32, kF16 or kBf16.
   Embedding(std::span<const std::byte> bytes, tensor::DType from, std::size_t width,
-            tensor::DType held);
+            tensor::DType weights);
 
   // Copies row `id` to `out` [width]. REQUIRES: there is such a row.
   void read(std::int32_t id, std::span<float> out) const;
-  std::size_t bytes() const { return f32_.size() * sizeof(float) + bf16_.size() * 2; }
+  std::size_t bytes() const { return rows_.size(); }
 
  private:
-  // One of them holds the rows.
-  std::vector<float> f32_;
-  std::vector<std::uint16_t> bf16_;
+  void shorten();
+
+  tensor::DType dtype_;
+  std::size_t row_bytes_;
+  std::vector<std::byte> rows_;
 };
 
 struct DecoderWeights {

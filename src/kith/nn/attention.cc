@@ -13,12 +13,20 @@ namespace {
 
 std::size_t to_size(std::int32_t value) { return static_cast<std::size_t>(value); }
 
-void store_element(std::byte* base, std::size_t index, float value, tensor::DType dtype) {
-  if (dtype == tensor::DType::kF32) {
-    std::memcpy(base + index * sizeof value, &value, sizeof value);
-  } else {
-    const std::uint16_t bits = tensor::f32_to_bf16(value);
-    std::memcpy(base + index * sizeof bits, &bits, sizeof bits);
+// Writes a row of keys and values of one token, already of the cache's element type.
+template <typename T>
+void write_row(const T* key, const T* value, std::size_t slot, const KvShape& shape,
+               std::byte* key_block, std::byte* value_block) {
+  auto* keys = reinterpret_cast<T*>(key_block);
+  auto* values = reinterpret_cast<T*>(value_block);
+  const std::size_t head_dim = to_size(shape.head_dim);
+  const std::size_t value_stride = to_size(shape.value_stride());
+  for (std::size_t head = 0; head < to_size(shape.num_kv_heads); ++head) {
+    for (std::size_t d = 0; d < head_dim; ++d) {
+      keys[(head * head_dim + d) * kBlockTokens + slot] = key[head * head_dim + d];
+    }
+    std::memcpy(values + (head * kBlockTokens + slot) * value_stride, value + head * head_dim,
+                head_dim * sizeof(T));
   }
 }
 
@@ -104,7 +112,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
       tile.lengths[q] = chunk.position + row + 1;
     }
     const bool is_f32 = shape.dtype == tensor::DType::kF32;
-    (is_f32 ? kernels().attention_f32 : kernels().attention_bf16)(tile);
+    (is_f32 ? kernels().attention_f32 : kernels().attention_f16)(tile);
   }
 }
 
@@ -113,24 +121,22 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
 void append_kv(const AttentionChunk& chunk, std::span<const float> keys,
                std::span<const float> values, std::size_t stride, int layer, KvCache& cache) {
   const KvShape& shape = cache.shape();
-  const std::size_t head_dim = to_size(shape.head_dim);
-  const std::size_t value_stride = to_size(shape.value_stride());
+  const std::size_t width = to_size(shape.num_kv_heads) * to_size(shape.head_dim);
+  std::vector<std::uint16_t> halves(2 * width);
   for (int row = 0; row < chunk.num_rows; ++row) {
     const std::int32_t position = chunk.position + row;
     const std::int32_t block = chunk.blocks[to_size(position / kBlockTokens)];
     const std::size_t slot = to_size(position % kBlockTokens);
-    std::byte* key_block = cache.keys(layer, block);
-    std::byte* value_block = cache.values(layer, block);
     const float* key = keys.data() + to_size(chunk.first_row + row) * stride;
     const float* value = values.data() + to_size(chunk.first_row + row) * stride;
-    for (std::size_t head = 0; head < to_size(shape.num_kv_heads); ++head) {
-      for (std::size_t d = 0; d < head_dim; ++d) {
-        const std::size_t at = head * head_dim + d;
-        store_element(key_block, at * kBlockTokens + slot, key[at], shape.dtype);
-        store_element(value_block, (head * kBlockTokens + slot) * value_stride + d, value[at],
-                      shape.dtype);
-      }
+    if (shape.dtype == tensor::DType::kF32) {
+      write_row(key, value, slot, shape, cache.keys(layer, block), cache.values(layer, block));
+      continue;
     }
+    kernels().to_f16(key, width, halves.data());
+    kernels().to_f16(value, width, halves.data() + width);
+    write_row(halves.data(), halves.data() + width, slot, shape, cache.keys(layer, block),
+              cache.values(layer, block));
   }
 }
 

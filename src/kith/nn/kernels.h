@@ -42,8 +42,11 @@ struct Kernels {
   // y += x.
   void (*add)(const float* x, std::size_t count, float* y);
 
+  // out[i] = f16(in[i]), rounded to nearest even and clamped to +-65504.
+  void (*to_f16)(const float* in, std::size_t count, std::uint16_t* out);
+
   void (*attention_f32)(const AttentionTile& tile);
-  void (*attention_bf16)(const AttentionTile& tile);
+  void (*attention_f16)(const AttentionTile& tile);
 
   // t[r] = sum_k a[r, k] x[k], then y[n] += sum_r scale t[r] b[r, n]; a: [rank, in], b: [rank,
   // out].

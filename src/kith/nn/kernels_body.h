@@ -7,6 +7,10 @@
 // row's result independent of the batch it is computed in.
 #include "kith/nn/kernels.h"
 
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
 #define KITH_INLINE inline __attribute__((always_inline))
 
 namespace kith::nn::KITH_KERNEL_NAMESPACE {
@@ -23,18 +27,48 @@ KITH_INLINE Float16 load(const float* at) {
   return value;
 }
 
-KITH_INLINE Float16 load(const std::uint16_t* at) {
+// The two 16-bit formats as types, so that a template can tell them apart.
+struct Bf16 {
+  std::uint16_t bits;
+};
+struct F16 {
+  std::uint16_t bits;
+};
+
+KITH_INLINE Word16 load_halves(const void* at) {
   Half16 bits;
   __builtin_memcpy(&bits, at, sizeof bits);
-  const Word16 wide = __builtin_convertvector(bits, Word16) << 16;
-  return __builtin_bit_cast(Float16, wide);
+  return __builtin_convertvector(bits, Word16);
+}
+
+KITH_INLINE Float16 load(const Bf16* at) {
+  return __builtin_bit_cast(Float16, load_halves(at) << 16);
+}
+
+KITH_INLINE Float16 load(const F16* at) {
+#if defined(__AVX512F__)
+  return __builtin_bit_cast(
+      Float16, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at))));
+#elif defined(__F16C__)
+  const auto* halves = reinterpret_cast<const __m128i*>(at);
+  const __m256 both[2] = {_mm256_cvtph_ps(_mm_loadu_si128(halves)),
+                          _mm256_cvtph_ps(_mm_loadu_si128(halves + 1))};
+  return __builtin_bit_cast(Float16, both);
+#else
+  // Shifted into place, exponent and mantissa are those of the value times 2^-112, also for
+  // subnormals.
+  const Word16 wide = load_halves(at);
+  const Float16 magnitude = __builtin_bit_cast(Float16, (wide & 0x7FFFU) << 13) * 0x1p112F;
+  return __builtin_bit_cast(Float16,
+                            __builtin_bit_cast(Word16, magnitude) | ((wide & 0x8000U) << 16));
+#endif
 }
 
 KITH_INLINE void store(float* at, Float16 value) { __builtin_memcpy(at, &value, sizeof value); }
 
 KITH_INLINE float scalar(const float* at) { return *at; }
-KITH_INLINE float scalar(const std::uint16_t* at) {
-  return __builtin_bit_cast(float, static_cast<std::uint32_t>(*at) << 16);
+KITH_INLINE float scalar(const Bf16* at) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(at->bits) << 16);
 }
 
 // Pairwise, so that the order is the same for every register width.
@@ -98,6 +132,37 @@ void swiglu(const float* gate, const float* up, std::size_t count, float* out) {
 void add(const float* x, std::size_t count, float* y) {
 #pragma omp simd
   for (std::size_t i = 0; i < count; ++i) y[i] += x[i];
+}
+
+KITH_INLINE std::uint16_t half_of(float value) {
+  value = value > 65504.0F ? 65504.0F : value;
+  value = value < -65504.0F ? -65504.0F : value;
+  const auto bits = __builtin_bit_cast(std::uint32_t, value);
+  const std::uint32_t sign = (bits >> 16) & 0x8000U;
+  const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
+  if (magnitude < 0x38800000U) {
+    // Subnormal in f16, a multiple of 2^-24: adding 0.5 leaves the count in the low mantissa bits.
+    const float shifted = __builtin_bit_cast(float, magnitude) + 0.5F;
+    return static_cast<std::uint16_t>(sign |
+                                      (__builtin_bit_cast(std::uint32_t, shifted) - 0x3F000000U));
+  }
+  const std::uint32_t rounded = magnitude + 0xFFFU + ((magnitude >> 13) & 1U);
+  return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000U) >> 13));
+}
+
+void to_f16(const float* in, std::size_t count, std::uint16_t* out) {
+  std::size_t i = 0;
+#if defined(__AVX512F__)
+  const __m512 limit = _mm512_set1_ps(65504.0F);
+  const __m512 negative_limit = _mm512_set1_ps(-65504.0F);
+  for (; i + 16 <= count; i += 16) {
+    const __m512 clamped =
+        _mm512_max_ps(negative_limit, _mm512_min_ps(limit, _mm512_loadu_ps(in + i)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
+                        _mm512_cvtps_ph(clamped, _MM_FROUND_TO_NEAREST_INT));
+  }
+#endif
+  for (; i < count; ++i) out[i] = half_of(in[i]);
 }
 
 // Scores of one block of sixteen keys for Q queries. Even and odd elements are summed apart: one
@@ -250,12 +315,17 @@ void lora(const T* a, const T* b, const float* x, float* y, float* t, int rank, 
   }
 }
 
+void lora_bf16(const std::uint16_t* a, const std::uint16_t* b, const float* x, float* y, float* t,
+               int rank, std::size_t in, std::size_t out, float scale) {
+  lora(reinterpret_cast<const Bf16*>(a), reinterpret_cast<const Bf16*>(b), x, y, t, rank, in, out,
+       scale);
+}
+
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels{
-    rms_norm,           swiglu, add, attention<float>, attention<std::uint16_t>, lora<float>,
-    lora<std::uint16_t>};
+const Kernels kKernels{rms_norm,         swiglu,         add,         to_f16,
+                       attention<float>, attention<F16>, lora<float>, lora_bf16};
 
 }  // namespace kith::nn::KITH_KERNEL_NAMESPACE
 

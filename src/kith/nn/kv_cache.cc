@@ -26,8 +26,8 @@ std::size_t KvShape::block_bytes() const {
 KvCache::KvCache(const KvShape& shape, int num_blocks) : shape_(shape), num_blocks_(num_blocks) {
   KITH_CHECK(shape.num_layers > 0 && shape.num_kv_heads > 0 && shape.head_dim > 0 && num_blocks > 0,
              "sizes of a cache must be positive");
-  KITH_CHECK(shape.dtype == tensor::DType::kF32 || shape.dtype == tensor::DType::kBf16,
-             "a cache holds f32 or bf16");
+  KITH_CHECK(shape.dtype == tensor::DType::kF32 || shape.dtype == tensor::DType::kF16,
+             "a cache holds f32 or f16");
   key_lines_ = lines_for(shape, shape.head_dim);
   block_lines_ = key_lines_ + lines_for(shape, shape.value_stride());
   // Zeroed, so that whole registers can be read before every token of a block is written.

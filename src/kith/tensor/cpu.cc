@@ -9,7 +9,9 @@ CpuLevel cpu_level() {
       __builtin_cpu_supports("avx512vnni")) {
     return CpuLevel::kAvx512;
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CpuLevel::kAvx2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+      __builtin_cpu_supports("f16c"))
+    return CpuLevel::kAvx2;
 #endif
   return CpuLevel::kPortable;
 }

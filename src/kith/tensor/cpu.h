@@ -7,9 +7,9 @@ namespace kith::tensor {
 
 enum class CpuLevel : std::uint8_t {
   kPortable,
-  // AVX2 and FMA.
+  // AVX2, FMA and F16C.
   kAvx2,
-  // AVX-512 F, BW, VL, DQ and VNNI.
+  // Those, and AVX-512 F, BW, VL, DQ and VNNI.
   kAvx512,
 };
 

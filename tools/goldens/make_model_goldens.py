@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Writes tiny seeded Llama checkpoints and the logits that Hugging Face transformers gives for them.
+
+    make_model_goldens.py OUTPUT_DIRECTORY
+
+The output is committed under src/kith/model/testdata; this script runs again only to add a case. Made
+with torch 1.13, transformers 4.46.3 and peft 0.13.2; any later versions give the same to 1e-5.
+
+Each case is a Hugging Face directory with a file golden.safetensors beside the weights: `tokens` [n] i32
+and `logits` [n, vocab] f32, computed in f32 from the weights as they are stored. The directory `adapter`
+holds a PEFT adapter for the case gqa_tied and the logits with it.
+"""
+import argparse
+import json
+import pathlib
+
+import peft
+import safetensors.torch
+import torch
+import transformers
+
+VOCAB = 96
+NUM_TOKENS = 80
+
+BASE = {
+    "vocab_size": VOCAB,
+    "hidden_size": 32,
+    "intermediate_size": 56,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "rms_norm_eps": 1e-5,
+    "tie_word_embeddings": False,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+CASES = {
+    # Grouped heads, tied head, two shards with an index, bf16.
+    "gqa_tied": ({"tie_word_embeddings": True}, torch.bfloat16, "30KB"),
+    # A key-value head for every head, biases everywhere, f32.
+    "mha_bias": (
+        {"num_key_value_heads": 4, "attention_bias": True, "mlp_bias": True},
+        torch.float32, "1GB"),
+    "linear_rope": (
+        {"rope_scaling": {"type": "linear", "factor": 2.5}, "rope_theta": 5000.0},
+        torch.bfloat16, "1GB"),
+    # Frequencies on both sides of both thresholds; heads wider than hidden / heads; f16.
+    "llama3_rope": (
+        {"head_dim": 16, "rope_theta": 500.0,
+         "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+                          "high_freq_factor": 4.0, "original_max_position_embeddings": 64}},
+        torch.float16, "1GB"),
+}
+
+
+def randomize(model: torch.nn.Module, seed: int) -> None:
+    """Gives every parameter a value that matters: by default biases are 0 and norms are 1."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        if "norm" in name:
+            parameter.data = 1.0 + 0.2 * noise
+        elif name.endswith("bias"):
+            parameter.data = 0.2 * noise
+        elif "embed_tokens" in name or "lm_head" in name:
+            parameter.data = 0.3 * noise
+        else:
+            parameter.data = noise / parameter.shape[-1] ** 0.5
+
+
+def logits_of(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return model(tokens[None]).logits[0].float().contiguous()
+
+
+def save_golden(path: pathlib.Path, tokens: torch.Tensor, logits: torch.Tensor) -> None:
+    safetensors.torch.save_file({"tokens": tokens.to(torch.int32), "logits": logits}, path)
+
+
+def make_case(directory: pathlib.Path, overrides: dict, dtype: torch.dtype, shard: str,
+              seed: int) -> tuple[torch.nn.Module, torch.Tensor]:
+    config = transformers.LlamaConfig(**{**BASE, **overrides})
+    config.architectures = ["LlamaForCausalLM"]
+    model = transformers.LlamaForCausalLM(config).eval()
+    randomize(model, seed)
+    model.to(dtype).save_pretrained(directory, max_shard_size=shard)
+    model.float()
+    generator = torch.Generator().manual_seed(seed + 1)
+    tokens = torch.randint(VOCAB, (NUM_TOKENS,), generator=generator)
+    save_golden(directory / "golden.safetensors", tokens, logits_of(model, tokens))
+    return model, tokens
+
+
+def make_adapter(directory: pathlib.Path, model: torch.nn.Module, tokens: torch.Tensor) -> None:
+    config = peft.LoraConfig(
+        r=4, lora_alpha=6, use_rslora=True, task_type="CAUSAL_LM",
+        target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj",
+                        "down_proj"],
+        rank_pattern={"layers.1.mlp.down_proj": 2}, alpha_pattern={"k_proj": 3})
+    adapted = peft.get_peft_model(model, config).eval()
+    generator = torch.Generator().manual_seed(99)
+    for name, parameter in adapted.named_parameters():
+        if "lora_" in name:
+            parameter.data = 0.15 * torch.randn(parameter.shape, generator=generator)
+    adapted.save_pretrained(directory)
+    (directory / "README.md").unlink(missing_ok=True)
+    # Where the base model lay is of no use to anybody else.
+    path = directory / "adapter_config.json"
+    saved = json.loads(path.read_text())
+    saved["base_model_name_or_path"] = None
+    path.write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n")
+    save_golden(directory / "golden.safetensors", tokens, logits_of(adapted, tokens))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output", type=pathlib.Path)
+    output = parser.parse_args().output
+    for i, (name, (overrides, dtype, shard)) in enumerate(CASES.items()):
+        model, tokens = make_case(output / name, overrides, dtype, shard, seed=10 * i)
+        print(name, "logits have standard deviation", logits_of(model, tokens).std().item())
+        if name == "gqa_tied":
+            make_adapter(output / "adapter", model, tokens)
+    # The library makes these readable for their owner alone.
+    for path in output.rglob("*.safetensors"):
+        path.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main()
