@@ -98,7 +98,7 @@ void BpeEncoder::encode_uncached(std::string_view word, std::vector<TokenId>& ou
   if (model_.ignores_merges_) {
     const auto whole =
         model_.vocabulary_.find(model_.is_byte_level_ ? bytes_to_symbols(word) : std::string(word));
-    if (whole) {
+    if (whole && !model_.control_ids_.contains(*whole)) {
       out.push_back(*whole);
       return;
     }

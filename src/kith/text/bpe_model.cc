@@ -95,6 +95,10 @@ Result<BpeModel> BpeModel::from_json(const base::Json& node, Vocabulary vocabula
   KITH_RETURN_IF_ERROR(model.read_options(node));
   model.index_symbols();
   KITH_RETURN_IF_ERROR(model.read_merges(member(node, "merges"), options));
+  const auto num_ids = static_cast<TokenId>(model.vocabulary_.size());
+  for (TokenId id = 0; options.is_control && id < num_ids; ++id) {
+    if (options.is_control(id)) model.control_ids_.insert(id);
+  }
   return model;
 }
 

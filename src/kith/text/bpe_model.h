@@ -13,6 +13,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "kith/base/result.h"
@@ -88,8 +89,10 @@ class BpeModel {
   bool is_byte_level_ = false;
   bool has_byte_fallback_ = false;
   bool fuses_unknown_ = false;
-  // A whole word that is in the vocabulary is taken without looking at merges.
+  // A whole word that is in the vocabulary is taken without looking at merges, unless it is one of
+  // the control tokens.
   bool ignores_merges_ = false;
+  std::unordered_set<TokenId> control_ids_;
   // No merge joins a symbol to a following "▁", so a text may be cut there without changing the
   // result.
   bool cuts_before_metaspace_ = false;

@@ -153,7 +153,8 @@ Result<std::vector<ChatTemplate::Part>> ChatTemplate::lay_out(std::span<const Ch
       return Error{ErrorCode::kInvalidArgument,
                    "role must be 1 to 32 characters of [a-z0-9_]: " + quote_name(message.role)};
     }
-    const std::string_view role = message.role == "developer" ? "system" : message.role;
+    std::string_view role = message.role;
+    if (role == "developer") role = "system";
     const bool is_folded = role == "system" && format_.folds_system_into_user;
     append(is_folded ? folded : parts, role, content_of(message));
   }

@@ -23,7 +23,8 @@ struct EncodeOptions {
   // Adds what the file's post-processor puts around a text (begin-of-text, say).
   bool add_special_tokens = false;
   // Turns the text of control tokens ("<|im_end|>") into those tokens. Leave false for anything a
-  // user wrote: no id for which is_control() holds can then come out, other than the unknown token.
+  // user wrote: no id for which is_control() holds can then come out, other than the unknown token
+  // and control tokens that are a single character.
   bool parse_special = false;
 };
 
