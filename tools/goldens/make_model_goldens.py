@@ -86,7 +86,9 @@ def make_case(directory: pathlib.Path, overrides: dict, dtype: torch.dtype, shar
     model = transformers.LlamaForCausalLM(config).eval()
     randomize(model, seed)
     model.to(dtype).save_pretrained(directory, max_shard_size=shard)
-    model.float()
+    # Read again rather than converted back: to() has rounded the rotary frequencies as well.
+    model = transformers.LlamaForCausalLM.from_pretrained(
+        directory, torch_dtype=torch.float32).eval()
     generator = torch.Generator().manual_seed(seed + 1)
     tokens = torch.randint(VOCAB, (NUM_TOKENS,), generator=generator)
     save_golden(directory / "golden.safetensors", tokens, logits_of(model, tokens))

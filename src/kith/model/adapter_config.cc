@@ -18,7 +18,7 @@ constexpr std::int64_t kMaxRank = 4096;
 
 // Keys that are read, or that say nothing about how the weights are used. fan_in_fan_out is among
 // them: it says how the base layer keeps its weights, and A and B look the same either way.
-constexpr std::array<std::string_view, 25> kKnownKeys{"peft_type",       "r",
+constexpr std::array<std::string_view, 26> kKnownKeys{"peft_type",       "r",
                                                       "lora_alpha",      "use_rslora",
                                                       "rank_pattern",    "alpha_pattern",
                                                       "use_dora",        "bias",
@@ -30,7 +30,7 @@ constexpr std::array<std::string_view, 25> kKnownKeys{"peft_type",       "r",
                                                       "peft_version",    "init_lora_weights",
                                                       "exclude_modules", "layers_to_transform",
                                                       "layers_pattern",  "loftq_config",
-                                                      "megatron_config"};
+                                                      "megatron_config", "megatron_core"};
 
 // Features that change the computation. Each must be absent, null, false or empty.
 constexpr std::array<const char*, 9> kRefused{"use_dora",

@@ -31,6 +31,9 @@ struct Kernels {
   // out[i] = bf16(in[i]), rounded to nearest even.
   void (*to_bf16)(const float* in, std::size_t count, std::uint16_t* out);
 
+  // high[i] = bf16(in[i]), low[i] = bf16(in[i] - high[i]).
+  void (*split_bf16)(const float* in, std::size_t count, std::uint16_t* high, std::uint16_t* low);
+
   // Quantises one row and returns its scale; a row of zeros gets scale 0. `padded` >= count: the
   // bytes after count are set to 128, i.e. zero.
   float (*quantize_row)(const float* in, std::size_t count, std::size_t padded, std::uint8_t* out);

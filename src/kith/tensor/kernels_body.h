@@ -10,14 +10,26 @@
 namespace kith::tensor::KITH_KERNEL_NAMESPACE {
 namespace {
 
+inline __attribute__((always_inline)) std::uint32_t bf16_bits(float value) {
+  const auto bits = __builtin_bit_cast(std::uint32_t, value);
+  const std::uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
+  // Rounding could carry a NaN over to infinity.
+  const std::uint32_t quiet = (bits >> 16) | 0x40U;
+  return (bits & 0x7FFFFFFFU) > 0x7F800000U ? quiet : rounded;
+}
+
 void to_bf16(const float* in, std::size_t count, std::uint16_t* out) {
 #pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(bf16_bits(in[i]));
+}
+
+void split_bf16(const float* in, std::size_t count, std::uint16_t* high, std::uint16_t* low) {
+#pragma omp simd
   for (std::size_t i = 0; i < count; ++i) {
-    const auto bits = __builtin_bit_cast(std::uint32_t, in[i]);
-    const std::uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
-    // Rounding could carry a NaN over to infinity.
-    const std::uint32_t quiet = (bits >> 16) | 0x40U;
-    out[i] = static_cast<std::uint16_t>((bits & 0x7FFFFFFFU) > 0x7F800000U ? quiet : rounded);
+    const std::uint32_t bits = bf16_bits(in[i]);
+    const float rest = in[i] - __builtin_bit_cast(float, bits << 16);
+    high[i] = static_cast<std::uint16_t>(bits);
+    low[i] = static_cast<std::uint16_t>(bf16_bits(rest));
   }
 }
 
@@ -106,6 +118,7 @@ constexpr decltype(Kernels::int8_row_blocked) int8_row_blocked = nullptr;
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels{to_bf16, quantize_row, finish_row, int8_row_plain, int8_row_blocked};
+const Kernels kKernels{to_bf16,    split_bf16,     quantize_row,
+                       finish_row, int8_row_plain, int8_row_blocked};
 
 }  // namespace kith::tensor::KITH_KERNEL_NAMESPACE

@@ -14,6 +14,8 @@ namespace {
 
 // oneDNN's int8 layout is padded to 64 in both directions.
 constexpr int kInt8Block = 64;
+// Outputs of one product with bf16 weights, both terms counted.
+constexpr int kMaxTermElements = 1 << 24;
 
 std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
 
@@ -158,18 +160,36 @@ Status Linear::forward(std::span<float> x, int rows, std::span<float> y,
 
 Status Linear::forward_slice(float* x, int rows, float* y, LinearScratch& scratch) const {
   if (weights_ == DType::kInt8) return forward_int8(x, rows, y, scratch);
-  const int padded = bucket_rows(rows);
-  const std::size_t used = to_size(rows) * to_size(in_);
-  // Zeros rather than leftovers: old values could be subnormal or NaN, which are slow.
-  std::fill(x + used, x + to_size(padded) * to_size(in_), 0.0F);
-  if (weights_ == DType::kF32) {
-    KITH_RETURN_IF_ERROR(matmul_->run(x, padded, y));
+  if (weights_ == DType::kBf16) {
+    // The scratch for both terms of all rows would be large for a head of many outputs.
+    const int most = std::clamp(kMaxTermElements / (2 * out_), 1, kMaxRows / 2);
+    for (int row = 0; row < rows; row += most) {
+      KITH_RETURN_IF_ERROR(forward_bf16(x + to_size(row) * to_size(in_), std::min(most, rows - row),
+                                        y + to_size(row) * to_size(out_), scratch));
+    }
   } else {
-    std::uint16_t* rounded = grown(scratch.bf16, to_size(padded) * to_size(in_));
-    kernels().to_bf16(x, to_size(padded) * to_size(in_), rounded);
-    KITH_RETURN_IF_ERROR(matmul_->run(rounded, padded, y));
+    const int padded = bucket_rows(rows);
+    // Zeros rather than leftovers: old values could be subnormal or NaN, which are slow.
+    std::fill(x + to_size(rows) * to_size(in_), x + to_size(padded) * to_size(in_), 0.0F);
+    KITH_RETURN_IF_ERROR(matmul_->run(x, padded, y));
   }
   add_bias(y, rows);
+  return {};
+}
+
+Status Linear::forward_bf16(const float* x, int rows, float* y, LinearScratch& scratch) const {
+  const std::size_t in_elements = to_size(rows) * to_size(in_);
+  const std::size_t out_elements = to_size(rows) * to_size(out_);
+  const std::size_t padded = to_size(bucket_rows(2 * rows));
+  // All high terms, then all low terms.
+  std::uint16_t* split = grown(scratch.bf16, padded * to_size(in_));
+  kernels().split_bf16(x, in_elements, split, split + in_elements);
+  std::fill(split + 2 * in_elements, split + padded * to_size(in_), std::uint16_t{0});
+  float* terms = grown(scratch.terms, padded * to_size(out_));
+  KITH_RETURN_IF_ERROR(matmul_->run(split, static_cast<int>(padded), terms));
+  const float* low = terms + out_elements;
+#pragma omp simd
+  for (std::size_t i = 0; i < out_elements; ++i) y[i] = terms[i] + low[i];
   return {};
 }
 

@@ -1,5 +1,10 @@
 // A linear map y = x W^T + b with weights packed in f32, bf16 or int8.
 //
+// With bf16 weights, inputs are split into two bf16 terms (x = high + low, 16 bits of mantissa)
+// whose products are added: at batch sizes where memory is the limit this is free, and results
+// differ from those of f32 only by the rounding of the weights, i.e. hardly at all for a bf16
+// checkpoint. int8 is the fast type: inputs are quantised per row, see kernels.h.
+//
 // Several weight matrices that read the same input (query, key and value; gate and up) are stacked
 // on the output and done in one product.
 #pragma once
@@ -42,6 +47,7 @@ int padded_rows(int rows);
 // Buffers of forward(), reused between calls. One per thread.
 struct LinearScratch {
   AlignedVector<std::uint16_t> bf16;
+  AlignedVector<float> terms;
   AlignedVector<std::uint8_t> int8;
   AlignedVector<std::int32_t> sums;
   std::vector<float> scales;
@@ -74,6 +80,7 @@ class Linear {
   Status pack_f32_or_bf16(std::span<const float> weights, int threads);
   Status pack_int8(std::span<const float> weights, const LinearOptions& options);
   Status forward_slice(float* x, int rows, float* y, LinearScratch& scratch) const;
+  Status forward_bf16(const float* x, int rows, float* y, LinearScratch& scratch) const;
   Status forward_int8(const float* x, int rows, float* y, LinearScratch& scratch) const;
   Status int8_sums(const std::uint8_t* x, int rows, std::int32_t* sums,
                    LinearScratch& scratch) const;
