@@ -1,0 +1,122 @@
+// The answer to POST /v1/chat/completions, whole or in chunks, with the `kith` object.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kith::api {
+
+struct KithPlanStep {
+  std::string technique;
+  bool used = false;
+  std::string reason;
+  int tokens = 0;
+  double ms = 0.0;
+};
+
+struct KithPassage {
+  std::string id;
+  std::string title;
+  std::size_t start = 0;  // bytes of the document's text
+  std::size_t end = 0;
+  std::string text;
+};
+
+struct KithCandidate {
+  std::string source;
+  double ne = 0.0;
+  std::optional<double> mean_logprob;
+  std::optional<double> grounding;
+  bool is_chosen = false;
+  std::string excerpt;
+};
+
+struct KithEvidence {
+  std::string persona;
+  std::string source;
+  std::string detail;
+  double weight = 0.0;
+};
+
+// Name to text, and name to number, of a style. Absent parts are absent.
+struct KithStyleReport {
+  std::map<std::string, std::string> texts;
+  std::map<std::string, double> numbers;
+
+  bool empty() const { return texts.empty() && numbers.empty(); }
+};
+
+struct KithDegradation {
+  std::string step;
+  std::string reason;
+};
+
+// The `kith` object of a response. Empty parts are left out of the JSON, never null.
+struct KithResponse {
+  std::string user;
+  std::string conversation;
+  std::string decision;
+  std::vector<std::pair<std::string, double>> persona;  // most likely first
+  std::string assigned_persona;
+  std::vector<KithEvidence> evidence;
+  std::string adapter;
+  std::vector<KithPlanStep> plan;
+  std::vector<KithPassage> passages;
+  std::vector<KithCandidate> candidates;
+  // Absent while the answer is being made.
+  std::optional<double> probability;
+  KithStyleReport style_asked;
+  KithStyleReport style_measured;
+  std::vector<KithDegradation> degraded;
+  std::vector<std::pair<std::string, double>> timing_ms;
+};
+
+struct ChatChoice {
+  std::string text;
+  std::string finish_reason = "stop";
+  std::string logprobs;  // JSON; empty: null
+  std::string raw;       // an upstream's message (JSON object); empty: role and text say all
+};
+
+struct ChatCompletion {
+  std::string id;
+  std::int64_t created = 0;  // Unix seconds
+  std::string model;
+  std::vector<ChatChoice> choices;
+  int prompt_tokens = 0;
+  int completion_tokens = 0;
+  KithResponse kith;
+};
+
+std::string chat_completion_body(const ChatCompletion& completion);
+
+// Writes the chunks of one answer: all have the same id, creation time and model.
+class ChunkWriter {
+ public:
+  // Only these members of `head` are used: id, created, model.
+  ChunkWriter(const ChatCompletion& head, bool wants_usage);
+
+  // Opens choice `index`: role, empty content, and for the first choice what is known for the
+  // `kith` object.
+  std::string start(int index, const KithResponse* kith) const;
+  // `raw` is an upstream's delta (JSON object), which then replaces the text. Its tool calls get
+  // the `index` that clients need if the upstream left it out.
+  std::string delta(int index, std::string_view text, std::string_view raw) const;
+  // Ends choice `index`. `kith`, which may be null, is the complete object.
+  std::string finish(int index, const ChatChoice& choice, const KithResponse* kith) const;
+  // The chunk that clients asked for with include_usage.
+  std::string usage(int prompt_tokens, int completion_tokens) const;
+
+ private:
+  std::string id_;
+  std::int64_t created_;
+  std::string model_;
+  bool wants_usage_;
+};
+
+}  // namespace kith::api

@@ -1,0 +1,117 @@
+#include "kith/api/openapi.h"
+
+#include <string_view>
+
+namespace kith::api {
+namespace {
+
+constexpr std::string_view kHead = R"json({
+"openapi":"3.1.0",
+"info":{"title":"Kith","version":"0.1.0","license":{"name":"Apache-2.0","identifier":"Apache-2.0"},
+ "description":"Answers that know whom they are for. OpenAI's chat interface with a `kith` object beside it."},
+"security":[{"key":[]}],
+)json";
+
+constexpr std::string_view kPaths = R"json("paths":{
+"/v1/chat/completions":{"post":{"operationId":"createChatCompletion","summary":"Answer a chat, whole or as a stream",
+  "parameters":[{"$ref":"#/components/parameters/User"},{"$ref":"#/components/parameters/Tenant"},{"$ref":"#/components/parameters/Conversation"}],
+  "requestBody":{"required":true,"content":{"application/json":{"schema":{"$ref":"#/components/schemas/ChatRequest"}}}},
+  "responses":{"200":{"description":"The answer; with stream, server-sent events of chat.completion.chunk objects ending in [DONE]",
+    "headers":{"X-Kith-Decision":{"schema":{"type":"string"}},"X-Kith-Persona":{"schema":{"type":"string"}},"X-Kith-Adapter":{"schema":{"type":"string"}}},
+    "content":{"application/json":{"schema":{"$ref":"#/components/schemas/ChatCompletion"}},"text/event-stream":{"schema":{"type":"string"}}}},
+   "default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/models":{"get":{"operationId":"listModels","summary":"The base model and its adapters","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/models/{id}":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getModel","summary":"One model","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/feedback":{"post":{"operationId":"giveFeedback","summary":"What came back on an answer; the same key counts once",
+  "requestBody":{"required":true,"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Feedback"}}}},
+  "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/users":{"get":{"operationId":"listUsers","summary":"The users of the tenant, in order of id (operator)",
+  "parameters":[{"name":"after","in":"query","schema":{"type":"string"}},{"name":"limit","in":"query","schema":{"type":"integer","minimum":1,"maximum":1000,"default":100}}],
+  "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/users/{id}":{"parameters":[{"$ref":"#/components/parameters/Id"}],
+ "get":{"operationId":"getUser","summary":"Attributes and consent","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}},
+ "put":{"operationId":"putUser","summary":"Create or change a user; attributes need an operator's key",
+  "requestBody":{"required":true,"content":{"application/json":{"schema":{"$ref":"#/components/schemas/UserUpdate"}}}},
+  "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}},
+ "delete":{"operationId":"eraseUser","summary":"Erase everything about the user; answers with a receipt","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/users/{id}/profile":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getUserProfile","summary":"As getUser, with the personas and their reasons","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/users/{id}/export":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"exportUser","summary":"Everything that is kept about the user","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/decisions/{id}":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getDecision","summary":"Why an answer was what it was","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/import/{kind}":{"parameters":[{"name":"kind","in":"path","required":true,"schema":{"enum":["users","conversations","knowledge","feedback"]}}],
+ "post":{"operationId":"importRecords","summary":"Import records; bad lines are reported and do not stop the good ones (operator)",
+  "requestBody":{"required":true,"content":{"application/jsonl":{"schema":{"type":"string"}},"text/csv":{"schema":{"type":"string"}}}},
+  "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/knowledge/{id}":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getDocument","summary":"A document that an answer cites","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/personas":{"get":{"operationId":"listPersonas","summary":"The personas and their style cards","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/healthz":{"get":{"operationId":"getHealth","summary":"Whether the process lives","security":[],"responses":{"200":{"$ref":"#/components/responses/Object"}}}},
+"/readyz":{"get":{"operationId":"getReadiness","summary":"Whether requests are welcome","security":[],"responses":{"200":{"$ref":"#/components/responses/Object"},"503":{"$ref":"#/components/responses/Error"}}}},
+"/metrics":{"get":{"operationId":"getMetrics","summary":"Counters for Prometheus","security":[],"responses":{"200":{"description":"Text format 0.0.4","content":{"text/plain":{"schema":{"type":"string"}}}}}}},
+"/openapi.json":{"get":{"operationId":"getOpenapi","summary":"This document","security":[],"responses":{"200":{"$ref":"#/components/responses/Object"}}}}
+},
+)json";
+
+constexpr std::string_view kComponents = R"json("components":{
+"securitySchemes":{"key":{"type":"http","scheme":"bearer","description":"An API key. Without any key in the store, callers on this machine need none."}},
+"parameters":{
+ "Id":{"name":"id","in":"path","required":true,"schema":{"type":"string","maxLength":256}},
+ "User":{"name":"X-Kith-User","in":"header","schema":{"type":"string","maxLength":256}},
+ "Tenant":{"name":"X-Kith-Tenant","in":"header","schema":{"type":"string","maxLength":256}},
+ "Conversation":{"name":"X-Kith-Conversation","in":"header","schema":{"type":"string","maxLength":256}}},
+"responses":{
+ "Object":{"description":"OK","content":{"application/json":{"schema":{"type":"object"}}}},
+ "Error":{"description":"What was wrong","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Error"}}}}},
+"schemas":{
+ "Error":{"type":"object","required":["error"],"properties":{"error":{"type":"object","required":["message","type","param","code"],"properties":{
+   "message":{"type":"string"},"type":{"type":"string"},"param":{"type":["string","null"]},"code":{"type":["string","null"]}}}}},
+ "ChatRequest":{"type":"object","required":["messages"],"properties":{
+   "messages":{"type":"array","minItems":1,"items":{"type":"object","required":["role"],"properties":{
+     "role":{"enum":["system","developer","user","assistant","tool","function"]},
+     "content":{"type":["string","array","null"]}}}},
+   "model":{"type":"string"},
+   "temperature":{"type":"number","minimum":0,"maximum":2},"top_p":{"type":"number","minimum":0,"maximum":1},
+   "min_p":{"type":"number","minimum":0,"maximum":1},"top_k":{"type":"integer"},
+   "presence_penalty":{"type":"number","minimum":-2,"maximum":2},"frequency_penalty":{"type":"number","minimum":-2,"maximum":2},
+   "repetition_penalty":{"type":"number","exclusiveMinimum":0,"maximum":10},
+   "seed":{"type":"integer"},"logit_bias":{"type":"object","additionalProperties":{"type":"number"}},
+   "logprobs":{"type":"boolean"},"top_logprobs":{"type":"integer","minimum":0,"maximum":20},
+   "n":{"type":"integer","minimum":1,"maximum":128},"stop":{"type":["string","array"],"maxItems":4},
+   "max_completion_tokens":{"type":"integer","minimum":1},"max_tokens":{"type":"integer","minimum":1,"deprecated":true},
+   "stream":{"type":"boolean"},"stream_options":{"type":"object","properties":{"include_usage":{"type":"boolean"}}},
+   "store":{"type":"boolean","description":"false: nothing of this request is stored or learned"},
+   "user":{"type":"string","maxLength":256},"safety_identifier":{"type":"string","maxLength":256},
+   "metadata":{"type":"object","maxProperties":16,"additionalProperties":{"type":"string","maxLength":512}},
+   "verbosity":{"enum":["low","medium","high"]},
+   "kith":{"$ref":"#/components/schemas/KithRequest"}}},
+ "KithRequest":{"type":"object","additionalProperties":false,"properties":{
+   "user":{"type":"string"},"tenant":{"type":"string"},"conversation":{"type":"string"},
+   "context":{"type":"object","description":"device, channel, locale, place, ticket"},
+   "temporary":{"type":"boolean"},
+   "plan":{"type":"object","additionalProperties":{"type":"boolean"},"description":"technique to on or off"},
+   "candidates":{"type":"integer","minimum":1,"maximum":8},
+   "style":{"type":"object","additionalProperties":false,"properties":{"tone":{"type":"string"},"length":{"enum":["short","medium","long"]},"format":{"type":"string"},"language":{"type":"string"},"reading_level":{"type":"number","minimum":1,"maximum":20}}}}},
+ "ChatCompletion":{"type":"object","properties":{
+   "id":{"type":"string"},"object":{"const":"chat.completion"},"created":{"type":"integer"},"model":{"type":"string"},
+   "choices":{"type":"array","items":{"type":"object"}},"usage":{"type":"object"},
+   "kith":{"$ref":"#/components/schemas/KithResponse"}}},
+ "KithResponse":{"type":"object","description":"Absent parts are absent, never null","properties":{
+   "user":{"type":"string"},"conversation":{"type":"string"},"decision":{"type":"string"},
+   "persona":{"type":"object","additionalProperties":{"type":"number"}},"assigned_persona":{"type":"string"},
+   "evidence":{"type":"array","items":{"type":"object"}},"adapter":{"type":"string"},
+   "plan":{"type":"array","items":{"type":"object"}},"passages":{"type":"array","items":{"type":"object"}},
+   "candidates":{"type":"array","items":{"type":"object"}},"probability":{"type":"number"},
+   "style":{"type":"object"},"degraded":{"type":"array","items":{"type":"object"}},"timing":{"type":"object"}}},
+ "UserUpdate":{"type":"object","properties":{"attributes":{"type":"object"},"consent":{"type":"object","additionalProperties":{"type":"boolean"}}}},
+ "Signals":{"type":"object","required":["signals"],"properties":{
+   "decision":{"type":"string"},"completion":{"type":"string"},"user":{"type":"string"},"key":{"type":"string"},
+   "signals":{"type":"array","minItems":1,"maxItems":100,"items":{"type":"object","required":["kind","value"],"properties":{"kind":{"type":"string"},"value":{"type":["number","boolean","string"]},"at":{"type":["string","number"]}}}}}},
+ "Feedback":{"anyOf":[{"$ref":"#/components/schemas/Signals"},{"type":"object","required":["batch"],"properties":{"batch":{"type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/components/schemas/Signals"}}}}]}
+}}}
+)json";
+
+}  // namespace
+
+std::string openapi_document() {
+  return std::string(kHead) + std::string(kPaths) + std::string(kComponents);
+}
+
+}  // namespace kith::api
