@@ -64,12 +64,6 @@ struct ChunkHit {
   friend bool operator==(const ChunkHit&, const ChunkHit&) = default;
 };
 
-// In how many of the tenant's chunks each term stands.
-struct TermCounts {
-  std::int64_t num_chunks = 0;
-  std::vector<std::int64_t> chunks_with_term;  // [num_terms]
-};
-
 class KnowledgeStore {
  public:
   virtual ~KnowledgeStore() = default;
@@ -89,8 +83,10 @@ class KnowledgeStore {
   // Best first. Empty without terms or matches.
   virtual Result<std::vector<ChunkHit>> search(const TenantScope& scope,
                                                const KnowledgeQuery& query) = 0;
-  virtual Result<TermCounts> count_terms(const TenantScope& scope,
-                                         std::span<const std::string> terms) = 0;
+  // In how many chunks each term stands, [num_terms]: what tells rare terms from common ones. A
+  // backend that keeps several tenants in one index may count over all of them.
+  virtual Result<std::vector<std::int64_t>> count_terms(const TenantScope& scope,
+                                                        std::span<const std::string> terms) = 0;
 };
 
 }  // namespace kith::storage

@@ -222,8 +222,8 @@ class FaultyKnowledgeStore final : public KnowledgeStore {
                                        const KnowledgeQuery& query) override {
     return gate_.pass([&] { return inner_.search(scope, query); });
   }
-  Result<TermCounts> count_terms(const TenantScope& scope,
-                                 std::span<const std::string> terms) override {
+  Result<std::vector<std::int64_t>> count_terms(const TenantScope& scope,
+                                                std::span<const std::string> terms) override {
     return gate_.pass([&] { return inner_.count_terms(scope, terms); });
   }
 

@@ -1,6 +1,8 @@
 #include "kith/storage/sqlite/knowledge_store.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "kith/base/json.h"
 
@@ -102,30 +104,45 @@ std::string any_of_terms(const std::vector<std::string>& terms) {
   return match;
 }
 
-// The scores are computed and cut to `limit` before any text is read.
-constexpr const char* kSearch = R"sql(
-SELECT d.document, d.title, best.heading, d.lang,
-  substr(CAST(d.text AS BLOB), best.start + 1, best."end" - best.start),
-  best.start, best."end", best.score
-FROM (
-  SELECT c.row AS chunk, c.document_row AS document_row, c.heading AS heading, c.start AS start,
-    c."end" AS "end", hit.score AS score
-  FROM (SELECT rowid AS row, -bm25(chunk_words, ?, 1.0) AS score
-        FROM chunk_words WHERE chunk_words MATCH ?) AS hit
-  JOIN chunks AS c ON c.row = hit.row
-  JOIN documents AS o ON o.row = c.document_row
-  WHERE o.tenant = ? AND (? = '' OR o.lang = ?)
-    AND (NOT EXISTS (SELECT 1 FROM document_access AS a WHERE a.document_row = o.row)
-         OR EXISTS (SELECT 1 FROM document_access AS a WHERE a.document_row = o.row
-                    AND a.access IN (SELECT value FROM json_each(?))))
-  ORDER BY score DESC, chunk LIMIT ?
-) AS best JOIN documents AS d ON d.row = best.document_row
-ORDER BY best.score DESC, best.chunk
-)sql";
-
 std::string to_json_array(std::vector<std::string> groups) {
   groups.emplace_back(kAccessAll);
   return base::dump_json(base::Json(groups));
+}
+
+// The best matches are cut by score alone before documents are looked up and texts read.
+constexpr const char* kSearch = R"sql(
+SELECT d.document, d.title, c.heading, d.lang,
+  substr(CAST(d.text AS BLOB), c.start + 1, c."end" - c.start), c.start, c."end", hit.score
+FROM (SELECT rowid AS row, -bm25(chunk_words, ?, 1.0) AS score
+      FROM chunk_words WHERE chunk_words MATCH ? ORDER BY score DESC, row LIMIT ?) AS hit
+JOIN chunks AS c ON c.row = hit.row
+JOIN documents AS d ON d.row = c.document_row
+WHERE d.tenant = ? AND (? = '' OR d.lang = ?)
+  AND (NOT EXISTS (SELECT 1 FROM document_access AS a WHERE a.document_row = d.row)
+       OR EXISTS (SELECT 1 FROM document_access AS a WHERE a.document_row = d.row
+                  AND a.access IN (SELECT value FROM json_each(?))))
+ORDER BY hit.score DESC, hit.row LIMIT ?
+)sql";
+
+constexpr std::size_t kMaxHits = 10'000;
+
+// How many of the best matches are looked at, as multiples of the limit: most readers may see most
+// documents, so the first step nearly always suffices. -1 stands for all.
+constexpr std::array<std::int64_t, 3> kDepths = {4, 64, -1};
+
+std::vector<ChunkHit> search_to_depth(Session& session, const TenantScope& scope,
+                                      const KnowledgeQuery& query, const std::string& match,
+                                      std::int64_t depth) {
+  std::vector<ChunkHit> hits;
+  Query rows = session.query(kSearch);
+  rows.bind(query.title_weight, match, depth, scope.tenant, query.lang, query.lang,
+            to_json_array(query.access), std::min(query.limit, kMaxHits));
+  while (rows.step()) {
+    hits.push_back(ChunkHit{DocumentId(rows.text(0)), rows.text(1), rows.text(2), rows.text(3),
+                            rows.text(4), static_cast<std::size_t>(rows.integer(5)),
+                            static_cast<std::size_t>(rows.integer(6)), rows.number(7)});
+  }
+  return hits;
 }
 
 }  // namespace
@@ -192,38 +209,26 @@ Result<std::vector<ChunkHit>> SqliteKnowledgeStore::search(const TenantScope& sc
   const std::string match = any_of_terms(query.terms);
   if (match.empty()) return std::vector<ChunkHit>{};
   return database_.read([&](Session& session) -> Result<std::vector<ChunkHit>> {
+    const auto limit = static_cast<std::int64_t>(std::min(query.limit, kMaxHits));
     std::vector<ChunkHit> hits;
-    Query rows = session.query(kSearch);
-    rows.bind(query.title_weight, match, scope.tenant, query.lang, query.lang,
-              to_json_array(query.access), query.limit);
-    while (rows.step()) {
-      hits.push_back(ChunkHit{DocumentId(rows.text(0)), rows.text(1), rows.text(2), rows.text(3),
-                              rows.text(4), static_cast<std::size_t>(rows.integer(5)),
-                              static_cast<std::size_t>(rows.integer(6)), rows.number(7)});
+    for (const std::int64_t depth : kDepths) {
+      hits = search_to_depth(session, scope, query, match, depth < 0 ? depth : depth * limit);
+      if (std::cmp_greater_equal(hits.size(), limit)) break;
     }
     return hits;
   });
 }
 
-Result<TermCounts> SqliteKnowledgeStore::count_terms(const TenantScope& scope,
-                                                     std::span<const std::string> terms) {
+Result<std::vector<std::int64_t>> SqliteKnowledgeStore::count_terms(
+    const TenantScope& scope, std::span<const std::string> terms) {
   KITH_RETURN_IF_ERROR(check_scope(scope));
-  return database_.read([&](Session& session) -> Result<TermCounts> {
-    TermCounts counts;
-    {
-      Query query = session.query(
-          "SELECT count(*) FROM chunks AS c JOIN documents AS d ON d.row = c.document_row "
-          "WHERE d.tenant = ?");
-      query.bind(scope.tenant);
-      if (query.step()) counts.num_chunks = query.integer(0);
-    }
+  return database_.read([&](Session& session) -> Result<std::vector<std::int64_t>> {
+    // Without the tenant: looking up each match's document would cost more than the search.
+    std::vector<std::int64_t> counts;
     for (const std::string& term : terms) {
-      Query query = session.query(
-          "SELECT count(*) FROM chunk_words AS w JOIN chunks AS c ON c.row = w.rowid "
-          "JOIN documents AS d ON d.row = c.document_row "
-          "WHERE w.chunk_words MATCH ? AND d.tenant = ?");
-      query.bind(quote(term), scope.tenant);
-      counts.chunks_with_term.push_back(query.step() ? query.integer(0) : 0);
+      Query query = session.query("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH ?");
+      query.bind(quote(term));
+      counts.push_back(query.step() ? query.integer(0) : 0);
     }
     return counts;
   });

@@ -19,8 +19,8 @@ class SqliteKnowledgeStore final : public KnowledgeStore {
   Result<bool> erase(const TenantScope& scope, const DocumentId& id) override;
   Result<std::vector<ChunkHit>> search(const TenantScope& scope,
                                        const KnowledgeQuery& query) override;
-  Result<TermCounts> count_terms(const TenantScope& scope,
-                                 std::span<const std::string> terms) override;
+  Result<std::vector<std::int64_t>> count_terms(const TenantScope& scope,
+                                                std::span<const std::string> terms) override;
 
  private:
   Database& database_;

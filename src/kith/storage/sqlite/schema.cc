@@ -77,7 +77,7 @@ CREATE INDEX feedback_by_time ON feedback (tenant, user, at);
 )sql";
 
 // What belongs to a tenant: documents with their word index, and API keys. The index is segmented
-// before it comes here, so the tokenizer only splits and stems.
+// before it comes here, so the tokenizer only splits at spaces.
 constexpr const char* kTenants = R"sql(
 CREATE TABLE documents (
   row INTEGER PRIMARY KEY,
@@ -97,7 +97,7 @@ CREATE TABLE chunks (
   heading TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL
 );
 CREATE INDEX chunks_by_document ON chunks (document_row);
-CREATE VIRTUAL TABLE chunk_words USING fts5(title, body, tokenize = 'porter unicode61');
+CREATE VIRTUAL TABLE chunk_words USING fts5(title, body, tokenize = 'unicode61');
 CREATE VIRTUAL TABLE chunk_vocabulary USING fts5vocab(chunk_words, 'row');
 CREATE TABLE api_keys (
   id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, role INTEGER NOT NULL,
