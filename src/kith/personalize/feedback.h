@@ -32,9 +32,9 @@ struct FeedbackRequest {
 };
 
 struct FeedbackOutcome {
-  // Decisions that the signals apply to: one, or none if everything was recorded before and the
-  // decision is unknown.
+  // Decisions that the signals apply to, also when they were recorded before.
   std::vector<DecisionId> applied_to;
+  // Signals that were not there yet.
   int num_added = 0;
 };
 

@@ -15,6 +15,7 @@
 #include "kith/base/clock.h"
 #include "kith/base/result.h"
 #include "kith/persona/assignment.h"
+#include "kith/personalize/candidates.h"
 #include "kith/personalize/chat.h"
 #include "kith/personalize/ports.h"
 #include "kith/storage/store_set.h"
@@ -40,8 +41,8 @@ struct PipelineOptions {
   // Passages in the prompt at most, and the share of the context that they may fill.
   int max_passages = 3;
   double passages_share = 0.35;
-  // Turns from the user's other conversations at most, and their share of the context.
-  int max_history_turns = 4;
+  // Exchanges from the user's other conversations at most, and their share of the context.
+  int max_exchanges = 2;
   double history_share = 0.1;
   // Tokens kept free for the answer when the client names no max_tokens.
   int answer_tokens = 320;
@@ -50,10 +51,18 @@ struct PipelineOptions {
   int upstream_drafts = 1;
   // Temperature of the drafts after the first, which is greedy (or takes the client's own).
   double draft_temperature = 0.7;
-  // Whether an answer cut from the passages competes.
-  bool uses_extractive = true;
-  // Threads that run the steps, >= 1: one is lost for as long as a store hangs.
-  int step_threads = 4;
+  // Whether an answer cut from the passages competes with the drafts. For an upstream it does so
+  // only when asked for (`kith.plan.candidates`), so that its words stream as they come.
+  bool own_extractive = true;
+  bool upstream_extractive = false;
+  // Share of the question (weighted by idf) that the passages must hold to stand in the prompt, and
+  // that an extractive answer must hold to compete. In [0, 1].
+  double min_passage_coverage = 0.3;
+  double min_extractive_coverage = 0.5;
+  NeWeights ne;
+  // Threads that run the steps, and as many again for scoring, >= 1. One is lost for as long as a
+  // store hangs.
+  int step_threads = 6;
   // Seeds the ids (for tests); absent: from the system.
   std::optional<std::uint64_t> id_seed;
 };

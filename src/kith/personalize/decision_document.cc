@@ -1,0 +1,148 @@
+#include "kith/personalize/decision_document.h"
+
+#include "kith/base/json.h"
+#include "kith/text/utf8.h"
+
+namespace kith::personalize {
+namespace {
+
+using base::Json;
+
+constexpr int kSchema = 1;
+constexpr std::size_t kExcerptBytes = 160;
+
+void put(Json& object, const char* key, const std::string& value) {
+  if (!value.empty()) object[key] = value;
+}
+
+Json describe_style(const StyleWish& wish) {
+  Json json = Json::object();
+  put(json, "persona", wish.persona);
+  put(json, "tone", wish.tone);
+  put(json, "length", wish.length);
+  put(json, "format", wish.format);
+  put(json, "language", wish.language);
+  if (wish.reading_level) json["reading_level"] = *wish.reading_level;
+  return json;
+}
+
+Json describe_style(const MeasuredStyle& style) {
+  Json json = {{"words", style.words}, {"sentences", style.sentences}};
+  put(json, "language", style.language);
+  if (style.reading_level) json["reading_level"] = *style.reading_level;
+  return json;
+}
+
+Json describe_persona(const ChatAnswer& answer) {
+  Json posterior = Json::object();
+  for (const auto& weight : answer.personas) posterior[weight.persona.str()] = weight.probability;
+  Json evidence = Json::array();
+  for (const auto& item : answer.evidence) {
+    evidence.push_back({{"persona", item.persona.str()},
+                        {"source", item.source},
+                        {"detail", item.detail},
+                        {"weight", item.weight}});
+  }
+  Json json = {{"posterior", posterior}, {"evidence", evidence}};
+  put(json, "chosen", answer.persona.str());
+  return json;
+}
+
+Json describe_plan(const ChatAnswer& answer) {
+  Json plan = Json::array();
+  for (const PlanStep& step : answer.plan) {
+    plan.push_back({{"technique", step.technique},
+                    {"used", step.used},
+                    {"reason", step.reason},
+                    {"tokens", step.tokens},
+                    {"ms", step.ms}});
+  }
+  return plan;
+}
+
+Json describe_candidates(const ChatAnswer& answer, bool keeps_text) {
+  Json list = Json::array();
+  for (const CandidateReport& candidate : answer.candidates) {
+    Json json = {{"source", candidate.source},
+                 {"ne", candidate.ne},
+                 {"grounded", candidate.is_grounded},
+                 {"chosen", candidate.is_chosen},
+                 {"hash", candidate.hash}};
+    if (candidate.mean_logprob) json["mean_logprob"] = *candidate.mean_logprob;
+    if (candidate.grounding) json["grounding"] = *candidate.grounding;
+    if (keeps_text) put(json, "excerpt", candidate.excerpt);
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+Json describe_timing(const AnswerTimings& timings) {
+  return {{"personalize_ms", timings.personalize_ms},
+          {"generate_ms", timings.generate_ms},
+          {"queue_ms", timings.generator.queue_ms},
+          {"prefill_ms", timings.generator.prefill_ms},
+          {"decode_ms", timings.generator.decode_ms}};
+}
+
+}  // namespace
+
+std::string make_excerpt(const std::string& text) {
+  std::string excerpt(text::truncate_utf8(text, kExcerptBytes));
+  for (char& c : excerpt) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  if (excerpt.size() < text.size()) excerpt += "…";
+  return excerpt;
+}
+
+std::string to_decision_document(const ChatAnswer& answer, bool keeps_text) {
+  Json passages = Json::array();
+  for (const CitedPassage& passage : answer.passages) {
+    passages.push_back({{"id", passage.id.str()},
+                        {"title", passage.title},
+                        {"start", passage.start},
+                        {"end", passage.end}});
+  }
+  Json degraded = Json::array();
+  for (const Degradation& item : answer.degraded) {
+    degraded.push_back({{"step", item.step}, {"reason", item.reason}});
+  }
+  Json json = {
+      {"schema", kSchema},
+      {"decision", answer.decision.str()},
+      {"completion", answer.completion},
+      {"at", base::to_iso8601(answer.created_at)},
+      {"model", answer.model},
+      {"persona", describe_persona(answer)},
+      {"plan", describe_plan(answer)},
+      {"passages", passages},
+      {"candidates", describe_candidates(answer, keeps_text)},
+      {"probability", answer.probability},
+      {"style",
+       {{"asked", describe_style(answer.style_asked)},
+        {"measured", describe_style(answer.style_measured)}}},
+      {"usage",
+       {{"prompt_tokens", answer.prompt_tokens}, {"completion_tokens", answer.completion_tokens}}},
+      {"timing", describe_timing(answer.timings)},
+      {"degraded", degraded}};
+  put(json, "user", answer.user.str());
+  put(json, "conversation", answer.conversation.str());
+  put(json, "adapter", answer.adapter.str());
+  return base::dump_json(json);
+}
+
+storage::DecisionRow to_decision_row(const ChatAnswer& answer, bool keeps_text) {
+  storage::DecisionRow row;
+  row.id = answer.decision;
+  row.conversation = answer.conversation;
+  row.completion = answer.completion;
+  row.at = answer.created_at;
+  row.persona = answer.persona;
+  row.adapter = answer.adapter;
+  row.chosen = answer.choices.empty() ? "" : answer.choices.front().source;
+  row.probability = answer.probability;
+  row.document = to_decision_document(answer, keeps_text);
+  return row;
+}
+
+}  // namespace kith::personalize

@@ -1,0 +1,269 @@
+// Test double of a generator, and a pipeline over SQLite in a temporary directory.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "kith/memory/knowledge.h"
+#include "kith/personalize/pipeline.h"
+#include "kith/storage/faulty/faulty_store_set.h"
+#include "kith/storage/sqlite/sqlite_store_set.h"
+#include "kith/text/utf8.h"
+
+namespace kith::personalize {
+
+class FakeGenerator final : public Generator {
+ public:
+  using Answer = std::function<GeneratedText(const GenerationRequest&, int sample)>;
+
+  GeneratorCapabilities caps;
+  std::vector<AdapterId> adapters;
+  Answer answer = [](const GenerationRequest&, int) { return text("Plain answer to you."); };
+  std::function<Result<std::vector<double>>(std::span<const std::string>)> score_of =
+      [](std::span<const std::string> texts) { return std::vector<double>(texts.size(), -1.0); };
+  std::optional<Error> failure;
+
+  FakeGenerator() {
+    caps.is_own_engine = true;
+    caps.has_adapters = true;
+    caps.has_scores = true;
+    caps.model = "fake";
+  }
+
+  static GeneratedText text(std::string words, double mean_logprob = -0.5) {
+    GeneratedText out;
+    out.text = std::move(words);
+    out.mean_logprob = mean_logprob;
+    out.prompt_tokens = 10;
+    out.completion_tokens = 5;
+    return out;
+  }
+
+  GeneratorCapabilities capabilities() const override { return caps; }
+  bool ready() const override { return true; }
+  std::vector<AdapterId> adapter_names() const override { return adapters; }
+
+  Result<std::vector<GeneratedText>> generate(const GenerationRequest& request, DeltaSink* sink,
+                                              const CancelToken& cancel) override {
+    {
+      const std::lock_guard lock(mutex_);
+      requests_.push_back(request);
+    }
+    if (failure) return *failure;
+    if (cancel.stop_requested()) return Error{ErrorCode::kCancelled, "nobody waits"};
+    std::vector<GeneratedText> out;
+    for (std::size_t i = 0; i < request.samples.size(); ++i) {
+      out.push_back(answer(request, static_cast<int>(i)));
+      if (sink == nullptr) continue;
+      const std::string& words = out.back().text;
+      text::for_each_code_point(words, [&](char32_t, std::size_t offset, std::size_t length) {
+        sink->on_delta({static_cast<int>(i), std::string_view(words).substr(offset, length), ""});
+      });
+    }
+    return out;
+  }
+
+  Result<std::vector<double>> score(std::span<const Message>,
+                                    std::span<const std::string> continuations,
+                                    const AdapterId&) override {
+    return score_of(continuations);
+  }
+
+  // The requests seen so far.
+  std::vector<GenerationRequest> requests() const {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+  GenerationRequest last() const { return requests().back(); }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<GenerationRequest> requests_;
+};
+
+class CountingMetrics final : public PipelineMetrics {
+ public:
+  void on_request(std::string_view outcome) override { add("request " + std::string(outcome)); }
+  void on_step(std::string_view, double) override {}
+  void on_degraded(std::string_view step, std::string_view reason) override {
+    add("degraded " + std::string(step) + " " + std::string(reason));
+  }
+  void on_answer(std::string_view persona, std::string_view source, int, int) override {
+    add("answer " + std::string(persona) + " " + std::string(source));
+  }
+  int count(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto it = counts_.find(name);
+    return it == counts_.end() ? 0 : it->second;
+  }
+
+ private:
+  void add(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    ++counts_[name];
+  }
+  mutable std::mutex mutex_;
+  std::map<std::string, int> counts_;
+};
+
+class RecordingSink final : public AnswerSink {
+ public:
+  void on_start(const ChatAnswer& head) override {
+    ++num_starts;
+    head_ = head;
+  }
+  void on_delta(int choice, std::string_view words, std::string_view raw) override {
+    EXPECT_EQ(num_starts, 1) << "a delta before the start";
+    EXPECT_TRUE(text::is_valid_utf8(words));
+    ++num_deltas;
+    texts[choice] += words;
+    raws[choice] += raw;
+  }
+
+  int num_starts = 0;
+  int num_deltas = 0;
+  ChatAnswer head_;
+  std::map<int, std::string> texts;
+  std::map<int, std::string> raws;
+};
+
+inline constexpr const char* kTestPersonas = R"(
+[[persona]]
+id = "boss"
+name = "Boss"
+description = "Decides."
+exemplars = ["what is the impact on the board", "who owns the risk"]
+[persona.attributes]
+grade = ["director", "head"]
+[persona.style]
+tone = "crisp"
+format = "two sentences; no step lists"
+length = "short"
+[[persona]]
+id = "tech"
+name = "Technician"
+description = "Repairs."
+exemplars = ["tablet wont sync", "scanner dead at site"]
+[persona.attributes]
+grade = ["technician"]
+[persona.style]
+tone = "plain"
+format = "numbered steps"
+length = "short"
+)";
+
+class PipelineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = std::filesystem::temp_directory_path() /
+              ("kith_pipeline_" + std::string(info->name()) + "_" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder_);
+    auto opened = storage::open_sqlite(folder_ / "kith.db");
+    ASSERT_TRUE(opened) << opened.error().message;
+    sqlite_ = *std::move(opened);
+    stores_ = storage::make_faulty(*sqlite_);
+    generator_.adapters = {AdapterId("boss"), AdapterId("tech")};
+    auto catalogue = persona::PersonaCatalogue::from_toml(kTestPersonas, "test");
+    ASSERT_TRUE(catalogue) << catalogue.error().message;
+    auto assigner = persona::Assigner::create(*std::move(catalogue));
+    ASSERT_TRUE(assigner);
+    assigner_ = std::make_shared<const persona::Assigner>(*std::move(assigner));
+    options_.id_seed = 7;
+    open();
+  }
+
+  void TearDown() override {
+    pipeline_.reset();
+    stores_.reset();
+    sqlite_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  // Makes the pipeline anew, with options_ as they are now.
+  void open() {
+    pipeline_.reset();
+    auto pipeline = Pipeline::create({generator_, *stores_, metrics_, clock_}, assigner_, options_);
+    ASSERT_TRUE(pipeline) << pipeline.error().message;
+    pipeline_ = *std::move(pipeline);
+  }
+
+  static storage::Scope scope(const std::string& user) {
+    return {TenantId(storage::kDefaultTenant), UserId(user)};
+  }
+
+  static ChatRequest ask(const std::string& user, const std::string& question) {
+    ChatRequest request;
+    request.scope = scope(user);
+    request.messages = {{"user", question, ""}};
+    return request;
+  }
+
+  void add_user(const std::string& user, const storage::Attributes& attributes) {
+    ASSERT_TRUE(sqlite_->users().upsert(scope(user), attributes, 1));
+  }
+
+  void refuse(const std::string& user, const char* purpose) {
+    ASSERT_TRUE(sqlite_->consents().set(scope(user), purpose, false, 1));
+  }
+
+  void add_document(const std::string& id, const std::string& title, const std::string& text,
+                    const std::vector<std::string>& access = {}) {
+    memory::Knowledge knowledge(sqlite_->knowledge(), clock_);
+    ASSERT_TRUE(knowledge.add({TenantId(storage::kDefaultTenant)},
+                              {DocumentId(id), title, text, "en", access}));
+  }
+
+  ChatAnswer must_answer(const ChatRequest& request, AnswerSink* sink = nullptr) {
+    auto answer = pipeline_->answer(request, sink);
+    EXPECT_TRUE(answer) << answer.error().message;
+    return answer ? *std::move(answer) : ChatAnswer{};
+  }
+
+  static const PlanStep* find_step(const ChatAnswer& answer, const std::string& technique) {
+    for (const PlanStep& step : answer.plan) {
+      if (step.technique == technique) return &step;
+    }
+    return nullptr;
+  }
+
+  static bool used(const ChatAnswer& answer, const std::string& technique) {
+    const PlanStep* step = find_step(answer, technique);
+    return step != nullptr && step->used;
+  }
+
+  std::size_t num_turns(const std::string& user) {
+    const auto turns = sqlite_->conversations().recent_turns(scope(user), 1000);
+    EXPECT_TRUE(turns);
+    return turns ? turns->size() : 0;
+  }
+
+  std::size_t num_conversations(const std::string& user) {
+    const auto rows = sqlite_->conversations().list(scope(user), 1000);
+    EXPECT_TRUE(rows);
+    return rows ? rows->size() : 0;
+  }
+
+  std::filesystem::path folder_;
+  base::SystemClock clock_;
+  std::unique_ptr<storage::StoreSet> sqlite_;
+  std::unique_ptr<storage::FaultyStoreSet> stores_;
+  FakeGenerator generator_;
+  CountingMetrics metrics_;
+  std::shared_ptr<const persona::Assigner> assigner_;
+  PipelineOptions options_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+}  // namespace kith::personalize

@@ -1,0 +1,521 @@
+#include "kith/personalize/pipeline.h"
+
+#include "kith/base/json.h"
+#include "kith/personalize/pipeline_fixture.h"
+
+namespace kith::personalize {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kVault =
+    "The vault needs form HB-27 before the door opens. Requests close after 14 days.";
+
+TEST_F(PipelineTest, TwoUsersGetTheirOwnPersonaAdapterAndStyle) {
+  add_user("ada", {{"grade", "director"}});
+  add_user("bob", {{"grade", "technician"}});
+  const ChatAnswer ada = must_answer(ask("ada", "hello there"));
+  const GenerationRequest to_ada = generator_.last();
+  const ChatAnswer bob = must_answer(ask("bob", "hello there"));
+  const GenerationRequest to_bob = generator_.last();
+
+  EXPECT_EQ(ada.persona, PersonaId("boss"));
+  EXPECT_EQ(bob.persona, PersonaId("tech"));
+  EXPECT_EQ(to_ada.adapter, AdapterId("boss"));
+  EXPECT_EQ(to_bob.adapter, AdapterId("tech"));
+  EXPECT_EQ(to_ada.messages.front().content,
+            "You are a helpful assistant.\n\n## About the user\nPersona: Boss. Tone: crisp. "
+            "Length: short. Format: two sentences; no step lists.");
+  EXPECT_THAT(to_bob.messages.front().content, HasSubstr("Persona: Technician."));
+  EXPECT_EQ(ada.personas.size(), 2U);
+  EXPECT_FALSE(ada.evidence.empty());
+  EXPECT_EQ(metrics_.count("answer boss draft"), 1);
+}
+
+TEST_F(PipelineTest, AnonymousUserGetsAPlainAnswerAndLeavesNothing) {
+  ChatRequest request = ask("", "hello there");
+  const ChatAnswer answer = must_answer(request);
+  EXPECT_TRUE(answer.persona.empty());
+  EXPECT_TRUE(answer.personas.empty());
+  EXPECT_EQ(generator_.last().messages.front().content, "You are a helpful assistant.");
+  EXPECT_TRUE(generator_.last().adapter.empty());
+  EXPECT_TRUE(answer.degraded.empty());
+  EXPECT_TRUE(answer.conversation.empty());
+}
+
+TEST_F(PipelineTest, WithoutConsentThePromptIsThatOfAnAnonymousUser) {
+  add_document("kb-1", "Vault", kVault);
+  add_user("ada", {{"grade", "director"}});
+  refuse("ada", storage::kConsentPersonalize);
+  must_answer(ask("ada", "Which form does the vault need?"));
+  const GenerationRequest refused = generator_.last();
+  must_answer(ask("", "Which form does the vault need?"));
+  const GenerationRequest anonymous = generator_.last();
+  EXPECT_EQ(refused.messages, anonymous.messages);
+  EXPECT_EQ(refused.adapter, anonymous.adapter);
+}
+
+TEST_F(PipelineTest, WithoutConsentToLearnNothingIsKeptButTheWordlessDecision) {
+  add_user("ada", {{"grade", "director"}});
+  refuse("ada", storage::kConsentLearn);
+  generator_.answer = [](const auto&, int) { return FakeGenerator::text("Secretword is said."); };
+  const ChatAnswer answer = must_answer(ask("ada", "tell me"));
+  EXPECT_EQ(answer.persona, PersonaId("boss"));
+  EXPECT_EQ(num_turns("ada"), 0U);
+  EXPECT_FALSE(*sqlite_->personas().find(scope("ada")));
+  const auto decision = sqlite_->decisions().find(scope("ada"), answer.decision);
+  ASSERT_TRUE(decision && *decision);
+  EXPECT_THAT((*decision)->document, Not(HasSubstr("Secretword")));
+}
+
+TEST_F(PipelineTest, ARequestThatStoresNothingLeavesNothing) {
+  add_user("ada", {{"grade", "director"}});
+  ChatRequest request = ask("ada", "tell me");
+  request.stores = false;
+  const ChatAnswer answer = must_answer(request);
+  EXPECT_EQ(answer.persona, PersonaId("boss"));
+  EXPECT_EQ(num_turns("ada"), 0U);
+  EXPECT_FALSE(*sqlite_->decisions().find(scope("ada"), answer.decision));
+  EXPECT_FALSE(*sqlite_->personas().find(scope("ada")));
+}
+
+TEST_F(PipelineTest, TheApplicationsSystemMessageStandsFirst) {
+  add_user("ada", {{"grade", "director"}});
+  ChatRequest request = ask("ada", "hello");
+  request.messages.insert(request.messages.begin(),
+                          {"system", "Speak like a pirate.",
+                           R"({"role":"system","content":"Speak like a pirate.","name":"app"})"});
+  must_answer(request);
+  const auto messages = generator_.last().messages;
+  ASSERT_EQ(messages.size(), 2U);
+  EXPECT_TRUE(messages[0].content.starts_with("Speak like a pirate.\n\n## About the user\n"));
+  const auto raw = base::parse_json(messages[0].raw);
+  ASSERT_TRUE(raw);
+  EXPECT_EQ((*raw)["name"], "app");
+  EXPECT_EQ((*raw)["content"], messages[0].content);
+  EXPECT_EQ(messages[1], request.messages[1]);
+}
+
+TEST_F(PipelineTest, KeepsTurnsOnceWhenTheHistoryIsResent) {
+  ChatRequest first = ask("ada", "first question");
+  const ChatAnswer one = must_answer(first);
+  EXPECT_EQ(num_turns("ada"), 2U);
+  ChatRequest second = first;
+  second.messages.push_back({"assistant", one.choices.front().text, ""});
+  second.messages.push_back({"user", "second question", ""});
+  const ChatAnswer two = must_answer(second);
+  EXPECT_EQ(two.conversation, one.conversation);
+  EXPECT_EQ(num_turns("ada"), 4U);
+  EXPECT_EQ(num_conversations("ada"), 1U);
+  const auto row = sqlite_->personas().find(scope("ada"));
+  ASSERT_TRUE(row && *row);
+  EXPECT_EQ(assigner_->from_row(**row).num_messages, 2);
+}
+
+TEST_F(PipelineTest, AnEditedHistoryForks) {
+  ChatRequest first = ask("ada", "first question");
+  const ChatAnswer one = must_answer(first);
+  ChatRequest second = first;
+  second.messages.push_back({"assistant", one.choices.front().text, ""});
+  second.messages.push_back({"user", "second question", ""});
+  must_answer(second);
+  ChatRequest edited = second;
+  edited.messages[2].content = "another question";
+  const ChatAnswer forked = must_answer(edited);
+  EXPECT_NE(forked.conversation, one.conversation);
+  const auto old_turns = sqlite_->conversations().turns(scope("ada"), one.conversation);
+  ASSERT_TRUE(old_turns);
+  ASSERT_EQ(old_turns->size(), 4U);
+  EXPECT_EQ((*old_turns)[2].text, "second question");
+}
+
+TEST_F(PipelineTest, ANamedConversationWithARegeneratedAnswerForksOnce) {
+  int answers = 0;
+  generator_.answer = [&answers](const auto&, int) {
+    return FakeGenerator::text("Answer number " + std::to_string(answers) + " is this.");
+  };
+  ChatRequest first = ask("ada", "first question");
+  first.conversation = ConversationId("mine");
+  must_answer(first);
+  ++answers;
+  const ChatAnswer again = must_answer(first);
+  EXPECT_EQ(num_conversations("ada"), 2U);
+  ChatRequest second = first;
+  second.messages.push_back({"assistant", again.choices.front().text, ""});
+  for (int i = 0; i < 3; ++i) {
+    ++answers;
+    second.messages.push_back({"user", "question " + std::to_string(i), ""});
+    const ChatAnswer next = must_answer(second);
+    EXPECT_TRUE(next.degraded.empty());
+    second.messages.push_back({"assistant", next.choices.front().text, ""});
+  }
+  EXPECT_EQ(num_conversations("ada"), 2U);
+  // first, its two answers, and three exchanges.
+  EXPECT_EQ(num_turns("ada"), 9U);
+  const auto row = sqlite_->personas().find(scope("ada"));
+  ASSERT_TRUE(row && *row);
+  EXPECT_EQ(assigner_->from_row(**row).num_messages, 4);
+}
+
+TEST_F(PipelineTest, PassagesAreCitedAndStandInTheDocumentedBlock) {
+  add_document("kb-1", "Vault", kVault);
+  ChatRequest request = ask("ada", "Which form does the vault need?");
+  const ChatAnswer answer = must_answer(request);
+  ASSERT_EQ(answer.passages.size(), 1U);
+  const CitedPassage& passage = answer.passages.front();
+  EXPECT_EQ(passage.id, DocumentId("kb-1"));
+  EXPECT_EQ(std::string(kVault).substr(passage.start, passage.end - passage.start), passage.text);
+  EXPECT_EQ(generator_.last().messages.front().content,
+            "You are a helpful assistant.\n\n## Documents\n[1] Vault\n" + std::string(kVault));
+  EXPECT_TRUE(used(answer, kTechniqueKnowledge));
+}
+
+TEST_F(PipelineTest, NeverAnUngroundedDraftWhenAGroundedPassageExists) {
+  add_document("kb-1", "Vault", kVault);
+  generator_.answer = [](const auto&, int) {
+    return FakeGenerator::text("The vault needs form ZZ-99 before the door opens.", -0.01);
+  };
+  const ChatAnswer answer = must_answer(ask("ada", "Which form does the vault need?"));
+  EXPECT_EQ(answer.choices.front().source, kSourceExtractive);
+  EXPECT_THAT(answer.choices.front().text, HasSubstr("HB-27"));
+  ASSERT_EQ(answer.candidates.size(), 3U);
+  EXPECT_FALSE(answer.candidates.front().is_grounded);
+  EXPECT_TRUE(answer.candidates.back().is_chosen);
+}
+
+TEST_F(PipelineTest, AGroundedDraftThatSaysTheSameWinsByItsLikelihood) {
+  add_document("kb-1", "Vault", kVault);
+  generator_.answer = [](const auto&, int) {
+    return FakeGenerator::text("The vault needs form HB-27 before the door opens.", -0.05);
+  };
+  const ChatAnswer answer = must_answer(ask("ada", "Which form does the vault need?"));
+  EXPECT_EQ(answer.choices.front().source, kSourceDraft);
+  EXPECT_TRUE(answer.candidates.front().is_grounded);
+}
+
+TEST_F(PipelineTest, TheExtractiveAnswerTakesThePersonasFormat) {
+  add_document("kb-1", "Vault", kVault);
+  add_user("bob", {{"grade", "technician"}});
+  generator_.answer = [](const auto&, int) { return FakeGenerator::text("Ring Zed on 999."); };
+  const ChatAnswer answer = must_answer(ask("bob", "Which form does the vault need?"));
+  EXPECT_TRUE(answer.choices.front().text.starts_with("1. The vault needs form HB-27"));
+}
+
+TEST_F(PipelineTest, SmallTalkGetsNoPassages) {
+  add_document("kb-1", "Vault", kVault);
+  const ChatAnswer answer = must_answer(ask("ada", "hello, how are you today"));
+  EXPECT_TRUE(answer.passages.empty());
+  EXPECT_EQ(answer.choices.front().source, kSourceDraft);
+}
+
+TEST_F(PipelineTest, DocumentsOpenToTheirGroupsOnly) {
+  add_document("kb-1", "Vault", kVault, {"boss", "audit"});
+  add_user("ada", {{"grade", "director"}});
+  add_user("bob", {{"grade", "technician"}});
+  add_user("eve", {{"grade", "technician"}, {"groups", "night, audit"}});
+  const std::string question = "Which form does the vault need?";
+  EXPECT_EQ(must_answer(ask("ada", question)).passages.size(), 1U);
+  EXPECT_EQ(must_answer(ask("bob", question)).passages.size(), 0U);
+  EXPECT_EQ(must_answer(ask("eve", question)).passages.size(), 1U);
+  EXPECT_EQ(must_answer(ask("", question)).passages.size(), 0U);
+  ChatRequest given = ask("bob", question);
+  given.access = {"audit"};
+  EXPECT_EQ(must_answer(given).passages.size(), 1U);
+}
+
+TEST_F(PipelineTest, NeitherWordsNorContextOpenDocuments) {
+  add_document("kb-1", "Vault", kVault, {"boss"});
+  ChatRequest request = ask("ada", "Which form does the vault need?");
+  request.context = {{"grade", "director"}};
+  const ChatAnswer answer = must_answer(request);
+  EXPECT_EQ(answer.persona, PersonaId("boss"));
+  EXPECT_TRUE(answer.passages.empty());
+}
+
+TEST_F(PipelineTest, UsersShareNothing) {
+  must_answer(ask("ada", "my badge number is planted1234 for the turnstile gate"));
+  generator_.answer = [](const auto&, int) { return FakeGenerator::text("Yes it is."); };
+  must_answer(ask("bob", "what is the badge number for the turnstile gate"));
+  for (const Message& message : generator_.last().messages) {
+    EXPECT_THAT(message.content, Not(HasSubstr("planted1234")));
+  }
+  must_answer(ask("ada", "what was the badge number for the turnstile gate"));
+  EXPECT_THAT(generator_.last().messages.front().content,
+              HasSubstr("Asked earlier: my badge number is planted1234"));
+}
+
+TEST_F(PipelineTest, TheSameWordsOfTwoUsersAreTwoConversations) {
+  ChatRequest a = ask("ada", "one");
+  a.messages.push_back({"assistant", "two", ""});
+  a.messages.push_back({"user", "three", ""});
+  ChatRequest b = a;
+  b.scope = scope("bob");
+  EXPECT_NE(must_answer(a).conversation, must_answer(b).conversation);
+  EXPECT_EQ(num_turns("ada"), 4U);
+  EXPECT_EQ(num_turns("bob"), 4U);
+}
+
+TEST_F(PipelineTest, StreamedTextIsTheTextReturned) {
+  add_document("kb-1", "Vault", kVault);
+  add_document("kb-2", "保险库", "申请保险库要填表单 HB-27。预订十四天后关闭。");
+  for (const std::string question :
+       {"Which form does the vault need?", "hello", "申请保险库要填什么表单？"}) {
+    for (const int drafts : {1, 2}) {
+      for (const int choices : {1, 2}) {
+        generator_.answer = [](const auto&, int sample) {
+          return FakeGenerator::text("Draft " + std::to_string(sample) +
+                                     " — 你好, all right.\n\n ok ");
+        };
+        ChatRequest request = ask("ada", question);
+        request.num_drafts = drafts;
+        request.num_choices = choices;
+        RecordingSink sink;
+        const ChatAnswer answer = must_answer(request, &sink);
+        EXPECT_EQ(sink.num_starts, 1);
+        EXPECT_EQ(sink.head_.decision, answer.decision);
+        ASSERT_EQ(answer.choices.size(), static_cast<std::size_t>(choices));
+        for (int i = 0; i < choices; ++i) {
+          EXPECT_EQ(sink.texts[i], answer.choices[static_cast<std::size_t>(i)].text) << question;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(PipelineTest, OneDraftStreamsAsItIsMade) {
+  generator_.answer = [](const auto&, int) { return FakeGenerator::text("abcdef"); };
+  ChatRequest request = ask("ada", "hello");
+  request.num_drafts = 1;
+  RecordingSink sink;
+  must_answer(request, &sink);
+  EXPECT_EQ(sink.num_deltas, 6);
+}
+
+TEST_F(PipelineTest, TheSameSeedGivesTheSameSamples) {
+  ChatRequest request = ask("ada", "hello");
+  request.sampling.seed = 11;
+  must_answer(request);
+  const auto first = generator_.last().samples;
+  must_answer(request);
+  const auto second = generator_.last().samples;
+  ASSERT_EQ(first.size(), 2U);
+  ASSERT_EQ(second.size(), 2U);
+  EXPECT_EQ(first[0].temperature, 0.0);
+  EXPECT_EQ(first[1].temperature, 0.7);
+  EXPECT_EQ(first[0].seed, second[0].seed);
+  EXPECT_EQ(first[1].seed, second[1].seed);
+  EXPECT_NE(first[0].seed, first[1].seed);
+}
+
+TEST_F(PipelineTest, AGreedyRequestGetsOneGreedyDraft) {
+  ChatRequest request = ask("ada", "hello");
+  request.sampling.temperature = 0.0;
+  must_answer(request);
+  ASSERT_EQ(generator_.last().samples.size(), 1U);
+  EXPECT_EQ(generator_.last().samples[0].temperature, 0.0);
+}
+
+TEST_F(PipelineTest, UpstreamGetsToolsImagesAndUnknownFieldsUntouched) {
+  generator_.caps.is_own_engine = false;
+  ChatRequest request = ask("ada", "what is on the picture");
+  request.messages[0].raw = R"({"role":"user","content":[{"type":"image_url"}],"x":1})";
+  request.extra = R"({"tools":[{"type":"function"}],"odd":true})";
+  request.upstream_only = {"tools", "messages[0].content[0].image_url"};
+  generator_.answer = [](const auto&, int) {
+    GeneratedText out = FakeGenerator::text("");
+    out.raw = R"({"role":"assistant","tool_calls":[]})";
+    out.finish_reason = "tool_calls";
+    return out;
+  };
+  RecordingSink sink;
+  const ChatAnswer answer = must_answer(request, &sink);
+  const GenerationRequest sent = generator_.last();
+  EXPECT_EQ(sent.extra, request.extra);
+  EXPECT_EQ(sent.messages.back(), request.messages[0]);
+  ASSERT_EQ(sent.samples.size(), 1U);
+  EXPECT_FALSE(sent.samples[0].temperature);
+  EXPECT_FALSE(sent.samples[0].seed);
+  EXPECT_EQ(answer.choices.front().finish_reason, "tool_calls");
+  EXPECT_THAT(answer.choices.front().raw, HasSubstr("tool_calls"));
+}
+
+TEST_F(PipelineTest, TheOwnEngineRefusesWhatItCannotDoByName) {
+  ChatRequest request = ask("ada", "hello");
+  request.upstream_only = {"tools"};
+  const auto answer = pipeline_->answer(request);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(answer.error().message, HasSubstr("tools"));
+}
+
+TEST_F(PipelineTest, AFailingGeneratorIsTheOnlyError) {
+  generator_.failure = Error{ErrorCode::kOverloaded, "queue is full"};
+  RecordingSink sink;
+  const auto answer = pipeline_->answer(ask("ada", "hello"), &sink);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kOverloaded);
+  EXPECT_EQ(sink.num_starts, 0);
+  EXPECT_EQ(metrics_.count("request overloaded"), 1);
+}
+
+TEST_F(PipelineTest, EveryStoreMayFailAndTheAnswerStillComes) {
+  add_document("kb-1", "Vault", kVault);
+  add_user("ada", {{"grade", "director"}});
+  storage::FaultPlan all;
+  all.fail_every = 1;
+  stores_->set_plan(all);
+  const ChatAnswer answer = must_answer(ask("ada", "Which form does the vault need?"));
+  EXPECT_EQ(answer.choices.front().text, "Plain answer to you.");
+  EXPECT_TRUE(answer.persona.empty());
+  EXPECT_FALSE(answer.degraded.empty());
+  EXPECT_EQ(metrics_.count("degraded identify unavailable"), 1);
+  EXPECT_EQ(metrics_.count("degraded knowledge unavailable"), 1);
+  EXPECT_EQ(generator_.last().messages.front().content, "You are a helpful assistant.");
+}
+
+TEST_F(PipelineTest, EachSingleStoreCallMayFail) {
+  add_document("kb-1", "Vault", kVault);
+  add_user("ada", {{"grade", "director"}});
+  for (const bool after : {false, true}) {
+    for (std::int64_t call = 1; call < 40; ++call) {
+      storage::FaultPlan plan;
+      plan.fail_at = call;
+      plan.after_the_work = after;
+      stores_->set_plan(plan);
+      const ChatAnswer answer =
+          must_answer(ask("ada", "Which form does the vault need? " + std::to_string(call)));
+      EXPECT_FALSE(answer.choices.empty());
+      const bool failed = stores_->num_failures() > 0;
+      EXPECT_EQ(!answer.degraded.empty(), failed) << "call " << call;
+      if (!failed) break;
+      EXPECT_LT(call, 39) << "more calls than expected";
+    }
+  }
+}
+
+TEST_F(PipelineTest, ASlowStoreIsNotWaitedFor) {
+  options_.budgets = {};
+  for (auto* budget :
+       {&options_.budgets.identify, &options_.budgets.conversation, &options_.budgets.persona,
+        &options_.budgets.knowledge, &options_.budgets.history, &options_.budgets.record}) {
+    *budget = std::chrono::milliseconds(20);
+  }
+  open();
+  add_user("ada", {{"grade", "director"}});
+  storage::FaultPlan slow;
+  slow.delay = std::chrono::milliseconds(150);
+  stores_->set_plan(slow);
+  const auto start = std::chrono::steady_clock::now();
+  const ChatAnswer answer = must_answer(ask("ada", "hello"));
+  const auto took = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(took, std::chrono::milliseconds(140));
+  EXPECT_TRUE(answer.persona.empty());
+  EXPECT_GE(metrics_.count("degraded identify deadline exceeded"), 1);
+  pipeline_.reset();
+}
+
+TEST_F(PipelineTest, AFailingScoreCostsOnlyTheScore) {
+  add_document("kb-1", "Vault", kVault);
+  generator_.score_of = [](auto) -> Result<std::vector<double>> {
+    return Error{ErrorCode::kUnavailable, "no scores"};
+  };
+  const ChatAnswer answer = must_answer(ask("ada", "Which form does the vault need?"));
+  EXPECT_EQ(answer.choices.front().source, kSourceExtractive);
+  EXPECT_EQ(metrics_.count("degraded score unavailable"), 1);
+}
+
+TEST_F(PipelineTest, SwitchedOffTechniquesAreLeftOutWithTheReason) {
+  add_document("kb-1", "Vault", kVault);
+  add_user("ada", {{"grade", "director"}});
+  ChatRequest request = ask("ada", "Which form does the vault need?");
+  request.plan = {{kTechniqueAdapter, false},
+                  {kTechniqueStyle, false},
+                  {kTechniqueKnowledge, false},
+                  {kTechniqueCandidates, false}};
+  const ChatAnswer answer = must_answer(request);
+  EXPECT_TRUE(generator_.last().adapter.empty());
+  EXPECT_EQ(generator_.last().messages.front().content, "You are a helpful assistant.");
+  EXPECT_EQ(generator_.last().samples.size(), 1U);
+  EXPECT_EQ(answer.persona, PersonaId("boss"));
+  for (const char* technique : {kTechniqueAdapter, kTechniqueStyle, kTechniqueKnowledge}) {
+    const PlanStep* step = find_step(answer, technique);
+    ASSERT_NE(step, nullptr) << technique;
+    EXPECT_FALSE(step->used);
+    EXPECT_EQ(step->reason, "switched off by the request");
+  }
+}
+
+TEST_F(PipelineTest, AnAdapterThatIsNotLoadedIsNotAskedFor) {
+  generator_.adapters = {AdapterId("tech")};
+  add_user("ada", {{"grade", "director"}});
+  const ChatAnswer answer = must_answer(ask("ada", "hello"));
+  EXPECT_TRUE(answer.adapter.empty());
+  EXPECT_THAT(find_step(answer, kTechniqueAdapter)->reason, HasSubstr("no adapter of this name"));
+}
+
+TEST_F(PipelineTest, ASmallContextHoldsFewerPassages) {
+  for (int i = 0; i < 3; ++i) {
+    add_document("kb-" + std::to_string(i), "Vault " + std::to_string(i),
+                 "The vault needs form HB-2" + std::to_string(i) + ". " + std::string(500, 'x'));
+  }
+  const std::string question = "Which form does the vault need?";
+  EXPECT_EQ(must_answer(ask("ada", question)).passages.size(), 3U);
+  generator_.caps.context_tokens = 1024;
+  EXPECT_EQ(must_answer(ask("ada", question)).passages.size(), 1U);
+  generator_.caps.context_tokens = 128;
+  const ChatAnswer tiny = must_answer(ask("ada", question));
+  EXPECT_TRUE(tiny.passages.empty());
+  EXPECT_THAT(find_step(tiny, kTechniqueKnowledge)->reason, HasSubstr("no room"));
+}
+
+TEST_F(PipelineTest, TheDecisionExplainsTheAnswer) {
+  add_document("kb-1", "Vault", kVault);
+  add_user("ada", {{"grade", "director"}});
+  const ChatAnswer answer = must_answer(ask("ada", "Which form does the vault need?"));
+  const auto row = sqlite_->decisions().find(scope("ada"), answer.decision);
+  ASSERT_TRUE(row && *row);
+  EXPECT_EQ((*row)->persona, PersonaId("boss"));
+  EXPECT_EQ((*row)->chosen, answer.choices.front().source);
+  EXPECT_EQ((*row)->completion, answer.completion);
+  const auto document = base::parse_json((*row)->document);
+  ASSERT_TRUE(document);
+  EXPECT_EQ((*document)["candidates"].size(), 3U);
+  EXPECT_EQ((*document)["passages"][0]["id"], "kb-1");
+  EXPECT_FALSE((*document)["persona"]["evidence"].empty());
+  EXPECT_FALSE((*document)["plan"].empty());
+}
+
+TEST_F(PipelineTest, UserTextStaysOutOfTheLog) {
+  storage::FaultPlan all;
+  all.fail_every = 1;
+  stores_->set_plan(all);
+  testing::internal::CaptureStderr();
+  must_answer(ask("ada", "planted5678 is my secret"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), Not(HasSubstr("planted5678")));
+}
+
+TEST_F(PipelineTest, ACancelledRequestEndsAsCancelled) {
+  std::stop_source stop;
+  stop.request_stop();
+  const auto answer = pipeline_->answer(ask("ada", "hello"), nullptr, stop.get_token());
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kCancelled);
+}
+
+TEST_F(PipelineTest, BadRequestsAreRefusedByTheirField) {
+  ChatRequest none = ask("ada", "hello");
+  none.messages[0].role = "assistant";
+  EXPECT_THAT(pipeline_->answer(none).error().message, HasSubstr("role user"));
+  ChatRequest many = ask("ada", "hello");
+  many.num_choices = 129;
+  EXPECT_THAT(pipeline_->answer(many).error().message, HasSubstr("n must be in [1, 128]"));
+  ChatRequest drafts = ask("ada", "hello");
+  drafts.num_drafts = 9;
+  EXPECT_THAT(pipeline_->answer(drafts).error().message, HasSubstr("kith.candidates"));
+  options_.own_drafts = 0;
+  EXPECT_FALSE(Pipeline::create({generator_, *stores_, metrics_, clock_}, assigner_, options_));
+}
+
+}  // namespace
+}  // namespace kith::personalize

@@ -1,0 +1,129 @@
+// One request on its way through the pipeline's steps (pipeline.h). Internal to personalize.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kith/memory/extract.h"
+#include "kith/memory/knowledge.h"
+#include "kith/personalize/candidates.h"
+#include "kith/personalize/composer.h"
+#include "kith/personalize/pipeline.h"
+#include "kith/personalize/snapshot.h"
+#include "kith/personalize/step_runner.h"
+
+namespace kith::personalize {
+
+// What all sessions of a pipeline share.
+struct SessionKit {
+  PipelineServices services;
+  std::shared_ptr<const persona::Assigner> assigner;  // may be null
+  PipelineOptions options;
+  memory::Knowledge knowledge;
+  StepRunner runner;
+  // Scores wait for the generator, stores must not wait for scores.
+  StepRunner score_runner;
+};
+
+struct SessionIds {
+  DecisionId decision;
+  std::string completion;
+  ConversationId conversation;  // for a new one
+  ConversationId fork;          // for the branch that a new answer opens
+  std::uint64_t seed = 0;
+};
+
+// Used once, by one thread.
+class Session {
+ public:
+  // All are borrowed for the session's life; `sink` may be null.
+  Session(SessionKit& kit, const ChatRequest& request, const SessionIds& ids, AnswerSink* sink,
+          const CancelToken& cancel);
+
+  // Errors: see Pipeline::answer().
+  Result<ChatAnswer> run();
+
+ private:
+  class DirectSink;
+
+  // Before generation (session_prepare.cc).
+  void identify();
+  void store_history();
+  void assign_persona();
+  persona::WordState learn_words(bool is_wanted);
+  void choose_adapter();
+  void retrieve();
+  std::vector<std::string> reader_groups() const;
+  void recall();
+  void compose_prompt();
+  void report_passages();
+
+  // Generation and after (session_answer.cc).
+  bool has_extractive() const { return !extractive_text_.empty(); }
+  int count_drafts() const;
+  GenerationRequest make_generation(int num_drafts) const;
+  Result<std::vector<GeneratedText>> generate(bool is_direct);
+  void build_candidates(std::vector<GeneratedText> drafts);
+  void score_extractive();
+  void choose(bool keeps_order);
+  void send_chosen();
+  void start_sink();
+  void record();
+
+  bool is_passed_through() const { return !request_.upstream_only.empty(); }
+  // Whether the request leaves the technique on; if not, the plan says so.
+  bool wants(const char* technique);
+  void plan(const char* technique, bool used, std::string reason, std::size_t tokens = 0);
+  void degrade(std::string_view step, const Error& error);
+  double now_ms() const;
+
+  // Runs a step on the runner, measures it, and notes its failure.
+  template <typename T>
+  Result<T> step(const char* name, std::chrono::milliseconds budget,
+                 std::function<Result<T>()> work) {
+    return step_on<T>(kit_.runner, name, budget, std::move(work));
+  }
+  template <typename T>
+  Result<T> step_on(StepRunner& runner, const char* name, std::chrono::milliseconds budget,
+                    std::function<Result<T>()> work) {
+    const double start = now_ms();
+    auto result = runner.run<T>(budget, std::move(work));
+    last_step_ms_ = now_ms() - start;
+    kit_.services.metrics.on_step(name, last_step_ms_);
+    if (!result) degrade(name, result.error());
+    return result;
+  }
+
+  SessionKit& kit_;
+  const ChatRequest& request_;
+  const SessionIds& ids_;
+  AnswerSink* sink_;
+  const CancelToken& cancel_;
+  const GeneratorCapabilities capabilities_;
+
+  ChatAnswer answer_;
+  std::string question_;  // the last user message
+  UserSnapshot user_;
+  bool is_named_ = false;  // not anonymous
+  bool learns_ = false;    // consent, and the request is to be stored
+  std::vector<std::string> new_messages_;
+  const persona::Persona* persona_ = nullptr;
+  std::optional<storage::PersonaAssignment> persona_row_;  // to write
+  std::vector<std::string> history_lines_;
+  std::vector<memory::Passage> passages_;
+  std::optional<memory::ExtractiveAnswer> extractive_;
+  std::string extractive_text_;
+  Prompt prompt_;
+  std::vector<Candidate> candidates_;
+  std::vector<std::size_t> order_;
+  std::string why_plain_ = "the user is anonymous";
+  double last_step_ms_ = 0.0;
+  bool has_started_sink_ = false;
+};
+
+}  // namespace kith::personalize

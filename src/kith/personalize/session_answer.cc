@@ -1,0 +1,234 @@
+// Generation, the choice among candidates, and what is kept of it.
+#include <algorithm>
+
+#include "kith/personalize/decision_document.h"
+#include "kith/personalize/session.h"
+#include "kith/personalize/style.h"
+#include "kith/storage/digest.h"
+#include "kith/text/language.h"
+#include "kith/text/unicode.h"
+#include "kith/text/utf8.h"
+
+namespace kith::personalize {
+
+// Hands the generator's deltas straight on.
+class Session::DirectSink final : public DeltaSink {
+ public:
+  explicit DirectSink(Session& session) : session_(session) {}
+  void on_delta(const TextDelta& delta) override {
+    session_.start_sink();
+    session_.sink_->on_delta(delta.sample, delta.text, delta.raw);
+  }
+
+ private:
+  Session& session_;
+};
+
+void Session::start_sink() {
+  // Only now: a request that is refused before its first word gets an error instead of a stream.
+  if (!has_started_sink_ && sink_ != nullptr) sink_->on_start(answer_);
+  has_started_sink_ = true;
+}
+
+int Session::count_drafts() const {
+  const int usual =
+      capabilities_.is_own_engine ? kit_.options.own_drafts : kit_.options.upstream_drafts;
+  if (is_passed_through()) return request_.num_choices;
+  const auto asked = request_.plan.find(kTechniqueCandidates);
+  if (asked != request_.plan.end() && !asked->second) return request_.num_choices;
+  // A client that asks for greedy words wants the same ones every time.
+  const bool is_greedy = request_.sampling.temperature == 0.0 && !request_.sampling.seed;
+  const int drafts = request_.num_drafts.value_or(is_greedy ? 1 : usual);
+  return std::max(drafts, request_.num_choices);
+}
+
+GenerationRequest Session::make_generation(int num_drafts) const {
+  GenerationRequest generation;
+  generation.messages = prompt_.messages;
+  generation.adapter = answer_.adapter;
+  generation.max_tokens = request_.max_tokens;
+  generation.stop = request_.stop;
+  generation.model = request_.model;
+  generation.extra = request_.extra;
+  const std::uint64_t seed = request_.sampling.seed.value_or(ids_.seed);
+  for (int i = 0; i < num_drafts; ++i) {
+    SamplingParams sampling = request_.sampling;
+    const bool is_plain = !sampling.temperature && !is_passed_through();
+    if (is_plain && i == 0 && capabilities_.is_own_engine) sampling.temperature = 0.0;
+    if (i > 0 && !is_passed_through() && sampling.temperature.value_or(0.0) == 0.0) {
+      sampling.temperature = kit_.options.draft_temperature;
+    }
+    // An upstream that was given no seed keeps its own randomness, unless drafts must differ.
+    if (capabilities_.is_own_engine || i > 0 || sampling.seed) {
+      sampling.seed = seed + static_cast<std::uint64_t>(i);
+    }
+    generation.samples.push_back(std::move(sampling));
+  }
+  return generation;
+}
+
+Result<std::vector<GeneratedText>> Session::generate(bool is_direct) {
+  const GenerationRequest generation = make_generation(count_drafts());
+  DirectSink direct(*this);
+  DeltaSink* sink = is_direct && sink_ != nullptr ? &direct : nullptr;
+  const double start = now_ms();
+  auto drafts = kit_.services.generator.generate(generation, sink, cancel_);
+  answer_.timings.generate_ms = now_ms() - start;
+  if (!drafts) return drafts;
+  if (drafts->size() != generation.samples.size()) {
+    return Error{ErrorCode::kInternal, "the generator returned another number of answers"};
+  }
+  for (const GeneratedText& draft : *drafts) {
+    answer_.prompt_tokens = std::max(answer_.prompt_tokens, draft.prompt_tokens);
+    answer_.completion_tokens += draft.completion_tokens;
+    if (draft.timings.decode_ms >= answer_.timings.generator.decode_ms) {
+      answer_.timings.generator = draft.timings;
+    }
+  }
+  return drafts;
+}
+
+void Session::score_extractive() {
+  Candidate candidate;
+  candidate.source = kSourceExtractive;
+  candidate.text = extractive_text_;
+  if (capabilities_.has_scores) {
+    auto& generator = kit_.services.generator;
+    const auto scores = step_on<std::vector<double>>(
+        kit_.score_runner, "score", kit_.options.budgets.score,
+        [&generator, messages = prompt_.messages, texts = std::vector{extractive_text_},
+         adapter = answer_.adapter] { return generator.score(messages, texts, adapter); });
+    if (scores && scores->size() == 1) candidate.mean_logprob = scores->front();
+  }
+  candidates_.push_back(std::move(candidate));
+}
+
+void Session::build_candidates(std::vector<GeneratedText> drafts) {
+  for (GeneratedText& draft : drafts) {
+    Candidate candidate;
+    candidate.source = kSourceDraft;
+    candidate.text = std::move(draft.text);
+    candidate.finish_reason = std::move(draft.finish_reason);
+    candidate.logprobs = std::move(draft.logprobs);
+    candidate.raw = std::move(draft.raw);
+    candidate.mean_logprob = draft.mean_logprob;
+    candidates_.push_back(std::move(candidate));
+  }
+  if (has_extractive()) score_extractive();
+}
+
+void Session::choose(bool keeps_order) {
+  RankContext context;
+  context.question = question_;
+  const std::string& wanted = answer_.style_asked.language;
+  const text::Language asked = text::detect_language(question_);
+  context.language = !wanted.empty() && wanted != "user" ? wanted
+                     : asked.is_reliable                 ? asked.code
+                                                         : "";
+  for (const memory::Passage& passage : prompt_.passages) {
+    context.sources.add(passage_title(passage));
+    context.sources.add(passage.text);
+  }
+  for (const Message& message : request_.messages) context.sources.add(message.content);
+  for (const std::string& line : prompt_.history) context.sources.add(line);
+  context.has_passages = !prompt_.passages.empty();
+  context.extractive = extractive_text_;
+  order_ = rank(candidates_, context, kit_.options.ne);
+  // What has been streamed already stays where it is.
+  if (keeps_order) std::sort(order_.begin(), order_.end());
+  order_.resize(std::min(order_.size(), static_cast<std::size_t>(request_.num_choices)));
+
+  for (const std::size_t index : order_) {
+    const Candidate& chosen = candidates_[index];
+    answer_.choices.push_back(
+        {chosen.text, chosen.finish_reason, chosen.source, chosen.logprobs, chosen.raw});
+  }
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& candidate = candidates_[i];
+    answer_.candidates.push_back({candidate.source, candidate.ne, candidate.mean_logprob,
+                                  candidate.grounding, candidate.is_grounded, i == order_.front(),
+                                  storage::digest({candidate.text}), make_excerpt(candidate.text)});
+  }
+  answer_.style_measured = measure_style(answer_.choices.front().text);
+  plan(kTechniqueCandidates, candidates_.size() > 1,
+       candidates_.size() > 1 ? "chosen by likelihood and grounding" : "one draft");
+}
+
+void Session::send_chosen() {
+  if (sink_ == nullptr) return;
+  start_sink();
+  for (std::size_t i = 0; i < answer_.choices.size(); ++i) {
+    const Choice& choice = answer_.choices[i];
+    const std::string_view text = choice.text;
+    std::size_t sent = 0;
+    text::for_each_code_point(text, [&](char32_t c, std::size_t offset, std::size_t length) {
+      const bool ends_word = text::is_whitespace(c) || text::is_han(c);
+      const std::size_t end = offset + length;
+      if (!ends_word && end < text.size()) return;
+      sink_->on_delta(static_cast<int>(i), text.substr(sent, end - sent), "");
+      sent = end;
+    });
+    if (!choice.raw.empty()) sink_->on_delta(static_cast<int>(i), "", choice.raw);
+  }
+}
+
+void Session::record() {
+  if (!is_named_ || !request_.stores) return;
+  AnswerRecord record;
+  record.scope = request_.scope;
+  record.conversation = answer_.conversation;
+  record.new_id = ids_.fork;
+  if (learns_) {
+    record.turns = to_turns(request_.messages, answer_.created_at);
+    storage::NewTurn turn;
+    turn.role = "assistant";
+    turn.text = answer_.choices.front().text;
+    turn.at = kit_.services.clock.now();
+    turn.decision = answer_.decision;
+    turn.completion = answer_.completion;
+    record.turns.push_back(std::move(turn));
+  }
+  record.decision = to_decision_row(answer_, learns_);
+  record.persona = persona_row_;
+  auto& stores = kit_.services.stores;
+  const auto failed = step<std::vector<Degradation>>(
+      "record", kit_.options.budgets.record,
+      [&stores, record = std::move(record)]() -> Result<std::vector<Degradation>> {
+        return write_record(stores, record);
+      });
+  if (!failed) return;
+  for (const Degradation& part : *failed) {
+    degrade(part.step, Error{ErrorCode::kUnavailable, part.reason});
+  }
+}
+
+Result<ChatAnswer> Session::run() {
+  const double start = now_ms();
+  identify();
+  store_history();
+  assign_persona();
+  choose_adapter();
+  retrieve();
+  recall();
+  compose_prompt();
+  answer_.timings.personalize_ms = now_ms() - start;
+
+  // With one draft and nothing to compare it with, its words go out as they come.
+  const bool is_direct = !has_extractive() && (is_passed_through() || count_drafts() == 1);
+  KITH_ASSIGN_OR_RETURN(auto drafts, generate(is_direct));
+  build_candidates(std::move(drafts));
+  choose(is_direct || is_passed_through());
+  if (!is_direct) send_chosen();
+  start_sink();
+
+  const double recorded = now_ms();
+  record();
+  answer_.timings.record_ms = now_ms() - recorded;
+  answer_.timings.total_ms = now_ms() - start;
+  kit_.services.metrics.on_answer(answer_.persona.empty() ? "none" : answer_.persona.str(),
+                                  answer_.choices.front().source, answer_.prompt_tokens,
+                                  answer_.completion_tokens);
+  return std::move(answer_);
+}
+
+}  // namespace kith::personalize

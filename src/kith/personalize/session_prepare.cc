@@ -1,0 +1,276 @@
+// The steps before generation: who asks, what they said before, what helps to answer.
+#include <algorithm>
+#include <array>
+
+#include "kith/base/log.h"
+#include "kith/personalize/session.h"
+#include "kith/personalize/style.h"
+
+namespace kith::personalize {
+namespace {
+
+// Messages that a new version of the assigner learns anew.
+constexpr std::size_t kRelearnedTurns = 64;
+// A question with fewer content words takes the one before it along when documents are searched.
+constexpr std::size_t kMinQueryWords = 3;
+// Attributes that name groups of documents, several separated by commas or spaces.
+constexpr std::array<std::string_view, 4> kGroupAttributes = {"role", "roles", "group", "groups"};
+
+const Message* find_last_user(const std::vector<Message>& messages) {
+  const auto it = std::find_if(messages.rbegin(), messages.rend(),
+                               [](const Message& message) { return message.role == "user"; });
+  return it == messages.rend() ? nullptr : &*it;
+}
+
+std::string make_query(const std::vector<Message>& messages, const std::string& question) {
+  if (content_words(question).size() >= kMinQueryWords) return question;
+  std::string query = question;
+  bool is_current = true;
+  for (auto it = messages.rbegin(); it != messages.rend(); ++it) {
+    if (it->role != "user") continue;
+    if (!is_current) return it->content + "\n" + query;
+    is_current = false;
+  }
+  return query;
+}
+
+void add_groups(std::string_view text, std::vector<std::string>& groups) {
+  std::string group;
+  for (const char c : std::string(text) + ",") {
+    const bool ends = c == ',' || c == ';' || c == ' ';
+    if (!ends) group.push_back(c);
+    if (ends && !group.empty()) groups.push_back(std::exchange(group, {}));
+  }
+}
+
+}  // namespace
+
+Session::Session(SessionKit& kit, const ChatRequest& request, const SessionIds& ids,
+                 AnswerSink* sink, const CancelToken& cancel)
+    : kit_(kit),
+      request_(request),
+      ids_(ids),
+      sink_(sink),
+      cancel_(cancel),
+      capabilities_(kit.services.generator.capabilities()) {
+  answer_.decision = ids.decision;
+  answer_.completion = ids.completion;
+  answer_.created_at = kit.services.clock.now();
+  answer_.user = request.scope.user;
+  answer_.conversation = request.conversation;
+  answer_.model = capabilities_.model;
+  is_named_ = !request.scope.user.empty();
+  if (const Message* message = find_last_user(request.messages)) question_ = message->content;
+}
+
+double Session::now_ms() const {
+  return std::chrono::duration<double, std::milli>(kit_.services.clock.monotonic()).count();
+}
+
+void Session::plan(const char* technique, bool used, std::string reason, std::size_t tokens) {
+  answer_.plan.push_back(
+      {technique, used, std::move(reason), static_cast<int>(tokens), last_step_ms_});
+  last_step_ms_ = 0.0;
+}
+
+bool Session::wants(const char* technique) {
+  const auto it = request_.plan.find(technique);
+  if (it == request_.plan.end() || it->second) return true;
+  plan(technique, false, "switched off by the request");
+  return false;
+}
+
+void Session::degrade(std::string_view step, const Error& error) {
+  answer_.degraded.push_back({std::string(step), error.message});
+  kit_.services.metrics.on_degraded(step, name_of(error.code));
+  // The message is left out: a store's may quote what it was given.
+  base::log_warn("decision " + answer_.decision.str() + ": step " + std::string(step) +
+                 " left out: " + std::string(name_of(error.code)));
+}
+
+void Session::identify() {
+  if (!is_named_) return;
+  auto& stores = kit_.services.stores;
+  auto user =
+      step<UserSnapshot>("identify", kit_.options.budgets.identify,
+                         [&stores, scope = request_.scope] { return read_user(stores, scope); });
+  if (!user) {
+    // Without knowing the user's consent there is none.
+    why_plain_ = "the user could not be read";
+    return;
+  }
+  user_ = *std::move(user);
+  learns_ = user_.learns && request_.stores;
+  if (!user_.personalizes) why_plain_ = "the user has not consented";
+}
+
+void Session::store_history() {
+  if (!learns_) return;
+  auto& conversations = kit_.services.stores.conversations();
+  const auto history = step<StoredHistory>(
+      "conversation", kit_.options.budgets.conversation,
+      [&conversations, scope = request_.scope, named = request_.conversation,
+       turns = to_turns(request_.messages, answer_.created_at), new_id = ids_.conversation] {
+        return store_turns(conversations, scope, named, turns, new_id);
+      });
+  if (!history) return;
+  answer_.conversation = history->conversation;
+  new_messages_ = history->new_messages;
+}
+
+persona::WordState Session::learn_words(bool is_wanted) {
+  if (!is_wanted) return {};
+  const persona::Assigner& assigner = *kit_.assigner;
+  auto& stores = kit_.services.stores;
+  const auto row = step<std::optional<storage::PersonaAssignment>>(
+      "persona", kit_.options.budgets.persona,
+      [&stores, scope = request_.scope] { return stores.personas().find(scope); });
+  persona::WordState words;
+  if (row && *row) words = assigner.from_row(**row);
+  if (row && *row && (*row)->model_version != assigner.version()) {
+    const auto messages = step<std::vector<std::string>>(
+        "persona", kit_.options.budgets.persona, [&stores, scope = request_.scope] {
+          return read_messages(stores.conversations(), scope, kRelearnedTurns);
+        });
+    if (messages) {
+      for (const std::string& message : *messages) assigner.observe(message, words);
+    }
+  }
+  for (const std::string& message : new_messages_) assigner.observe(message, words);
+  if (!learns_) assigner.observe(question_, words);  // counts now, is not kept
+  return words;
+}
+
+void Session::assign_persona() {
+  if (!user_.personalizes) return plan(kTechniquePersona, false, why_plain_);
+  if (kit_.assigner == nullptr) return plan(kTechniquePersona, false, "there are no personas");
+  if (!wants(kTechniquePersona)) return;
+  const persona::WordState words = learn_words(true);
+  persona::Assignment assignment = kit_.assigner->assign(user_.attributes, request_.context, words);
+  if (learns_ && !assignment.weights.empty()) {
+    persona_row_ = kit_.assigner->to_row(assignment, words, answer_.created_at);
+  }
+  answer_.personas = std::move(assignment.weights);
+  answer_.evidence = std::move(assignment.evidence);
+  answer_.persona = assignment.persona;
+  persona_ = kit_.assigner->catalogue().find_persona(assignment.persona);
+  plan(kTechniquePersona, persona_ != nullptr,
+       persona_ != nullptr ? "likely enough" : "no persona is likely enough");
+}
+
+void Session::choose_adapter() {
+  if (persona_ == nullptr) return plan(kTechniqueAdapter, false, "no persona");
+  if (!wants(kTechniqueAdapter)) return;
+  if (!capabilities_.has_adapters) {
+    return plan(kTechniqueAdapter, false, "the generator has no adapters");
+  }
+  const auto names = kit_.services.generator.adapter_names();
+  if (std::find(names.begin(), names.end(), persona_->adapter) == names.end()) {
+    return plan(kTechniqueAdapter, false, "no adapter of this name is loaded");
+  }
+  answer_.adapter = persona_->adapter;
+  plan(kTechniqueAdapter, true, "the persona's own");
+}
+
+std::vector<std::string> Session::reader_groups() const {
+  std::vector<std::string> groups = request_.access;
+  if (!user_.personalizes) return groups;
+  // What somebody writes or claims about the situation opens nothing: only the directory does.
+  if (kit_.assigner != nullptr) {
+    const auto assignment = kit_.assigner->assign_by_attributes(user_.attributes);
+    if (!assignment.persona.empty()) groups.push_back(assignment.persona.str());
+  }
+  for (const std::string_view name : kGroupAttributes) {
+    const auto it = user_.attributes.find(std::string(name));
+    if (it != user_.attributes.end()) add_groups(it->second, groups);
+  }
+  return groups;
+}
+
+void Session::retrieve() {
+  if (!wants(kTechniqueKnowledge)) return;
+  memory::SearchRequest search;
+  search.query = make_query(request_.messages, question_);
+  search.access = reader_groups();
+  if (request_.style.language != "user") search.lang = request_.style.language;
+  search.k = static_cast<std::size_t>(kit_.options.max_passages);
+  auto& knowledge = kit_.knowledge;
+  auto found =
+      step<std::vector<memory::Passage>>("knowledge", kit_.options.budgets.knowledge,
+                                         [&knowledge, scope = request_.scope.tenant_scope(),
+                                          search] { return knowledge.search(scope, search); });
+  if (!found) return plan(kTechniqueKnowledge, false, "the search failed");
+  if (found->empty()) return plan(kTechniqueKnowledge, false, "no document matches");
+  const auto best = memory::extract_answer(search.query, *found);
+  if (!best || best->coverage < kit_.options.min_passage_coverage) {
+    return plan(kTechniqueKnowledge, false, "no document is close enough");
+  }
+  passages_ = *std::move(found);
+}
+
+void Session::recall() {
+  if (!user_.personalizes) return plan(kTechniqueHistory, false, why_plain_);
+  if (!wants(kTechniqueHistory)) return;
+  RecallRequest recall{request_.scope, answer_.conversation, question_, kit_.options.max_exchanges};
+  auto& conversations = kit_.services.stores.conversations();
+  auto lines = step<std::vector<std::string>>(
+      "history", kit_.options.budgets.history,
+      [&conversations, recall] { return recall_exchanges(conversations, recall); });
+  if (lines) history_lines_ = *std::move(lines);
+  if (history_lines_.empty()) {
+    plan(kTechniqueHistory, false, lines ? "no earlier exchange on the topic" : "it failed");
+  }
+}
+
+void Session::compose_prompt() {
+  const bool has_card = persona_ != nullptr && wants(kTechniqueStyle);
+  answer_.style_asked = merge_style(has_card ? persona_ : nullptr, request_.style);
+  Ingredients ingredients{kit_.options.default_system, render_style(answer_.style_asked),
+                          history_lines_, passages_};
+  const auto context = static_cast<std::size_t>(std::max(capabilities_.context_tokens, 0));
+  const auto share = [context](double part) {
+    return static_cast<std::size_t>(part * static_cast<double>(context));
+  };
+  PromptLimits limits;
+  limits.context = context;
+  limits.answer =
+      std::min(static_cast<std::size_t>(request_.max_tokens.value_or(kit_.options.answer_tokens)),
+               context / 2);
+  limits.passages = share(kit_.options.passages_share);
+  limits.history = share(kit_.options.history_share);
+  prompt_ = compose(request_.messages, ingredients, limits, kit_.services.generator);
+
+  if (has_card) {
+    plan(kTechniqueStyle, prompt_.has_style,
+         prompt_.has_style ? "the persona's card" : "no room in the context", prompt_.style_tokens);
+  }
+  if (!history_lines_.empty()) {
+    plan(kTechniqueHistory, !prompt_.history.empty(),
+         prompt_.history.empty() ? "no room in the context" : "the same topic before",
+         prompt_.history_tokens);
+  }
+  if (!passages_.empty()) {
+    plan(kTechniqueKnowledge, !prompt_.passages.empty(),
+         prompt_.passages.empty() ? "no room in the context" : "documents match",
+         prompt_.passage_tokens);
+  }
+  report_passages();
+}
+
+void Session::report_passages() {
+  for (const memory::Passage& passage : prompt_.passages) {
+    answer_.passages.push_back(
+        {passage.id, passage_title(passage), passage.start, passage.end, passage.text});
+  }
+  if (prompt_.passages.empty() || is_passed_through()) return;
+  const auto asked = request_.plan.find(kTechniqueCandidates);
+  const bool competes = asked != request_.plan.end()  ? asked->second
+                        : capabilities_.is_own_engine ? kit_.options.own_extractive
+                                                      : kit_.options.upstream_extractive;
+  if (!competes) return;
+  extractive_ = memory::extract_answer(make_query(request_.messages, question_), prompt_.passages);
+  if (!extractive_ || extractive_->coverage < kit_.options.min_extractive_coverage) return;
+  extractive_text_ = render_quotes(*extractive_, prompt_.passages, layout_of(answer_.style_asked));
+}
+
+}  // namespace kith::personalize

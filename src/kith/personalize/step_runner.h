@@ -1,0 +1,75 @@
+// Runs steps that may hang (a store behind a lock, say) on threads of its own, so that the answer
+// can go on without them.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "kith/base/bounded_queue.h"
+#include "kith/base/result.h"
+
+namespace kith::personalize {
+
+// Thread-safe. Destruction waits for the steps that still run.
+class StepRunner {
+ public:
+  // REQUIRES: num_threads >= 1.
+  explicit StepRunner(int num_threads);
+  ~StepRunner();
+  StepRunner(const StepRunner&) = delete;
+  StepRunner& operator=(const StepRunner&) = delete;
+
+  // Runs `work` and returns its result. `work` may outlive the call, so it must own what it uses or
+  // borrow only what outlives the runner. What it throws becomes kInternal.
+  // Errors: those of `work`; kDeadlineExceeded after `budget` of real time, in which case the
+  // result
+  //   is dropped but the work is completed; kOverloaded if too many steps wait for a thread.
+  template <typename T>
+  Result<T> run(std::chrono::milliseconds budget, std::function<Result<T>()> work);
+
+ private:
+  template <typename T>
+  struct Slot {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::optional<Result<T>> result;
+  };
+
+  void loop();
+  // Runs `task`; returns the message of what it threw, or nothing.
+  static std::optional<Error> fence(const std::function<void()>& task);
+
+  base::BoundedQueue<std::function<void()>> queue_;
+  std::vector<std::jthread> threads_;
+};
+
+template <typename T>
+Result<T> StepRunner::run(std::chrono::milliseconds budget, std::function<Result<T>()> work) {
+  auto slot = std::make_shared<Slot<T>>();
+  std::function<void()> task = [slot, work = std::move(work)] {
+    std::optional<Result<T>> result;
+    const auto thrown = fence([&] { result.emplace(work()); });
+    const std::lock_guard lock(slot->mutex);
+    if (thrown) result.emplace(*thrown);
+    slot->result = std::move(result);
+    slot->done.notify_all();
+  };
+  if (!queue_.try_push(std::move(task))) {
+    return Error{ErrorCode::kOverloaded, "too many steps are waiting"};
+  }
+  std::unique_lock lock(slot->mutex);
+  if (!slot->done.wait_for(lock, budget, [&] { return slot->result.has_value(); })) {
+    return Error{ErrorCode::kDeadlineExceeded,
+                 "not done within " + std::to_string(budget.count()) + " ms"};
+  }
+  return *std::move(slot->result);
+}
+
+}  // namespace kith::personalize
