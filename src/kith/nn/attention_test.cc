@@ -1,1 +1,174 @@
+#include "kith/nn/attention.h"
+
 #include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "kith/base/rng.h"
+#include "kith/nn/kernels.h"
+
+namespace kith::nn {
+namespace {
+
+using tensor::DType;
+
+std::vector<float> random_values(std::uint64_t seed, std::size_t count) {
+  base::Rng rng(seed);
+  std::vector<float> values(count);
+  for (float& value : values) value = static_cast<float>(2.0 * rng.uniform() - 1.0);
+  return values;
+}
+
+// One sequence's queries, keys and values; every row is [heads | kv_heads | kv_heads] * head_dim.
+struct Problem {
+  int heads;
+  int kv_heads;
+  int head_dim;
+  int tokens;
+
+  std::size_t stride() const { return static_cast<std::size_t>((heads + 2 * kv_heads) * head_dim); }
+  std::size_t out_stride() const { return static_cast<std::size_t>(heads * head_dim); }
+};
+
+// softmax(q K / sqrt(d)) V for one row and head, in double.
+std::vector<double> reference(const Problem& p, const std::vector<float>& rows, std::size_t row,
+                              std::size_t head) {
+  const auto dim = static_cast<std::size_t>(p.head_dim);
+  const std::size_t kv_head = head / static_cast<std::size_t>(p.heads / p.kv_heads);
+  const std::size_t keys = static_cast<std::size_t>(p.heads) * dim + kv_head * dim;
+  const std::size_t values = keys + static_cast<std::size_t>(p.kv_heads) * dim;
+  std::vector<double> out(dim);
+  double total = 0.0;
+  for (std::size_t t = 0; t <= row; ++t) {
+    double score = 0.0;
+    for (std::size_t d = 0; d < dim; ++d) {
+      score += static_cast<double>(rows[row * p.stride() + head * dim + d]) *
+               static_cast<double>(rows[t * p.stride() + keys + d]);
+    }
+    const double weight = std::exp(score / std::sqrt(static_cast<double>(dim)));
+    total += weight;
+    for (std::size_t d = 0; d < dim; ++d) {
+      out[d] += weight * static_cast<double>(rows[t * p.stride() + values + d]);
+    }
+  }
+  for (double& value : out) value /= total;
+  return out;
+}
+
+std::vector<float> run(const Problem& p, const std::vector<float>& rows,
+                       std::span<const std::int32_t> blocks, KvCache& cache) {
+  const AttentionChunk chunk{0, p.tokens, 0, blocks};
+  const auto q = p.out_stride();
+  const std::span<const float> all(rows);
+  append_kv(chunk, all.subspan(q),
+            all.subspan(q + static_cast<std::size_t>(p.kv_heads * p.head_dim)), p.stride(), 0,
+            cache);
+  std::vector<float> out(static_cast<std::size_t>(p.tokens) * q);
+  attend({&chunk, 1}, {all, p.stride(), out, p.heads}, 0, cache);
+  return out;
+}
+
+TEST(AttentionTest, IsTheSoftmaxOfScaledScores) {
+  const std::vector<Problem> problems{
+      {4, 2, 8, 50}, {3, 3, 64, 35}, {8, 1, 16, 17}, {6, 2, 80, 20}, {2, 1, 2, 1}};
+  for (const Problem& p : problems) {
+    for (const DType dtype : {DType::kF32, DType::kF16}) {
+      const auto rows = random_values(1, static_cast<std::size_t>(p.tokens) * p.stride());
+      KvCache cache({1, p.kv_heads, p.head_dim, dtype}, 5);
+      const std::vector<std::int32_t> blocks{3, 0, 4, 2};
+      const auto out = run(p, rows, blocks, cache);
+      for (std::size_t row = 0; row < static_cast<std::size_t>(p.tokens); ++row) {
+        for (std::size_t head = 0; head < static_cast<std::size_t>(p.heads); ++head) {
+          const auto expected = reference(p, rows, row, head);
+          for (std::size_t d = 0; d < expected.size(); ++d) {
+            ASSERT_NEAR(out[row * p.out_stride() + head * expected.size() + d], expected[d],
+                        dtype == DType::kF32 ? 2e-6 : 2e-3);
+          }
+        }
+      }
+    }
+  }
+}
+
+// What an earlier sequence left behind the last token of a block must not reach the result, not
+// even when it is not a number.
+TEST(AttentionTest, IgnoresWhatLiesBehindTheLastToken) {
+  const Problem p{4, 2, 8, 21};
+  const auto rows = random_values(2, static_cast<std::size_t>(p.tokens) * p.stride());
+  const std::vector<std::int32_t> blocks{0, 1};
+  KvCache clean({1, 2, 8, DType::kF32}, 2);
+  const auto expected = run(p, rows, blocks, clean);
+
+  KvCache dirty({1, 2, 8, DType::kF32}, 2);
+  const Problem other{4, 2, 8, 32};
+  std::vector<float> poison(32 * other.stride(), std::numeric_limits<float>::quiet_NaN());
+  run(other, poison, blocks, dirty);
+  EXPECT_EQ(run(p, rows, blocks, dirty), expected);
+}
+
+TEST(AttentionTest, SurvivesHugeScores) {
+  const Problem p{1, 1, 16, 20};
+  std::vector<float> rows(static_cast<std::size_t>(p.tokens) * p.stride(), 1.0F);
+  for (std::size_t i = 0; i < 32; ++i) rows[19 * p.stride() + i] = 1e4F;
+  KvCache cache({1, 1, 16, DType::kF32}, 2);
+  const auto out = run(p, rows, std::vector<std::int32_t>{0, 1}, cache);
+  for (const float value : out) EXPECT_FLOAT_EQ(value, 1.0F);
+}
+
+TEST(AttentionTest, KernelsOfAllLevelsAgree) {
+  constexpr int kDim = 24;
+  const auto keys = random_values(3, 2 * kDim * 16);
+  const auto values = random_values(4, 2 * 16 * 32);
+  const auto queries = random_values(5, 3 * kDim);
+  std::vector<std::vector<float>> results;
+  for (int level = 0; level <= static_cast<int>(tensor::cpu_level()); ++level) {
+    std::vector<float> out(3 * kDim);
+    std::vector<float> scores(kQueryTile * 32);
+    std::vector<float> sums(kQueryTile * 32);
+    const void* key_blocks[] = {keys.data(), keys.data() + kDim * 16};
+    const void* value_blocks[] = {values.data(), values.data() + 16 * 32};
+    AttentionTile tile{};
+    for (int q = 0; q < 3; ++q) {
+      tile.queries[q] = queries.data() + q * kDim;
+      tile.results[q] = out.data() + q * kDim;
+      tile.lengths[q] = 19 + q;
+    }
+    tile.num_queries = 3;
+    tile.head_dim = kDim;
+    tile.value_stride = 32;
+    tile.scale = 0.2F;
+    tile.keys = key_blocks;
+    tile.values = value_blocks;
+    tile.scores = scores.data();
+    tile.sums = sums.data();
+    kernels_for(static_cast<tensor::CpuLevel>(level)).attention_f32(tile);
+    results.push_back(out);
+  }
+  for (const auto& out : results) {
+    for (std::size_t i = 0; i < out.size(); ++i) EXPECT_NEAR(out[i], results[0][i], 1e-6F);
+  }
+}
+
+TEST(KvCacheTest, BlocksAreApartAndCopied) {
+  const KvShape shape{2, 3, 10, DType::kF32};
+  KvCache cache(shape, 4);
+  EXPECT_EQ(cache.bytes(), 4 * shape.block_bytes());
+  // Keys 3 * 10 * 16, values 3 * 16 * 16 floats, in two layers.
+  EXPECT_EQ(shape.block_bytes(), 2 * 4 * (3 * 10 * 16 + 3 * 16 * 16));
+  for (int layer = 0; layer < 2; ++layer) {
+    for (std::int32_t block = 0; block < 4; ++block) {
+      *cache.keys(layer, block) = static_cast<std::byte>(10 * layer + block);
+      *cache.values(layer, block) = static_cast<std::byte>(100 + 10 * layer + block);
+    }
+  }
+  cache.copy_block(1, 3);
+  for (int layer = 0; layer < 2; ++layer) {
+    EXPECT_EQ(*cache.keys(layer, 3), static_cast<std::byte>(10 * layer + 1));
+    EXPECT_EQ(*cache.values(layer, 3), static_cast<std::byte>(100 + 10 * layer + 1));
+    EXPECT_EQ(*cache.keys(layer, 2), static_cast<std::byte>(10 * layer + 2));
+  }
+}
+
+}  // namespace
+}  // namespace kith::nn

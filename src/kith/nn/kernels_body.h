@@ -17,6 +17,8 @@ namespace kith::nn::KITH_KERNEL_NAMESPACE {
 namespace {
 
 using Float16 = float __attribute__((vector_size(64)));
+using Float8 = float __attribute__((vector_size(32)));
+using Float4 = float __attribute__((vector_size(16)));
 using Int16 = std::int32_t __attribute__((vector_size(64)));
 using Word16 = std::uint32_t __attribute__((vector_size(64)));
 using Half16 = std::uint16_t __attribute__((vector_size(32)));
@@ -71,14 +73,18 @@ KITH_INLINE float scalar(const Bf16* at) {
   return __builtin_bit_cast(float, static_cast<std::uint32_t>(at->bits) << 16);
 }
 
-// Pairwise, so that the order is the same for every register width.
+// Halves are added to halves, so that the order is the same for every register width.
 KITH_INLINE float sum_lanes(Float16 value) {
-  float lanes[16];
-  __builtin_memcpy(lanes, &value, sizeof lanes);
-  for (int width = 8; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  }
-  return lanes[0];
+  struct Eights {
+    Float8 low, high;
+  };
+  struct Fours {
+    Float4 low, high;
+  };
+  const auto eights = __builtin_bit_cast(Eights, value);
+  const auto fours = __builtin_bit_cast(Fours, eights.low + eights.high);
+  const Float4 four = fours.low + fours.high;
+  return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 // e^x by 2^n e^r with |r| <= ln(2)/2 and a Taylor polynomial of degree 6 (relative error 2e-7).
@@ -277,17 +283,21 @@ void attention(const AttentionTile& tile) {
   }
 }
 
-template <typename T>
-KITH_INLINE float dot(const T* a, const float* x, std::size_t count) {
-  Float16 sums[4] = {};
-  std::size_t i = 0;
-  for (; i + 64 <= count; i += 64) {
-    for (std::size_t j = 0; j < 4; ++j) sums[j] += load(a + i + 16 * j) * load(x + i + 16 * j);
+// t[i] = scale * sum_k a[i, k] x[k] for R rows of A at once: x is read once for all, and their
+// chains of multiply-adds run side by side.
+template <std::size_t R, typename T>
+KITH_INLINE void project_down(const T* a, const float* x, std::size_t in, float scale, float* t) {
+  Float16 sums[R] = {};
+  std::size_t k = 0;
+  for (; k + 16 <= in; k += 16) {
+    const Float16 value = load(x + k);
+    for (std::size_t r = 0; r < R; ++r) sums[r] += load(a + r * in + k) * value;
   }
-  for (; i + 16 <= count; i += 16) sums[0] += load(a + i) * load(x + i);
-  float sum = sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
-  for (; i < count; ++i) sum += scalar(a + i) * x[i];
-  return sum;
+  for (std::size_t r = 0; r < R; ++r) {
+    float sum = sum_lanes(sums[r]);
+    for (std::size_t rest = k; rest < in; ++rest) sum += scalar(a + r * in + rest) * x[rest];
+    t[r] = scale * sum;
+  }
 }
 
 // y[n .. n + 16 kWidth) += sum_r t[r] b[r, n ..)
@@ -304,13 +314,19 @@ KITH_INLINE void add_update(const T* b, const float* t, float* y, int rank, std:
 template <typename T>
 void lora(const T* a, const T* b, const float* x, float* y, float* t, int rank, std::size_t in,
           std::size_t out, float scale) {
-  for (int r = 0; r < rank; ++r) t[r] = scale * dot(a + static_cast<std::size_t>(r) * in, x, in);
+  int r = 0;
+  for (; r + 4 <= rank; r += 4) {
+    project_down<4>(a + static_cast<std::size_t>(r) * in, x, in, scale, t + r);
+  }
+  for (; r < rank; ++r) {
+    project_down<1>(a + static_cast<std::size_t>(r) * in, x, in, scale, t + r);
+  }
   std::size_t n = 0;
   for (; n + 64 <= out; n += 64) add_update<4>(b + n, t, y + n, rank, out);
   for (; n + 16 <= out; n += 16) add_update<1>(b + n, t, y + n, rank, out);
   for (; n < out; ++n) {
     float sum = 0.0F;
-    for (int r = 0; r < rank; ++r) sum += t[r] * scalar(b + static_cast<std::size_t>(r) * out + n);
+    for (r = 0; r < rank; ++r) sum += t[r] * scalar(b + static_cast<std::size_t>(r) * out + n);
     y[n] += sum;
   }
 }

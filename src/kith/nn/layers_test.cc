@@ -1,1 +1,114 @@
+#include "kith/nn/layers.h"
+
 #include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "kith/base/rng.h"
+#include "kith/nn/kernels.h"
+#include "kith/tensor/dtype.h"
+
+namespace kith::nn {
+namespace {
+
+std::vector<float> random_values(std::uint64_t seed, std::size_t count, double size = 1.0) {
+  base::Rng rng(seed);
+  std::vector<float> values(count);
+  for (float& value : values) value = static_cast<float>(size * (2.0 * rng.uniform() - 1.0));
+  return values;
+}
+
+// Every set of kernels that this CPU can run, at widths with and without a rest after 16.
+class LayersTest : public testing::TestWithParam<tensor::CpuLevel> {
+ protected:
+  void SetUp() override {
+    if (GetParam() > tensor::cpu_level()) GTEST_SKIP() << "this CPU lacks the instructions";
+  }
+  const Kernels& kernels() { return kernels_for(GetParam()); }
+};
+
+TEST_P(LayersTest, RmsNormHasUnitMeanSquare) {
+  for (const std::size_t width : {5U, 64U, 83U}) {
+    const auto in = random_values(1, width, 3.0);
+    const auto weight = random_values(2, width);
+    std::vector<float> out(width);
+    kernels().rms_norm(in.data(), weight.data(), width, 1e-5F, out.data());
+    double squares = 0.0;
+    for (const float value : in) squares += static_cast<double>(value) * static_cast<double>(value);
+    const double rms = std::sqrt(squares / static_cast<double>(width) + 1e-5);
+    for (std::size_t i = 0; i < width; ++i) {
+      EXPECT_NEAR(out[i], static_cast<double>(in[i]) / rms * static_cast<double>(weight[i]), 2e-6);
+    }
+  }
+}
+
+TEST_P(LayersTest, SwigluIsGateTimesItsSigmoidTimesUp) {
+  for (const std::size_t width : {3U, 32U, 50U}) {
+    const auto gate = random_values(3, width, 12.0);
+    const auto up = random_values(4, width);
+    std::vector<float> out(width);
+    kernels().swiglu(gate.data(), up.data(), width, out.data());
+    for (std::size_t i = 0; i < width; ++i) {
+      const double g = gate[i];
+      EXPECT_NEAR(out[i], g / (1.0 + std::exp(-g)) * static_cast<double>(up[i]), 3e-6) << g;
+    }
+  }
+}
+
+TEST_P(LayersTest, SwigluOfExtremeGatesIsFinite) {
+  const std::vector<float> gate{-1000.0F, 1000.0F, -88.5F, 88.5F};
+  const std::vector<float> up{1.0F, 1.0F, 1.0F, 1.0F};
+  std::vector<float> out(4);
+  kernels().swiglu(gate.data(), up.data(), 4, out.data());
+  EXPECT_NEAR(out[0], 0.0F, 1e-30F);
+  EXPECT_FLOAT_EQ(out[1], 1000.0F);
+  EXPECT_NEAR(out[2], 0.0F, 1e-30F);
+  EXPECT_FLOAT_EQ(out[3], 88.5F);
+}
+
+TEST_P(LayersTest, F16ConversionIsThatOfTheScalarFunctionWithinRange) {
+  auto values = random_values(5, 60, 70000.0);
+  for (std::size_t i = 0; i < 20; ++i) values[i] *= 1e-9F;
+  for (std::size_t i = 20; i < 40; ++i) values[i] *= 1e-5F;
+  values[40] = 1e30F;
+  values[41] = -INFINITY;
+  std::vector<std::uint16_t> out(values.size());
+  kernels().to_f16(values.data(), values.size(), out.data());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float clamped = std::fmin(std::fmax(values[i], -65504.0F), 65504.0F);
+    EXPECT_EQ(out[i], tensor::f32_to_f16(clamped)) << values[i];
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, LayersTest,
+                         testing::Values(tensor::CpuLevel::kPortable, tensor::CpuLevel::kAvx2,
+                                         tensor::CpuLevel::kAvx512),
+                         [](const auto& test) {
+                           return "level" + std::to_string(static_cast<int>(test.param));
+                         });
+
+TEST(LayersRowsTest, EveryRowIsDoneByItself) {
+  const auto in = random_values(6, 3 * 40);
+  const auto weight = random_values(7, 40);
+  std::vector<float> all(in.size());
+  rms_norm(in, weight, 3, 1e-5F, all);
+  for (std::size_t row = 0; row < 3; ++row) {
+    std::vector<float> one(40);
+    rms_norm(std::span(in).subspan(row * 40, 40), weight, 1, 1e-5F, one);
+    EXPECT_TRUE(
+        std::equal(one.begin(), one.end(), all.begin() + static_cast<std::ptrdiff_t>(row * 40)));
+  }
+  std::vector<float> out(3 * 20);
+  swiglu(in, 3, 20, out);
+  EXPECT_NEAR(out[20], in[40] / (1.0F + std::exp(-in[40])) * in[60], 1e-6F);
+}
+
+TEST(LayersRowsTest, AddsInPlace) {
+  std::vector<float> y{1, 2, 3};
+  add(std::vector<float>{10, 20}, y);
+  EXPECT_EQ(y, (std::vector<float>{11, 22, 3}));
+}
+
+}  // namespace
+}  // namespace kith::nn
