@@ -1,5 +1,5 @@
-// The adapters that requests may name. A request takes a snapshot of its adapter once, so that loading,
-// replacing and unloading never pull weights from under a running answer.
+// The adapters that requests may name. A request takes a snapshot of its adapter once, so that
+// loading, replacing and unloading never pull weights from under a running answer.
 #pragma once
 
 #include <filesystem>

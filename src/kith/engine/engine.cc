@@ -62,7 +62,7 @@ Result<RequestHandle> Engine::submit(GenerateRequest request, std::shared_ptr<Ev
 }
 
 Result<std::vector<Answer>> Engine::generate(GenerateRequest request) {
-  const auto sink = std::make_shared<CollectingSink>(std::max(request.num_samples, 0));
+  const auto sink = std::make_shared<CollectingSink>(static_cast<int>(request.samples.size()));
   KITH_ASSIGN_OR_RETURN(const RequestHandle handle, submit(std::move(request), sink));
   std::vector<Answer> answers = sink->wait();
   for (const Answer& answer : answers) {

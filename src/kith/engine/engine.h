@@ -1,9 +1,10 @@
 // Generates text for many requests at once on one compute thread.
 //
 // Continuous batching (Yu et al. 2022, "Orca"): every step runs one token of each running answer,
-// whatever its adapter, and fills the rest of the step with pieces of waiting prompts (chunked prefill,
-// Agrawal et al. 2023). Answers to one prompt share its KV blocks. A request is admitted only when the
-// blocks of its longest possible answer are free, so a running request never has to give way.
+// whatever its adapter, and fills the rest of the step with pieces of waiting prompts (chunked
+// prefill, Agrawal et al. 2023). Answers to one prompt share its KV blocks. A request is admitted
+// only when the blocks of its longest possible answer are free, so a running request never has to
+// give way.
 #pragma once
 
 #include <atomic>
@@ -26,8 +27,8 @@
 namespace kith::engine {
 
 struct EngineOptions {
-  // Tokens of one step, prompts and answers together, >= 1. A decoding answer never waits longer than
-  // a step of this size.
+  // Tokens of one step, prompts and answers together, >= 1. A decoding answer never waits longer
+  // than a step of this size.
   int max_step_tokens = 256;
   // Answers (and prompts) in work at once, >= 1.
   int max_sequences = 64;
@@ -41,9 +42,8 @@ struct GenerateRequest {
   std::vector<text::TokenId> prompt;
   // Null: the base model. The request keeps this version alive.
   std::shared_ptr<const model::Adapter> adapter;
-  SamplingParams sampling;
-  // Answers wanted, in [1, 128]; all share the prompt.
-  int num_samples = 1;
+  // One answer is generated for each entry, in [1, 128]; all share the prompt.
+  std::vector<SamplingParams> samples{SamplingParams{}};
   // Longest answer, >= 1; cut to what the context leaves.
   int max_tokens = 256;
   // Texts that end an answer and are not part of it.
@@ -141,8 +141,8 @@ class RequestHandle {
 class Engine {
  public:
   // `tokenizer` turns tokens into text. `clock` must outlive the engine.
-  Engine(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer,
-         const base::Clock& clock, const EngineOptions& options = {});
+  Engine(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer, const base::Clock& clock,
+         const EngineOptions& options = {});
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -29,7 +29,8 @@ text::Tokenizer byte_tokenizer() {
       {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", base::Json::array()}}},
       {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
       {"decoder", {{"type", "ByteLevel"}}},
-      {"added_tokens", base::Json::array({{{"id", kEnd}, {"content", "<|end|>"}, {"special", true}}})}};
+      {"added_tokens",
+       base::Json::array({{{"id", kEnd}, {"content", "<|end|>"}, {"special", true}}})}};
   auto tokenizer = text::Tokenizer::from_json(base::dump_json(root));
   EXPECT_TRUE(tokenizer) << tokenizer.error().message;
   return *std::move(tokenizer);
@@ -88,7 +89,8 @@ class HashModel final : public StepModel {
 
 struct Fixture {
   explicit Fixture(int num_blocks = 256, const EngineOptions& options = {})
-      : owned(std::make_unique<HashModel>(num_blocks)), model(*owned),
+      : owned(std::make_unique<HashModel>(num_blocks)),
+        model(*owned),
         engine(std::move(owned), byte_tokenizer(), clock, options) {}
 
   base::SystemClock clock;
@@ -100,7 +102,7 @@ struct Fixture {
 GenerateRequest request_for(const std::string& prompt, std::uint64_t seed, int max_tokens = 40) {
   GenerateRequest request;
   for (const char c : prompt) request.prompt.push_back(static_cast<unsigned char>(c));
-  request.sampling.seed = seed;
+  request.samples[0].seed = seed;
   request.max_tokens = max_tokens;
   request.stop_tokens = {kEnd};
   return request;
@@ -146,14 +148,14 @@ TEST(EngineTest, AnswersToOnePromptEqualThoseGeneratedApart) {
   for (const int length : {15, 16, 17, 40}) {
     Fixture fixture;
     auto request = request_for(std::string(static_cast<std::size_t>(length), 'q'), 9);
-    request.num_samples = 4;
+    request.samples.assign(4, request.samples[0]);
     const auto answers = fixture.engine.generate(request);
     ASSERT_TRUE(answers);
     EXPECT_NE(ids((*answers)[0]), ids((*answers)[1]));
     Fixture again;
     const auto repeated = again.engine.generate(request);
     for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(ids((*answers)[i]), ids((*repeated)[i]));
-    request.num_samples = 1;
+    request.samples.resize(1);
     EXPECT_EQ(ids((*again.engine.generate(request))[0]), ids((*answers)[0])) << length;
     expect_idle(fixture.engine);
   }
@@ -162,7 +164,7 @@ TEST(EngineTest, AnswersToOnePromptEqualThoseGeneratedApart) {
 TEST(EngineTest, ScoresAreTheLogProbabilitiesOfTheSampler) {
   Fixture fixture;
   auto request = request_for("score me", 4, 20);
-  request.sampling.top_logprobs = 0;
+  request.samples[0].top_logprobs = 0;
   const auto answer = (*fixture.engine.generate(request))[0];
   ScoreRequest score{.prompt = request.prompt, .continuations = {ids(answer), {ids(answer)[0]}}};
   const auto scores = fixture.engine.score(score);
@@ -281,7 +283,8 @@ TEST(EngineTest, NamesTheLimitThatAPromptExceeds) {
   request.prompt.push_back(kVocab);
   EXPECT_FALSE(fixture.engine.generate(request));
   Fixture small(2);
-  EXPECT_THAT(small.engine.generate(request_for("x", 0, 100)).error().message, HasSubstr("kv cache"));
+  EXPECT_THAT(small.engine.generate(request_for("x", 0, 100)).error().message,
+              HasSubstr("kv cache"));
 }
 
 TEST(EngineTest, StopStringsAndLengthsEndAnswers) {
@@ -323,8 +326,9 @@ TEST(EngineTest, AStormOfCancelsLeavesNoBlockBehind) {
   std::vector<std::shared_ptr<CountingSink>> sinks;
   std::vector<RequestHandle> handles;
   for (int i = 0; i < 120; ++i) {
-    auto request = request_for(std::string(1 + rng.below(60), 'k'), rng(), 1 + static_cast<int>(rng.below(30)));
-    request.num_samples = 1 + static_cast<int>(rng.below(3));
+    auto request = request_for(std::string(1 + rng.below(60), 'k'), rng(),
+                               1 + static_cast<int>(rng.below(30)));
+    request.samples.assign(1 + rng.below(3), request.samples[0]);
     sinks.push_back(std::make_shared<CountingSink>());
     if (auto handle = fixture.engine.submit(request, sinks.back())) {
       handles.push_back(*handle);

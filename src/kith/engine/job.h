@@ -68,7 +68,8 @@ struct Job {
   bool is_scoring() const { return !continuations.empty(); }
   bool is_prefilling() const { return sequences.empty(); }
   int num_sequences() const {
-    return is_scoring() ? static_cast<int>(continuations.size()) : request.num_samples;
+    return is_scoring() ? static_cast<int>(continuations.size())
+                        : static_cast<int>(request.samples.size());
   }
   int active_sequences() const {
     if (is_prefilling()) return num_sequences();

@@ -1,5 +1,5 @@
-// Who owns which block of the KV cache: a free list with reference counts, so that the answers to one
-// prompt share its blocks (Kwon et al. 2023).
+// Who owns which block of the KV cache: a free list with reference counts, so that the answers to
+// one prompt share its blocks (Kwon et al. 2023).
 #pragma once
 
 #include <cstdint>

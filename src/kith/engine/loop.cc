@@ -35,9 +35,8 @@ ErrorCode to_error_code(FinishReason reason) {
 
 }  // namespace
 
-Engine::Loop::Loop(std::unique_ptr<StepModel> model,
-                   text::Tokenizer tokenizer, const base::Clock& clock,
-                   const EngineOptions& options)
+Engine::Loop::Loop(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer,
+                   const base::Clock& clock, const EngineOptions& options)
     : model_(std::move(model)),
       tokenizer_(std::move(tokenizer)),
       clock_(clock),
@@ -70,8 +69,7 @@ Status Engine::Loop::check(const Job& job) const {
     return Error{ErrorCode::kInvalidArgument, "the prompt holds a token outside the vocabulary"};
   }
   for (const auto& continuation : job.continuations) {
-    if (continuation.empty() ||
-        std::any_of(continuation.begin(), continuation.end(), is_foreign)) {
+    if (continuation.empty() || std::any_of(continuation.begin(), continuation.end(), is_foreign)) {
       return Error{ErrorCode::kInvalidArgument, "a continuation is empty or not of the vocabulary"};
     }
     if (length + static_cast<int>(continuation.size()) > limit) {
@@ -88,7 +86,10 @@ Status Engine::Loop::check(const Job& job) const {
                      std::to_string(worst_case_blocks(job) * nn::kBlockTokens) + " tokens of " +
                      std::to_string(model_->num_blocks() * nn::kBlockTokens)};
   }
-  return job.request.sampling.validate();
+  for (const SamplingParams& params : job.request.samples) {
+    KITH_RETURN_IF_ERROR(params.validate());
+  }
+  return {};
 }
 
 int Engine::Loop::worst_case_blocks(const Job& job) const {
@@ -265,15 +266,16 @@ void Engine::Loop::add_work(Job& job, Sequence* sequence, CachedTokens& context,
   works_.push_back({&job, sequence, tokens, planned_rows_, rows});
   planned_rows_ += rows;
   const auto begin = static_cast<std::size_t>(context.cached);
-  chunks_.push_back({.tokens = std::span(context.tokens).subspan(begin, static_cast<std::size_t>(tokens)),
-                     .position = context.cached,
-                     .blocks = context.blocks,
-                     .adapter = job.request.adapter.get(),
-                     .all_logits = all_logits});
+  chunks_.push_back(
+      {.tokens = std::span(context.tokens).subspan(begin, static_cast<std::size_t>(tokens)),
+       .position = context.cached,
+       .blocks = context.blocks,
+       .adapter = job.request.adapter.get(),
+       .all_logits = all_logits});
 }
 
-// Makes the blocks for `tokens` more tokens ready to be written: the partly filled last block is copied
-// if others read it too.
+// Makes the blocks for `tokens` more tokens ready to be written: the partly filled last block is
+// copied if others read it too.
 void Engine::Loop::prepare_blocks(CachedTokens& context, int tokens) {
   // Admission has set these blocks aside, so allocation cannot fail.
   const auto allocate = [this] {
@@ -318,8 +320,11 @@ void Engine::Loop::advance(const Work& work) {
 
 void Engine::Loop::add_sequences(Job& job) const {
   for (int i = 0; i < job.num_sequences(); ++i) {
-    job.sequences.push_back(std::make_unique<Sequence>(i, job.request.sampling, job.prompt,
-                                                       tokenizer_, job.request.stop));
+    // Scoring draws nothing.
+    const SamplingParams params =
+        job.is_scoring() ? SamplingParams{} : job.request.samples[static_cast<std::size_t>(i)];
+    job.sequences.push_back(
+        std::make_unique<Sequence>(i, params, job.prompt, tokenizer_, job.request.stop));
   }
 }
 

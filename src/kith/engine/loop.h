@@ -1,5 +1,5 @@
-// The engine's compute thread: admits requests, builds steps, runs the model, hands out tokens. Private
-// to the engine.
+// The engine's compute thread: admits requests, builds steps, runs the model, hands out tokens.
+// Private to the engine.
 #pragma once
 
 #include <condition_variable>
@@ -17,8 +17,8 @@ namespace kith::engine {
 
 class Engine::Loop {
  public:
-  Loop(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer,
-       const base::Clock& clock, const EngineOptions& options);
+  Loop(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer, const base::Clock& clock,
+       const EngineOptions& options);
   ~Loop();
 
   // Errors: as Engine::submit(). Thread-safe.

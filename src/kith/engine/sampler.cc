@@ -62,8 +62,8 @@ Status SamplingParams::validate() const {
     return Error{ErrorCode::kInvalidArgument, "min_p must be in [0, 1): " + std::to_string(min_p)};
   }
   if (!(repetition_penalty > 0.0 && repetition_penalty <= 10.0)) {
-    return Error{ErrorCode::kInvalidArgument, "repetition_penalty must be in (0, 10]: " +
-                                                  std::to_string(repetition_penalty)};
+    return Error{ErrorCode::kInvalidArgument,
+                 "repetition_penalty must be in (0, 10]: " + std::to_string(repetition_penalty)};
   }
   KITH_RETURN_IF_ERROR(require_range("frequency_penalty", frequency_penalty, -2.0, 2.0));
   KITH_RETURN_IF_ERROR(require_range("presence_penalty", presence_penalty, -2.0, 2.0));
@@ -91,8 +91,9 @@ Sampler::Sampler(const SamplingParams& params, std::uint64_t stream,
 }
 
 Result<SampledToken> Sampler::sample(std::span<const float> logits) {
-  const bool has_nan = std::any_of(logits.begin(), logits.end(),
-                                   [](float logit) { return std::isnan(logit) || logit == INFINITY; });
+  const bool has_nan = std::any_of(logits.begin(), logits.end(), [](float logit) {
+    return std::isnan(logit) || logit == INFINITY;
+  });
   if (logits.empty() || has_nan) {
     return Error{ErrorCode::kInternal, "the model's logits are not finite"};
   }

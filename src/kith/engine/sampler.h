@@ -1,8 +1,9 @@
 // Draws the next token of one sequence from the model's logits.
 //
-// Order: repetition penalty (Keskar et al. 2019), frequency and presence penalties and logit bias as in
-// the OpenAI API, then temperature, top-k, top-p (Holtzman et al. 2020) and min-p (Nguyen et al. 2024),
-// each on what the one before left. Reported log-probabilities are the model's own, before all of that.
+// Order: repetition penalty (Keskar et al. 2019), frequency and presence penalties and logit bias
+// as in the OpenAI API, then temperature, top-k, top-p (Holtzman et al. 2020) and min-p (Nguyen et
+// al. 2024), each on what the one before left. Reported log-probabilities are the model's own,
+// before all of that.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +65,8 @@ class Sampler {
  public:
   // `stream` separates the draws of several answers to one prompt under one seed.
   // REQUIRES: params.validate().
-  Sampler(const SamplingParams& params, std::uint64_t stream, std::span<const text::TokenId> prompt);
+  Sampler(const SamplingParams& params, std::uint64_t stream,
+          std::span<const text::TokenId> prompt);
 
   // Draws a token and counts it as seen.
   //   logits: [vocab_size]

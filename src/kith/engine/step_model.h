@@ -1,5 +1,5 @@
-// What the engine needs of a model: one step over a batch. A port, so that scheduling is tested without
-// weights.
+// What the engine needs of a model: one step over a batch. A port, so that scheduling is tested
+// without weights.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Cuts an answer at the first of several stop strings while it is being written.
 //
-// Text that could be the beginning of a stop string is held back until it is clear that it is none, so
-// that no part of a stop string is ever shown, also when it spans several tokens.
+// Text that could be the beginning of a stop string is held back until it is clear that it is none,
+// so that no part of a stop string is ever shown, also when it spans several tokens.
 #pragma once
 
 #include <string>

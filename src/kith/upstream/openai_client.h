@@ -1,15 +1,14 @@
-// A client of any OpenAI-compatible server (vLLM, llama-server, a hosted API). libcurl stays behind
-// the .cc file.
+// A client of any OpenAI-compatible server (vLLM, llama-server, a hosted API).
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "kith/base/result.h"
+#include "kith/upstream/http_client.h"
 
 namespace kith::upstream {
 
@@ -18,14 +17,10 @@ struct ClientOptions {
   std::string base_url;
   // Sent as a bearer token; empty sends none.
   std::string api_key;
-  std::chrono::milliseconds connect_timeout{5'000};
-  // Longest silence within an answer.
-  std::chrono::milliseconds idle_timeout{120'000};
-  // Larger answers are refused.
-  std::size_t max_response_bytes = std::size_t{64} << 20;
+  HttpOptions http;
 };
 
-// Thread-safe: every call has a connection of its own, taken from a pool of idle ones.
+// Thread-safe.
 class OpenAiClient {
  public:
   // Called with the data of each event, "[DONE]" excluded; false ends the call.
@@ -33,13 +28,12 @@ class OpenAiClient {
 
   // Errors: kInvalidArgument for a base url that is none.
   static Result<std::unique_ptr<OpenAiClient>> create(const ClientOptions& options);
-  ~OpenAiClient();
 
-  // POST {base}/chat/completions with a JSON body; returns the JSON answer. `cancelled` may be null; it
-  // is looked at several times a second.
-  // Errors: kInvalidArgument when the upstream refuses the request (400, 404, 413, 422; with its
-  //   message), kOverloaded (429), kDeadlineExceeded (silence), kCancelled, kUnavailable (everything
-  //   else: no connection, 401, 403, 5xx, an answer that is too large).
+  // POST {base}/chat/completions with a JSON body; returns the JSON answer. `cancelled` may be
+  // null; it is looked at several times a second. Errors: kInvalidArgument when the upstream
+  // refuses the request (400, 404, 413, 422; with its
+  //   message), kOverloaded (429), kDeadlineExceeded (silence), kCancelled, kUnavailable
+  //   (everything else: no connection, 401, 403, 5xx, an answer that is too large).
   Result<std::string> chat(const std::string& body, const std::atomic<bool>* cancelled) const;
 
   // The same with "stream": true in the body; events go to `on_event` as they come.
@@ -51,10 +45,16 @@ class OpenAiClient {
   Result<std::string> models() const;
 
  private:
-  struct Impl;
-  explicit OpenAiClient(std::unique_ptr<Impl> impl);
+  OpenAiClient(ClientOptions options, std::string base_url)
+      : options_(std::move(options)), base_url_(std::move(base_url)), http_(options_.http) {}
 
-  std::unique_ptr<Impl> impl_;
+  Result<std::string> call(const HttpRequest& request, const HttpClient::OnBytes& on_bytes,
+                           const std::atomic<bool>* cancelled) const;
+  HttpRequest chat_request(const std::string& body) const;
+
+  ClientOptions options_;
+  std::string base_url_;
+  HttpClient http_;
 };
 
 }  // namespace kith::upstream

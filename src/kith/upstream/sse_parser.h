@@ -1,6 +1,7 @@
 // Reads a stream of server-sent events (WHATWG HTML, section 9.2) and gives out their data.
 //
-// Of an event only the data matters here: names, ids and comments are skipped, as OpenAI's clients do.
+// Of an event only the data matters here: names, ids and comments are skipped, as OpenAI's clients
+// do.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +16,8 @@ namespace kith::upstream {
 // Not thread-safe.
 class SseParser {
  public:
-  // Called with the data of each event, lines joined by "\n"; the view lives for the call. Returning
-  // false ends the parsing: what follows is ignored.
+  // Called with the data of each event, lines joined by "\n"; the view lives for the call.
+  // Returning false ends the parsing: what follows is ignored.
   using OnData = std::function<bool(std::string_view data)>;
 
   explicit SseParser(OnData on_data, std::size_t max_event_bytes = std::size_t{8} << 20)

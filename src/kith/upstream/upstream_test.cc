@@ -118,21 +118,23 @@ TEST(OpenAiClientTest, StreamsUntilDone) {
   const OneAnswerServer server(
       response(200, "data: 1\n\ndata: 2\n\ndata: [DONE]\n\n", "text/event-stream"));
   std::vector<std::string> events;
-  const auto done = client_for(server.url())->stream_chat(
-      "{}",
-      [&](std::string_view data) {
-        events.emplace_back(data);
-        return true;
-      },
-      nullptr);
+  const auto done = client_for(server.url())
+                        ->stream_chat(
+                            "{}",
+                            [&](std::string_view data) {
+                              events.emplace_back(data);
+                              return true;
+                            },
+                            nullptr);
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_THAT(events, ElementsAre("1", "2"));
 }
 
 TEST(OpenAiClientTest, AStreamThatBreaksOffIsAnError) {
   const OneAnswerServer server(response(200, "data: 1\n\n", "text/event-stream"));
-  const auto done =
-      client_for(server.url())->stream_chat("{}", [](std::string_view) { return true; }, nullptr);
+  const auto done = client_for(server.url())
+                        ->stream_chat(
+                            "{}", [](std::string_view) { return true; }, nullptr);
   EXPECT_EQ(done.error().code, ErrorCode::kUnavailable);
 }
 
@@ -166,7 +168,7 @@ TEST(OpenAiClientTest, CancelEndsACallThatHangs) {
 TEST(OpenAiClientTest, SilenceIsADeadline) {
   const OneAnswerServer server("", true);
   auto client = OpenAiClient::create(
-      {.base_url = server.url(), .api_key = {}, .idle_timeout = std::chrono::milliseconds(1000)});
+      {.base_url = server.url(), .http = {.idle_timeout = std::chrono::milliseconds(1000)}});
   EXPECT_EQ((*client)->chat("{}", nullptr).error().code, ErrorCode::kDeadlineExceeded);
 }
 
