@@ -10,6 +10,7 @@
 
 #include "kith/base/check.h"
 #include "kith/base/file.h"
+#include "kith/base/log.h"
 #include "kith/model/adapter_config.h"
 #include "kith/tensor/safetensors.h"
 
@@ -156,6 +157,15 @@ std::string version_of(std::string_view config, std::string_view weights) {
   return std::string(text.data());
 }
 
+// Keys are a stranger's text: a few short ones are enough to see what is going on.
+void log_ignored_keys(const AdapterConfig& settings) {
+  if (settings.ignored_keys.empty()) return;
+  std::string message = "adapter_config.json: ignored keys:";
+  const std::size_t shown = std::min<std::size_t>(settings.ignored_keys.size(), 10);
+  for (std::size_t i = 0; i < shown; ++i) message += " " + settings.ignored_keys[i].substr(0, 60);
+  base::log_info(message);
+}
+
 Status check_files(const std::filesystem::path& dir) {
   std::error_code ignored;
   if (!std::filesystem::exists(dir / kWeightsFile, ignored) &&
@@ -179,6 +189,7 @@ Result<std::shared_ptr<const Adapter>> Adapter::load(const std::filesystem::path
   if (!config_text) return fail(std::move(config_text).error());
   auto settings = parse_adapter_config(*config_text);
   if (!settings) return fail(std::move(settings).error());
+  log_ignored_keys(*settings);
   auto file = tensor::SafetensorsFile::open(dir / kWeightsFile);
   if (!file) return fail(std::move(file).error());
   auto pairs = collect_pairs(*file, config);

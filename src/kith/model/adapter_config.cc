@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "kith/base/json.h"
-#include "kith/base/log.h"
 
 namespace kith::model {
 namespace {
@@ -69,15 +68,15 @@ Status refuse_unsupported(const Json& json) {
   return {};
 }
 
-void log_unknown_keys(const Json& json) {
-  std::string unknown;
+std::vector<std::string> unknown_keys(const Json& json) {
+  std::vector<std::string> unknown;
   for (const auto& [key, value] : json.items()) {
     const bool is_known =
         std::find(kKnownKeys.begin(), kKnownKeys.end(), key) != kKnownKeys.end() ||
         std::find(kRefused.begin(), kRefused.end(), key) != kRefused.end();
-    if (!is_known && unknown.size() < 1000) unknown += " " + key.substr(0, 100);
+    if (!is_known) unknown.push_back(key);
   }
-  if (!unknown.empty()) base::log_info("adapter_config.json: ignored keys:" + unknown);
+  return unknown;
 }
 
 Result<std::map<std::string, double>> read_pattern(const Json& json, const char* key) {
@@ -125,9 +124,9 @@ Result<AdapterConfig> parse_adapter_config(std::string_view json_text) {
   KITH_ASSIGN_OR_RETURN(const Json json, base::parse_json(json_text));
   if (!json.is_object()) return invalid("adapter_config.json must hold an object");
   KITH_RETURN_IF_ERROR(refuse_unsupported(json));
-  log_unknown_keys(json);
 
   AdapterConfig config;
+  config.ignored_keys = unknown_keys(json);
   KITH_ASSIGN_OR_RETURN(const auto rank, base::read_integer(json, "r"));
   if (rank && (*rank < 1 || *rank > kMaxRank)) {
     return invalid("r must be in [1, " + std::to_string(kMaxRank) + "]: " + std::to_string(*rank));

@@ -145,6 +145,12 @@ TEST_F(AdapterTest, ReportsAMissingDirectory) {
   EXPECT_EQ(adapter.error().code, ErrorCode::kNotFound);
 }
 
+TEST(AdapterConfigTest, NamesTheKeysItIgnores) {
+  const auto config = parse_adapter_config(R"({"r": 4, "peft_version": "9", "invented": 1})");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->ignored_keys, std::vector<std::string>{"invented"});
+}
+
 TEST(AdapterConfigTest, ScalesByAlphaOverRankOrItsRoot) {
   const auto plain = parse_adapter_config(R"({"r": 16, "lora_alpha": 8})");
   ASSERT_TRUE(plain);
