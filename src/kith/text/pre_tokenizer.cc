@@ -184,6 +184,21 @@ std::string_view PreTokenizer::rewrite(const Step& step, const Piece& piece, Pie
   return arena.emplace_back(std::move(text));
 }
 
+bool PreTokenizer::joins_last(Behavior behavior, bool is_match, bool previous_was_match) {
+  switch (behavior) {
+    case Behavior::kMergedWithPrevious:
+      return is_match && !previous_was_match;
+    case Behavior::kMergedWithNext:
+      return !is_match && previous_was_match;
+    case Behavior::kContiguous:
+      return is_match == previous_was_match;
+    case Behavior::kIsolated:
+    case Behavior::kRemoved:
+      return false;
+  }
+  return false;
+}
+
 void PreTokenizer::cut(const Step& step, const Piece& piece, std::vector<Span>& scratch,
                        std::vector<Piece>& out) {
   const std::string_view text = piece.text;
@@ -191,19 +206,10 @@ void PreTokenizer::cut(const Step& step, const Piece& piece, std::vector<Span>& 
   find_matches(step, text, scratch);
   std::size_t from = 0;
   const std::size_t first = out.size();
-  const auto push = [&](std::size_t begin, std::size_t end) {
-    if (begin < end) {
-      out.push_back({text.substr(begin, end - begin), piece.at_start && begin == 0});
-    }
-  };
   bool previous_was_match = false;
   const auto visit = [&](std::size_t begin, std::size_t end, bool is_match) {
     if (begin == end) return;
-    const bool extends =
-        step.behavior == Behavior::kMergedWithPrevious ? is_match && !previous_was_match
-        : step.behavior == Behavior::kMergedWithNext
-            ? !is_match && previous_was_match
-            : step.behavior == Behavior::kContiguous && is_match == previous_was_match;
+    const bool extends = joins_last(step.behavior, is_match, previous_was_match);
     previous_was_match = is_match;
     if (step.behavior == Behavior::kRemoved && is_match) return;
     if (extends && out.size() > first) {
@@ -211,7 +217,7 @@ void PreTokenizer::cut(const Step& step, const Piece& piece, std::vector<Span>& 
       last = text.substr(static_cast<std::size_t>(last.data() - text.data()),
                          last.size() + (end - begin));
     } else {
-      push(begin, end);
+      out.push_back({text.substr(begin, end - begin), piece.at_start && begin == 0});
     }
   };
   for (const Span match : scratch) {

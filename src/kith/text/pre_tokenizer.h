@@ -85,6 +85,8 @@ class PreTokenizer {
 
   static void find_matches(const Step& step, std::string_view text, std::vector<Span>& matches);
   static std::string_view rewrite(const Step& step, const Piece& piece, PieceArena& arena);
+  // Whether a stretch of text joins the one before it.
+  static bool joins_last(Behavior behavior, bool is_match, bool previous_was_match);
   static void cut(const Step& step, const Piece& piece, std::vector<Span>& scratch,
                   std::vector<Piece>& out);
 
