@@ -1,4 +1,6 @@
 // kith-train: everything that needs gradients. `kith train ...` runs this program.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <csignal>
@@ -18,6 +20,16 @@ using kith::base::OrderedJson;
 namespace train = kith::train;
 
 std::atomic<bool> stop_requested{false};
+
+// Every step frees and takes the same large buffers. By default glibc gives them back to the
+// kernel, which clears each page again: a tenth of the time of a step.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
 
 void request_stop(int) { stop_requested = true; }
 
@@ -116,11 +128,13 @@ int run_bench(const Arguments& arguments) {
     json["results"].push_back({{"operations", figure.operations},
                                {"threads", figure.threads},
                                {"sequence", figure.sequence},
-                               {"tokens_per_second", figure.tokens_per_second}});
+                               {"tokens_per_second", figure.tokens_per_second},
+                               {"tokens_per_cpu_second", figure.tokens_per_cpu_second}});
     if (!arguments.json) {
-      std::printf("%-6s  %lld threads  sequence %lld  %.0f tokens/s\n", figure.operations.c_str(),
-                  static_cast<long long>(figure.threads), static_cast<long long>(figure.sequence),
-                  figure.tokens_per_second);
+      std::printf("%-6s  %lld threads  sequence %lld  %.0f tokens/s  %.0f tokens/s of CPU time\n",
+                  figure.operations.c_str(), static_cast<long long>(figure.threads),
+                  static_cast<long long>(figure.sequence), figure.tokens_per_second,
+                  figure.tokens_per_cpu_second);
     }
   }
   if (arguments.json) std::cout << json.dump() << '\n';
@@ -146,6 +160,7 @@ void add_training_options(CLI::App& command, Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_freed_memory();
   CLI::App app{"kith-train: trains base models and adapters"};
   app.require_subcommand(1);
   Arguments arguments;

@@ -1,5 +1,7 @@
 #include "kith/train/prepare.h"
 
+#include <algorithm>
+#include <functional>
 #include <iomanip>
 #include <optional>
 #include <sstream>
@@ -183,23 +185,35 @@ Result<fs::path> make_shard(const DataSource& source, const text::Tokenizer& tok
   return path;
 }
 
-// Reads the sources in turn until `sample_bytes` of text were seen.
+// Shows the trainer the first `share` of a file's text.
+Status sample_source(const DataSource& source, double share, BpeTrainer& trainer) {
+  KITH_ASSIGN_OR_RETURN(const std::string bytes,
+                        base::read_file(source.path, std::size_t{8} << 30));
+  double left = share * static_cast<double>(bytes.size());
+  return for_each_document(source.path, bytes, [&](const Document& document) {
+    for (const Message& message : document.messages) {
+      trainer.add_text(message.content);
+      left -= static_cast<double>(message.content.size());
+    }
+    return left > 0.0;
+  });
+}
+
+// Takes the same share of every source, so that the sample is not only the first file.
 Status train_tokenizer(const Recipe& recipe, const fs::path& directory,
                        const PrepareProgress& progress) {
   progress("training a tokenizer of " + std::to_string(recipe.tokenizer.vocab_size) + " tokens");
-  BpeTrainer trainer;
-  std::int64_t left = recipe.tokenizer.sample_bytes;
+  double total = 0.0;
   for (const DataSource& source : recipe.data) {
-    if (source.weight <= 0.0 || left <= 0) continue;
-    KITH_ASSIGN_OR_RETURN(const std::string bytes,
-                          base::read_file(source.path, std::size_t{8} << 30));
-    KITH_RETURN_IF_ERROR(for_each_document(source.path, bytes, [&](const Document& document) {
-      for (const Message& message : document.messages) {
-        trainer.add_text(message.content);
-        left -= static_cast<std::int64_t>(message.content.size());
-      }
-      return left > 0;
-    }));
+    std::error_code error;
+    const auto size = fs::file_size(source.path, error);
+    if (!error && source.weight > 0.0) total += static_cast<double>(size);
+  }
+  const double share = static_cast<double>(recipe.tokenizer.sample_bytes) / std::max(total, 1.0);
+  BpeTrainer trainer;
+  for (const DataSource& source : recipe.data) {
+    if (source.weight <= 0.0) continue;
+    KITH_RETURN_IF_ERROR(sample_source(source, share, trainer));
   }
   const auto vocabulary = trainer.train(recipe.tokenizer.vocab_size);
   return save_tokenizer(vocabulary, recipe.model.max_position_embeddings, directory);

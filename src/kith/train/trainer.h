@@ -63,6 +63,8 @@ struct BenchFigure {
   std::int64_t threads = 0;
   std::int64_t sequence = 0;
   double tokens_per_second = 0.0;
+  // Tokens over the CPU time of all threads: comparable when other work shares the machine.
+  double tokens_per_cpu_second = 0.0;
 };
 
 // Times forward, backward and update on random tokens in the recipe's shape, plain and custom.

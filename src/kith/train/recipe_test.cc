@@ -1,0 +1,108 @@
+#include "kith/train/recipe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace kith::train {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kBase = R"(
+output = "out"
+[model]
+hidden_size = 64
+num_attention_heads = 4
+num_key_value_heads = 2
+head_dim = 16
+[tokenizer]
+vocab_size = 512
+[[data]]
+path = "a.jsonl"
+[run]
+steps = 10
+)";
+
+std::string error_of(const std::string& text, RecipeKind kind = RecipeKind::kBase) {
+  const auto recipe = parse_recipe(text, "r.toml", kind);
+  return recipe ? "no error" : recipe.error().message;
+}
+
+TEST(RecipeTest, ReadsWhatIsGivenAndDefaultsTheRest) {
+  const auto recipe = parse_recipe(kBase, "r.toml", RecipeKind::kBase);
+  ASSERT_TRUE(recipe) << recipe.error().message;
+  EXPECT_EQ(recipe->model.hidden_size, 64);
+  EXPECT_EQ(recipe->model.rope_theta, 10000.0);
+  EXPECT_EQ(recipe->data.at(0).name, "a");
+  EXPECT_EQ(recipe->stages.size(), 1U);
+  EXPECT_EQ(recipe->run.budget.steps, 10);
+}
+
+TEST(RecipeTest, NamesFileLineAndKeyOfWhatIsWrong) {
+  EXPECT_THAT(error_of("output = "), HasSubstr("r.toml: line 1"));
+  EXPECT_THAT(error_of(std::string("colour = 1\n") + kBase),
+              testing::AllOf(HasSubstr("r.toml: colour is not a key here"), HasSubstr("bf16")));
+  EXPECT_THAT(error_of(std::string("device = \"tpu\"\n") + kBase),
+              HasSubstr("device must be one of auto, cpu, cuda: tpu"));
+  EXPECT_THAT(error_of(std::string("bf16 = 1\n") + kBase), HasSubstr("bf16 must be true or false"));
+  EXPECT_THAT(error_of(std::string(kBase) + "batch_tokens = 0\n"),
+              HasSubstr("[run] batch_tokens must be at least 1: 0"));
+  EXPECT_THAT(error_of(std::string(kBase) + "[[data]]\nweight = 1.0\n"),
+              HasSubstr("[[data]] 2: path is missing"));
+  EXPECT_THAT(error_of(std::string(kBase) + "[optimizer]\nschedule = \"linear\"\n"),
+              HasSubstr("schedule must be one of wsd, cosine, constant: linear"));
+}
+
+TEST(RecipeTest, RefusesShapesThatAttentionCannotHave) {
+  std::string text = kBase;
+  text.replace(text.find("num_key_value_heads = 2"), 23, "num_key_value_heads = 3");
+  EXPECT_THAT(error_of(text), HasSubstr("multiple of num_key_value_heads"));
+}
+
+TEST(RecipeTest, RefusesStagesThatDoNotReachTheEnd) {
+  EXPECT_THAT(error_of(std::string(kBase) + "[[stage]]\nuntil = 0.5\nsequence = 8\n"),
+              HasSubstr("must reach until = 1.0"));
+  EXPECT_THAT(error_of(std::string(kBase) +
+                       "[[stage]]\nuntil = 0.5\n[[stage]]\nuntil = 0.5\n[[stage]]\nuntil = 1.0\n"),
+              HasSubstr("must grow"));
+}
+
+TEST(RecipeTest, AdaptersNeedABase) {
+  EXPECT_THAT(
+      error_of("output = \"o\"\n[[data]]\npath = \"a\"\n[run]\nsteps = 1\n", RecipeKind::kAdapter),
+      HasSubstr("init is missing"));
+}
+
+TEST(RecipeTest, ABudgetIsNeeded) {
+  std::string text = kBase;
+  text.replace(text.find("steps = 10"), 10, "steps = 0");
+  EXPECT_THAT(error_of(text), HasSubstr("steps or tokens or minutes must be given"));
+}
+
+TEST(RecipeTest, ProgressFollowsTheBudgetThatIsSpentMost) {
+  const Budget budget{100, 1000, 0.0};
+  EXPECT_DOUBLE_EQ(progress_of(budget, 10, 500, 1e9), 0.5);
+  EXPECT_DOUBLE_EQ(progress_of(budget, 60, 500, 0.0), 0.6);
+}
+
+TEST(RecipeTest, EveryCommittedRecipeIsValid) {
+  const char* source = std::getenv("KITH_SOURCE_DIR");
+  if (source == nullptr) GTEST_SKIP() << "KITH_SOURCE_DIR is not set";
+  int count = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(source) / "recipes")) {
+    if (entry.path().extension() != ".toml") continue;
+    const bool is_adapter = entry.path().filename().string().starts_with("adapter");
+    const auto recipe =
+        load_recipe(entry.path(), is_adapter ? RecipeKind::kAdapter : RecipeKind::kBase);
+    EXPECT_TRUE(recipe) << recipe.error().message;
+    ++count;
+  }
+  EXPECT_GT(count, 0);
+}
+
+}  // namespace
+}  // namespace kith::train

@@ -1,0 +1,96 @@
+// What the tests of `train` share: a directory that goes away, a tiny model and a tiny corpus.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "kith/train/model_config.h"
+#include "kith/train/recipe.h"
+
+namespace kith::train {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "kith-train-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no temporary directory";
+    path_ = name;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name) << text;
+    return path_ / name;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline ModelConfig tiny_model() {
+  ModelConfig config;
+  config.vocab_size = 300;
+  config.hidden_size = 32;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.head_dim = 8;
+  config.intermediate_size = 48;
+  config.max_position_embeddings = 64;
+  return config;
+}
+
+// Texts and chats with some regularity in them.
+inline std::string tiny_texts() {
+  std::string lines;
+  for (int i = 0; i < 60; ++i) {
+    lines += "{\"text\": \"the printer on floor " + std::to_string(i % 9) +
+             " needs paper and the scanner needs a new lamp\"}\n";
+  }
+  return lines;
+}
+
+inline std::string tiny_chats() {
+  std::string lines;
+  for (int i = 0; i < 40; ++i) {
+    lines += "{\"messages\": [{\"role\": \"user\", \"content\": \"where is printer " +
+             std::to_string(i % 7) +
+             "\"}, {\"role\": \"assistant\", \"content\": \"it is on floor " +
+             std::to_string(i % 7) + "\"}]}\n";
+  }
+  return lines;
+}
+
+// A recipe over both files in `directory`, which it writes; six steps on one thread.
+inline Recipe tiny_recipe(const TemporaryDirectory& directory) {
+  Recipe recipe;
+  recipe.output = directory.path() / "out";
+  recipe.device = "cpu";
+  recipe.threads = 1;
+  recipe.model = tiny_model();
+  recipe.tokenizer.vocab_size = 300;
+  const auto texts = directory.write("texts.jsonl", tiny_texts());
+  const auto chats = directory.write("chats.jsonl", tiny_chats());
+  recipe.data = {{"texts", texts, 1.0, Packing::kStream, LossOn::kAll},
+                 {"chats", chats, 0.5, Packing::kWhole, LossOn::kAssistant}};
+  recipe.validation = {{"chats", chats, 1.0, Packing::kWhole, LossOn::kAssistant}};
+  recipe.stages = {{1.0, 32}};
+  recipe.optimizer.schedule.warmup_steps = 2;
+  recipe.run.budget.steps = 6;
+  recipe.run.batch_tokens = 256;
+  recipe.run.micro_batch_tokens = 128;
+  recipe.run.validate_every = 0;
+  return recipe;
+}
+
+}  // namespace kith::train
