@@ -1,0 +1,168 @@
+// A stand-in for Kith's HTTP interface (docs/formats/http.md), for the tests of the page: it serves
+// web/dist, the people and articles of the service-desk example, and canned answers. Words in the
+// question steer it: [busy] refuses once with 429, [fail] with 500, [cut] breaks the stream, [error]
+// sends an error in the stream, [slow] takes long, [degraded] leaves a step out.
+//
+//   node tests/mock_server.mjs [PORT]      GET /mock/log tells what it was sent; POST /mock/reset
+import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname, extname, join, normalize } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { passagesOf, replyTo } from './mock_answers.mjs';
+
+const kRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
+const kDesk = join(kRoot, '../examples/service-desk');
+const kPolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const kTypes = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
+
+const lines = (file) => readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+const users = lines(join(kDesk, 'employees.jsonl'));
+const articles = new Map(
+  readdirSync(join(kDesk, 'knowledge')).flatMap((file) => lines(join(kDesk, 'knowledge', file))).map((a) => [a.id, a]),
+);
+const passages = passagesOf(articles);
+const personas = [
+  ['leadership', 'Leadership', 'Directors, heads of department and executives. They decide, they have minutes, and they answer for risk, cost and dates.', 11],
+  ['knowledge_worker', 'Knowledge worker', 'Engineers, analysts, designers and finance staff at a desk.', 12],
+  ['field_worker', 'Field worker', 'Service technicians, installers and warehouse staff, often with gloves on.', 5],
+  ['admin_hr', 'Admin and HR', 'Assistants, HR partners, payroll, facilities and office managers.', 10],
+  ['new_hire', 'New hire and intern', 'People in their first three months, interns and apprentices.', 7],
+].map(([id, name, description, reading_level]) => ({ id, name, description, style: { reading_level } }));
+
+let log;
+let settings;
+const reset = () => {
+  log = { chats: [], feedback: [], cancelled: 0 };
+  settings = { key: '', wasBusy: new Set() };
+};
+reset();
+
+function sendJson(response, status, body, headers = {}) {
+  response.writeHead(status, { 'Content-Type': 'application/json', ...headers });
+  response.end(JSON.stringify(body));
+}
+
+function sendError(response, status, message, headers) {
+  sendJson(response, status, { error: { message, type: 'error', param: null, code: null } }, headers);
+}
+
+async function readJson(request) {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  return text === '' ? {} : JSON.parse(text);
+}
+
+function event(id, delta, more = {}) {
+  const choices = [{ index: 0, delta, finish_reason: null }];
+  return `data: ${JSON.stringify({ id, object: 'chat.completion.chunk', choices, ...more })}\n\n`;
+}
+
+// Sends bytes in pieces that respect neither events nor characters.
+async function sendCut(response, text, isSlow) {
+  const bytes = Buffer.from(text);
+  const size = isSlow ? 60 : 211;
+  for (let at = 0; at < bytes.length && !response.destroyed; at += size) {
+    response.write(bytes.subarray(at, at + size));
+    await sleep(isSlow ? 40 : 4);
+  }
+}
+
+async function streamReply(response, reply, question, decision) {
+  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'X-Kith-Decision': decision });
+  const isSlow = question.includes('[slow]');
+  const words = reply.text.match(/\s*\S+/g);
+  await sendCut(response, `${event(decision, { role: 'assistant', content: '' }, { kith: reply.head })}: ping\n\n`, false);
+  for (const [index, word] of words.entries()) {
+    if (response.destroyed) return;
+    if (index === 6 && question.includes('[cut]')) return void response.destroy();
+    if (index === 6 && question.includes('[error]')) {
+      response.end(`data: ${JSON.stringify({ error: { message: 'the model stopped answering', type: 'server_error', param: null, code: null } })}\n\n`);
+      return;
+    }
+    await sendCut(response, event(decision, { content: word }), isSlow);
+  }
+  const choices = [{ index: 0, delta: {}, finish_reason: 'stop' }];
+  await sendCut(response, `data: ${JSON.stringify({ id: decision, choices, kith: reply.whole })}\n\ndata: [DONE]\n\n`, false);
+  response.end();
+}
+
+async function postChat(request, response) {
+  const body = await readJson(request);
+  const id = request.headers['x-kith-user'] ?? body.kith?.user;
+  const conversation = request.headers['x-kith-conversation'];
+  const question = body.messages.at(-1).content;
+  log.chats.push({ user: id, conversation, messages: body.messages, stream: body.stream });
+  if (question.includes('[busy]') && !settings.wasBusy.has(id)) {
+    settings.wasBusy.add(id);
+    return sendError(response, 429, 'the queue is full', { 'Retry-After': '1' });
+  }
+  if (question.includes('[fail]')) return sendError(response, 500, 'internal error');
+  response.on('close', () => {
+    if (!response.writableFinished) log.cancelled += 1;
+  });
+  const decision = `dec-${log.chats.length}`;
+  const user = users.find((item) => item.id === id);
+  const reply = replyTo({ user, conversation, decision, question, numMessages: body.messages.length, passages });
+  await streamReply(response, reply, question, decision);
+}
+
+async function postFeedback(request, response) {
+  const body = await readJson(request);
+  log.feedback.push(body);
+  sendJson(response, 200, { applied_to: [body.decision], added: 1 });
+}
+
+function getUsers(url, response) {
+  const kPage = 100;
+  const after = url.searchParams.get('after');
+  const from = after === null ? 0 : users.findIndex(({ id }) => id === after) + 1;
+  const data = users.slice(from, from + kPage);
+  const isMore = from + kPage < users.length;
+  sendJson(response, 200, { object: 'list', data, ...(isMore && { next: data.at(-1).id }) });
+}
+
+function getArticle(id, response) {
+  const article = articles.get(id);
+  if (article === undefined) return sendError(response, 404, 'no such document');
+  sendJson(response, 200, { id, title: article.title, text: article.text, lang: article.lang });
+}
+
+function getFile(pathname, response) {
+  const file = join(kRoot, 'dist', normalize(pathname === '/' ? '/index.html' : pathname));
+  if (!file.startsWith(join(kRoot, 'dist')) || !existsSync(file)) return sendError(response, 404, 'not found');
+  response.writeHead(200, { 'Content-Type': kTypes[extname(file)] ?? 'application/octet-stream', 'Content-Security-Policy': kPolicy });
+  createReadStream(file).pipe(response);
+}
+
+async function serve(request, response) {
+  const url = new URL(request.url, 'http://localhost');
+  const route = `${request.method} ${url.pathname}`;
+  if (route === 'GET /mock/log') return sendJson(response, 200, log);
+  if (route === 'POST /mock/reset') {
+    reset();
+    Object.assign(settings, await readJson(request));
+    return sendJson(response, 200, {});
+  }
+  if (!url.pathname.startsWith('/v1/')) return getFile(url.pathname, response);
+  if (settings.key !== '' && request.headers.authorization !== `Bearer ${settings.key}`) {
+    return sendError(response, 401, 'a valid API key is needed');
+  }
+  if (route === 'POST /v1/chat/completions') return postChat(request, response);
+  if (route === 'POST /v1/feedback') return postFeedback(request, response);
+  if (route === 'GET /v1/users') return getUsers(url, response);
+  if (route === 'GET /v1/personas') return sendJson(response, 200, { object: 'list', data: personas });
+  if (route === 'GET /v1/models') return sendJson(response, 200, { object: 'list', data: [{ id: 'kith-service-desk', object: 'model' }] });
+  if (url.pathname.startsWith('/v1/knowledge/')) return getArticle(decodeURIComponent(url.pathname.slice(14)), response);
+  return sendError(response, 404, 'no such route');
+}
+
+const port = Number(process.argv[2] ?? process.env.MOCK_PORT ?? 7790);
+createServer((request, response) => {
+  serve(request, response).catch((error) => {
+    console.error(error);
+    response.destroy();
+  });
+}).listen(port, '127.0.0.1', () => console.log(`mock server on http://127.0.0.1:${port}`));
