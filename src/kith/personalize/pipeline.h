@@ -57,8 +57,8 @@ struct PipelineOptions {
   bool upstream_extractive = false;
   // Share of the question (weighted by idf) that the passages must hold to stand in the prompt, and
   // that an extractive answer must hold to compete. In [0, 1].
-  double min_passage_coverage = 0.3;
-  double min_extractive_coverage = 0.5;
+  double min_passage_coverage = 0.2;
+  double min_extractive_coverage = 0.25;
   NeWeights ne;
   // Threads that run the steps, and as many again for scoring, >= 1. One is lost for as long as a
   // store hangs.

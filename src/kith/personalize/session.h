@@ -55,7 +55,8 @@ class Session {
   void identify();
   void store_history();
   void assign_persona();
-  persona::WordState learn_words(bool is_wanted);
+  // What the user's messages say, those of this request included.
+  persona::WordState learn_words();
   void choose_adapter();
   void retrieve();
   std::vector<std::string> reader_groups() const;

@@ -34,6 +34,26 @@ std::string make_query(const std::vector<Message>& messages, const std::string& 
   return query;
 }
 
+// Whether the passages are about the query. A search finds something for "thanks, that worked"; one
+// common word is no topic unless it is all that was asked and a title names it.
+bool is_close(const std::string& query, const std::vector<memory::Passage>& passages,
+              double min_coverage) {
+  const auto best = memory::extract_answer(query, passages);
+  if (!best || best->coverage < min_coverage) return false;
+  Sources texts;
+  Sources titles;
+  for (const memory::Passage& passage : passages) {
+    titles.add(passage_title(passage));
+    texts.add(passage.text);
+  }
+  const std::vector<std::string> words = content_words(query);
+  const auto in = [&words](const Sources& sources) {
+    return std::count_if(words.begin(), words.end(),
+                         [&](const std::string& word) { return sources.has_word(word); });
+  };
+  return in(texts) >= 2 || (words.size() == 1 && in(titles) == 1);
+}
+
 void add_groups(std::string_view text, std::vector<std::string>& groups) {
   std::string group;
   for (const char c : std::string(text) + ",") {
@@ -118,8 +138,7 @@ void Session::store_history() {
   new_messages_ = history->new_messages;
 }
 
-persona::WordState Session::learn_words(bool is_wanted) {
-  if (!is_wanted) return {};
+persona::WordState Session::learn_words() {
   const persona::Assigner& assigner = *kit_.assigner;
   auto& stores = kit_.services.stores;
   const auto row = step<std::optional<storage::PersonaAssignment>>(
@@ -145,7 +164,7 @@ void Session::assign_persona() {
   if (!user_.personalizes) return plan(kTechniquePersona, false, why_plain_);
   if (kit_.assigner == nullptr) return plan(kTechniquePersona, false, "there are no personas");
   if (!wants(kTechniquePersona)) return;
-  const persona::WordState words = learn_words(true);
+  const persona::WordState words = learn_words();
   persona::Assignment assignment = kit_.assigner->assign(user_.attributes, request_.context, words);
   if (learns_ && !assignment.weights.empty()) {
     persona_row_ = kit_.assigner->to_row(assignment, words, answer_.created_at);
@@ -201,8 +220,7 @@ void Session::retrieve() {
                                           search] { return knowledge.search(scope, search); });
   if (!found) return plan(kTechniqueKnowledge, false, "the search failed");
   if (found->empty()) return plan(kTechniqueKnowledge, false, "no document matches");
-  const auto best = memory::extract_answer(search.query, *found);
-  if (!best || best->coverage < kit_.options.min_passage_coverage) {
+  if (!is_close(search.query, *found, kit_.options.min_passage_coverage)) {
     return plan(kTechniqueKnowledge, false, "no document is close enough");
   }
   passages_ = *std::move(found);
