@@ -16,12 +16,4 @@ CpuLevel cpu_level() {
   return CpuLevel::kPortable;
 }
 
-bool cpu_has_bf16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16") && cpu_level() == CpuLevel::kAvx512;
-#else
-  return false;
-#endif
-}
-
 }  // namespace kith::tensor

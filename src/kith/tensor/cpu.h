@@ -14,7 +14,5 @@ enum class CpuLevel : std::uint8_t {
 };
 
 CpuLevel cpu_level();
-// AVX512-BF16: without it bf16 weights are held as f32.
-bool cpu_has_bf16();
 
 }  // namespace kith::tensor

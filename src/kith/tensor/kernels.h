@@ -41,6 +41,11 @@ struct Kernels {
   // Turns one row of integer sums into f32, in place: `row` holds i32 before and f32 after.
   void (*finish_row)(void* row, std::size_t out, float row_scale, const Int8Epilogue& epilogue);
 
+  // y[m][n] = sum_k x[m][k] * w[n][k] for `rows` rows, weights row-major [out, in]. A row's result
+  // does not depend on the others.
+  void (*f32_plain)(const float* x, std::size_t rows, const float* w, std::size_t in,
+                    std::size_t out, float* y);
+
   // sums[n] = sum_k x[k] * w[n][k], weights row-major [out, in].
   void (*int8_row_plain)(const std::uint8_t* x, const std::int8_t* w, std::size_t in,
                          std::size_t out, std::int32_t* sums);

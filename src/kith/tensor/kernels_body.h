@@ -72,6 +72,55 @@ void finish_row(void* row, std::size_t out, float row_scale, const Int8Epilogue&
   for (std::size_t n = 0; n < out; ++n) values[n] += bias[n];
 }
 
+using Float16 = float __attribute__((vector_size(64)));
+
+inline __attribute__((always_inline)) Float16 load16(const float* at) {
+  Float16 value;
+  __builtin_memcpy(&value, at, sizeof value);
+  return value;
+}
+
+// R rows with two outputs at once. Every dot product runs in the same order whatever R is.
+template <std::size_t R>
+inline __attribute__((always_inline)) void f32_tile(const float* x, const float* w, std::size_t in,
+                                                    std::size_t out, std::size_t num_outputs,
+                                                    float* y) {
+  const float* second = num_outputs == 2 ? w + in : w;
+  Float16 sums[R][2] = {};
+  std::size_t k = 0;
+  for (; k + 16 <= in; k += 16) {
+    const Float16 first_weights = load16(w + k);
+    const Float16 second_weights = load16(second + k);
+    for (std::size_t m = 0; m < R; ++m) {
+      const Float16 value = load16(x + m * in + k);
+      sums[m][0] += value * first_weights;
+      sums[m][1] += value * second_weights;
+    }
+  }
+  for (std::size_t m = 0; m < R; ++m) {
+    for (std::size_t n = 0; n < num_outputs; ++n) {
+      float sum = 0.0F;
+      for (int lane = 0; lane < 16; ++lane) sum += sums[m][n][lane];
+      for (std::size_t rest = k; rest < in; ++rest) sum += x[m * in + rest] * w[n * in + rest];
+      y[m * out + n] = sum;
+    }
+  }
+}
+
+void f32_plain(const float* x, std::size_t rows, const float* w, std::size_t in, std::size_t out,
+               float* y) {
+  for (std::size_t n = 0; n < out; n += 2) {
+    const std::size_t num_outputs = out - n < 2 ? 1 : 2;
+    std::size_t m = 0;
+    for (; m + 2 <= rows; m += 2) {
+      f32_tile<2>(x + m * in, w + n * in, in, out, num_outputs, y + m * out + n);
+    }
+    for (; m < rows; ++m) {
+      f32_tile<1>(x + m * in, w + n * in, in, out, num_outputs, y + m * out + n);
+    }
+  }
+}
+
 void int8_row_plain(const std::uint8_t* x, const std::int8_t* w, std::size_t in, std::size_t out,
                     std::int32_t* sums) {
   for (std::size_t n = 0; n < out; ++n) {
@@ -118,7 +167,7 @@ constexpr decltype(Kernels::int8_row_blocked) int8_row_blocked = nullptr;
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels{to_bf16,    split_bf16,     quantize_row,
-                       finish_row, int8_row_plain, int8_row_blocked};
+const Kernels kKernels{to_bf16,   split_bf16,     quantize_row,    finish_row,
+                       f32_plain, int8_row_plain, int8_row_blocked};
 
 }  // namespace kith::tensor::KITH_KERNEL_NAMESPACE

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "kith/base/check.h"
-#include "kith/tensor/cpu.h"
 #include "kith/tensor/kernels.h"
 
 namespace kith::tensor {
@@ -89,28 +88,40 @@ Result<Linear> Linear::create(int in, std::span<const LinearPart> parts,
   linear.in_ = in;
   for (const LinearPart& part : parts) linear.out_ += part.out;
   linear.weights_ = options.weights;
-  if (linear.weights_ == DType::kBf16 && !cpu_has_bf16()) linear.weights_ = DType::kF32;
+  if (linear.weights_ == DType::kBf16 && !onednn_supports(MatmulKind::kBf16)) {
+    linear.weights_ = DType::kF32;
+  }
 
   KITH_ASSIGN_OR_RETURN(linear.bias_, stack_bias(parts, linear.out_));
-  KITH_ASSIGN_OR_RETURN(const std::vector<float> weights, stack_weights(in, parts, linear.out_));
-  if (linear.weights_ == DType::kInt8) {
-    KITH_RETURN_IF_ERROR(linear.pack_int8(weights, options));
-  } else {
-    KITH_RETURN_IF_ERROR(linear.pack_f32_or_bf16(weights, options.threads));
+  KITH_ASSIGN_OR_RETURN(std::vector<float> weights, stack_weights(in, parts, linear.out_));
+  switch (linear.weights_) {
+    case DType::kF32:
+      KITH_RETURN_IF_ERROR(linear.pack_f32(std::move(weights), options));
+      break;
+    case DType::kBf16:
+      KITH_RETURN_IF_ERROR(linear.pack_bf16(weights, options.threads));
+      break;
+    case DType::kInt8:
+      KITH_RETURN_IF_ERROR(linear.pack_int8(weights, options));
+      break;
+    default:
+      return Error{ErrorCode::kInvalidArgument, "weights are held as f32, bf16 or int8, not " +
+                                                    std::string(dtype_name(options.weights))};
   }
   return linear;
 }
 
-Status Linear::pack_f32_or_bf16(std::span<const float> weights, int threads) {
-  if (weights_ == DType::kF32) {
-    KITH_ASSIGN_OR_RETURN(
-        matmul_, PackedMatmul::create(MatmulKind::kF32, in_, out_, weights.data(), threads));
+Status Linear::pack_f32(std::vector<float> weights, const LinearOptions& options) {
+  if (options.plain || !onednn_supports(MatmulKind::kF32)) {
+    plain_f32_ = std::move(weights);
     return {};
   }
-  if (weights_ != DType::kBf16) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "weights are held as f32, bf16 or int8, not " + std::string(dtype_name(weights_))};
-  }
+  KITH_ASSIGN_OR_RETURN(
+      matmul_, PackedMatmul::create(MatmulKind::kF32, in_, out_, weights.data(), options.threads));
+  return {};
+}
+
+Status Linear::pack_bf16(std::span<const float> weights, int threads) {
   std::vector<std::uint16_t> rounded(weights.size());
   kernels().to_bf16(weights.data(), weights.size(), rounded.data());
   KITH_ASSIGN_OR_RETURN(
@@ -129,9 +140,8 @@ Status Linear::pack_int8(std::span<const float> weights, const LinearOptions& op
     for (const std::int8_t q : row) sum += q;
     compensation_[n] = 128 * sum;
   }
-  // Without VNNI, u8 x s8 saturates in 16 bits inside oneDNN.
-  if (options.plain_int8 || cpu_level() != CpuLevel::kAvx512) {
-    plain_ = std::move(quantized);
+  if (options.plain || !onednn_supports(MatmulKind::kInt8)) {
+    plain_int8_ = std::move(quantized);
     return {};
   }
   KITH_ASSIGN_OR_RETURN(matmul_, PackedMatmul::create(MatmulKind::kInt8, in_, out_,
@@ -140,7 +150,7 @@ Status Linear::pack_int8(std::span<const float> weights, const LinearOptions& op
 }
 
 std::size_t Linear::bytes() const {
-  return (matmul_ ? matmul_->bytes() : 0) + plain_.size() +
+  return (matmul_ ? matmul_->bytes() : 0) + plain_f32_.size() * sizeof(float) + plain_int8_.size() +
          (scales_.size() + compensation_.size() + bias_.size()) * sizeof(float);
 }
 
@@ -168,12 +178,28 @@ Status Linear::forward_slice(float* x, int rows, float* y, LinearScratch& scratc
                                         y + to_size(row) * to_size(out_), scratch));
     }
   } else {
+    KITH_RETURN_IF_ERROR(forward_f32(x, rows, y));
+  }
+  add_bias(y, rows);
+  return {};
+}
+
+Status Linear::forward_f32(float* x, int rows, float* y) const {
+  if (matmul_) {
     const int padded = bucket_rows(rows);
     // Zeros rather than leftovers: old values could be subnormal or NaN, which are slow.
     std::fill(x + to_size(rows) * to_size(in_), x + to_size(padded) * to_size(in_), 0.0F);
-    KITH_RETURN_IF_ERROR(matmul_->run(x, padded, y));
+    return matmul_->run(x, padded, y);
   }
-  add_bias(y, rows);
+  constexpr int kRows = 16;
+#if defined(_OPENMP)
+#pragma omp parallel for schedule(static) if (rows > kRows)
+#endif
+  for (int row = 0; row < rows; row += kRows) {
+    kernels().f32_plain(x + to_size(row) * to_size(in_), to_size(std::min(kRows, rows - row)),
+                        plain_f32_.data(), to_size(in_), to_size(out_),
+                        y + to_size(row) * to_size(out_));
+  }
   return {};
 }
 
@@ -237,7 +263,7 @@ Status Linear::int8_sums(const std::uint8_t* x, int rows, std::int32_t* sums,
 #pragma omp parallel for schedule(static) if (rows > 1)
 #endif
     for (int row = 0; row < rows; ++row) {
-      kernels().int8_row_plain(x + to_size(row) * stride, plain_.data(), to_size(in_),
+      kernels().int8_row_plain(x + to_size(row) * stride, plain_int8_.data(), to_size(in_),
                                to_size(out_), sums + to_size(row) * to_size(out_));
     }
     return {};

@@ -37,8 +37,8 @@ struct LinearOptions {
   // kF32, kBf16 or kInt8. kBf16 becomes kF32 on a CPU without AVX512-BF16.
   DType weights = DType::kF32;
   int threads = 1;
-  // Do int8 products by the loops for CPUs without VNNI. For tests.
-  bool plain_int8 = false;
+  // Do f32 and int8 products by the loops for CPUs without AVX-512. For tests.
+  bool plain = false;
 };
 
 // Rows that buffers of `rows` rows must have room for: forward() pads up to a bucket.
@@ -77,9 +77,11 @@ class Linear {
  private:
   Linear() = default;
 
-  Status pack_f32_or_bf16(std::span<const float> weights, int threads);
+  Status pack_f32(std::vector<float> weights, const LinearOptions& options);
+  Status pack_bf16(std::span<const float> weights, int threads);
   Status pack_int8(std::span<const float> weights, const LinearOptions& options);
   Status forward_slice(float* x, int rows, float* y, LinearScratch& scratch) const;
+  Status forward_f32(float* x, int rows, float* y) const;
   Status forward_bf16(const float* x, int rows, float* y, LinearScratch& scratch) const;
   Status forward_int8(const float* x, int rows, float* y, LinearScratch& scratch) const;
   Status int8_sums(const std::uint8_t* x, int rows, std::int32_t* sums,
@@ -89,9 +91,10 @@ class Linear {
   int in_ = 0;
   int out_ = 0;
   DType weights_ = DType::kF32;
-  // Absent only for plain int8.
+  // Absent where the plain loops are used.
   std::optional<PackedMatmul> matmul_;
-  std::vector<std::int8_t> plain_;          // [out, in] for plain int8
+  std::vector<float> plain_f32_;            // [out, in]
+  std::vector<std::int8_t> plain_int8_;     // [out, in]
   std::vector<float> scales_;               // [out], int8
   std::vector<std::int32_t> compensation_;  // [out], int8
   std::vector<float> bias_;                 // [out] or empty

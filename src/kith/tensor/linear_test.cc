@@ -137,6 +137,19 @@ TEST(LinearInt8Test, AllRoutesGiveTheSame) {
   for (const int rows : {1, 2, 9}) EXPECT_EQ(run(*packed, x, rows), run(*plain, x, rows)) << rows;
 }
 
+TEST(LinearF32Test, PlainLoopsComputeTheProductRowByRow) {
+  const auto weights = random_values(1, 172 * 71);
+  const auto plain = Linear::create(172, std::vector{part_of(weights, 71)}, {DType::kF32, 1, true});
+  ASSERT_TRUE(plain) << plain.error().message;
+  const auto x = random_values(4, 37 * 172);
+  const std::vector<float> all = run(*plain, x, 37);
+  EXPECT_LT(largest_error(all, product(x, weights, 37, 172)), 3e-5);
+  for (const int rows : {1, 2, 3, 16, 17}) {
+    const std::vector<float> some = run(*plain, x, rows);
+    EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin())) << rows;
+  }
+}
+
 TEST(LinearPartsTest, StacksPartsAndBiases) {
   const auto first = random_values(5, 64 * 10);
   const auto second = random_values(6, 64 * 6);
@@ -168,10 +181,10 @@ TEST(LinearPartsTest, RefusesBytesThatDoNotFit) {
 
 // A silent fall to reference code costs a factor of a thousand.
 TEST(OneDnnTest, UsesItsFastImplementationsOnThisCpu) {
-  if (cpu_level() != CpuLevel::kAvx512) GTEST_SKIP() << "no AVX-512 VNNI";
+  if (!onednn_supports(MatmulKind::kInt8)) GTEST_SKIP() << "no AVX-512 VNNI";
   const std::vector<std::byte> weights(576U * 3072U * 4U);
   for (const MatmulKind kind : {MatmulKind::kF32, MatmulKind::kBf16, MatmulKind::kInt8}) {
-    if (kind == MatmulKind::kBf16 && !cpu_has_bf16()) continue;
+    if (!onednn_supports(kind)) continue;
     const auto matmul = PackedMatmul::create(kind, 576, 3072, weights.data(), 1);
     ASSERT_TRUE(matmul) << matmul.error().message;
     for (const int rows : {1, 2, 16, 64, 512}) {

@@ -50,6 +50,23 @@ void* mutable_pointer(const void* pointer) { return const_cast<void*>(pointer); 
 
 }  // namespace
 
+bool onednn_supports(MatmulKind kind) {
+  // Bits of an instruction set include those of the sets below it.
+  const auto has = [](dnnl::cpu_isa isa) {
+    const auto wanted = static_cast<unsigned>(isa);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+  };
+  switch (kind) {
+    case MatmulKind::kF32:
+      return has(dnnl::cpu_isa::avx512_core);
+    case MatmulKind::kBf16:
+      return has(dnnl::cpu_isa::avx512_core_bf16);
+    case MatmulKind::kInt8:
+      return has(dnnl::cpu_isa::avx512_core_vnni);
+  }
+  return false;
+}
+
 int bucket_rows(int rows) { return kBuckets[bucket_index(rows)]; }
 
 struct PackedMatmul::Impl {
