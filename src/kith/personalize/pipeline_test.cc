@@ -56,30 +56,6 @@ TEST_F(PipelineTest, WithoutConsentThePromptIsThatOfAnAnonymousUser) {
   EXPECT_EQ(refused.adapter, anonymous.adapter);
 }
 
-TEST_F(PipelineTest, WithoutConsentToLearnNothingIsKeptButTheWordlessDecision) {
-  add_user("ada", {{"grade", "director"}});
-  refuse("ada", storage::kConsentLearn);
-  generator_.answer = [](const auto&, int) { return FakeGenerator::text("Secretword is said."); };
-  const ChatAnswer answer = must_answer(ask("ada", "tell me"));
-  EXPECT_EQ(answer.persona, PersonaId("boss"));
-  EXPECT_EQ(num_turns("ada"), 0U);
-  EXPECT_FALSE(*sqlite_->personas().find(scope("ada")));
-  const auto decision = sqlite_->decisions().find(scope("ada"), answer.decision);
-  ASSERT_TRUE(decision && *decision);
-  EXPECT_THAT((*decision)->document, Not(HasSubstr("Secretword")));
-}
-
-TEST_F(PipelineTest, ARequestThatStoresNothingLeavesNothing) {
-  add_user("ada", {{"grade", "director"}});
-  ChatRequest request = ask("ada", "tell me");
-  request.stores = false;
-  const ChatAnswer answer = must_answer(request);
-  EXPECT_EQ(answer.persona, PersonaId("boss"));
-  EXPECT_EQ(num_turns("ada"), 0U);
-  EXPECT_FALSE(*sqlite_->decisions().find(scope("ada"), answer.decision));
-  EXPECT_FALSE(*sqlite_->personas().find(scope("ada")));
-}
-
 TEST_F(PipelineTest, TheApplicationsSystemMessageStandsFirst) {
   add_user("ada", {{"grade", "director"}});
   ChatRequest request = ask("ada", "hello");
@@ -95,67 +71,6 @@ TEST_F(PipelineTest, TheApplicationsSystemMessageStandsFirst) {
   EXPECT_EQ((*raw)["name"], "app");
   EXPECT_EQ((*raw)["content"], messages[0].content);
   EXPECT_EQ(messages[1], request.messages[1]);
-}
-
-TEST_F(PipelineTest, KeepsTurnsOnceWhenTheHistoryIsResent) {
-  ChatRequest first = ask("ada", "first question");
-  const ChatAnswer one = must_answer(first);
-  EXPECT_EQ(num_turns("ada"), 2U);
-  ChatRequest second = first;
-  second.messages.push_back({"assistant", one.choices.front().text, ""});
-  second.messages.push_back({"user", "second question", ""});
-  const ChatAnswer two = must_answer(second);
-  EXPECT_EQ(two.conversation, one.conversation);
-  EXPECT_EQ(num_turns("ada"), 4U);
-  EXPECT_EQ(num_conversations("ada"), 1U);
-  const auto row = sqlite_->personas().find(scope("ada"));
-  ASSERT_TRUE(row && *row);
-  EXPECT_EQ(assigner_->from_row(**row).num_messages, 2);
-}
-
-TEST_F(PipelineTest, AnEditedHistoryForks) {
-  ChatRequest first = ask("ada", "first question");
-  const ChatAnswer one = must_answer(first);
-  ChatRequest second = first;
-  second.messages.push_back({"assistant", one.choices.front().text, ""});
-  second.messages.push_back({"user", "second question", ""});
-  must_answer(second);
-  ChatRequest edited = second;
-  edited.messages[2].content = "another question";
-  const ChatAnswer forked = must_answer(edited);
-  EXPECT_NE(forked.conversation, one.conversation);
-  const auto old_turns = sqlite_->conversations().turns(scope("ada"), one.conversation);
-  ASSERT_TRUE(old_turns);
-  ASSERT_EQ(old_turns->size(), 4U);
-  EXPECT_EQ((*old_turns)[2].text, "second question");
-}
-
-TEST_F(PipelineTest, ANamedConversationWithARegeneratedAnswerForksOnce) {
-  int answers = 0;
-  generator_.answer = [&answers](const auto&, int) {
-    return FakeGenerator::text("Answer number " + std::to_string(answers) + " is this.");
-  };
-  ChatRequest first = ask("ada", "first question");
-  first.conversation = ConversationId("mine");
-  must_answer(first);
-  ++answers;
-  const ChatAnswer again = must_answer(first);
-  EXPECT_EQ(num_conversations("ada"), 2U);
-  ChatRequest second = first;
-  second.messages.push_back({"assistant", again.choices.front().text, ""});
-  for (int i = 0; i < 3; ++i) {
-    ++answers;
-    second.messages.push_back({"user", "question " + std::to_string(i), ""});
-    const ChatAnswer next = must_answer(second);
-    EXPECT_TRUE(next.degraded.empty());
-    second.messages.push_back({"assistant", next.choices.front().text, ""});
-  }
-  EXPECT_EQ(num_conversations("ada"), 2U);
-  // first, its two answers, and three exchanges.
-  EXPECT_EQ(num_turns("ada"), 9U);
-  const auto row = sqlite_->personas().find(scope("ada"));
-  ASSERT_TRUE(row && *row);
-  EXPECT_EQ(assigner_->from_row(**row).num_messages, 4);
 }
 
 TEST_F(PipelineTest, PassagesAreCitedAndStandInTheDocumentedBlock) {
@@ -231,29 +146,6 @@ TEST_F(PipelineTest, NeitherWordsNorContextOpenDocuments) {
   const ChatAnswer answer = must_answer(request);
   EXPECT_EQ(answer.persona, PersonaId("boss"));
   EXPECT_TRUE(answer.passages.empty());
-}
-
-TEST_F(PipelineTest, UsersShareNothing) {
-  must_answer(ask("ada", "my badge number is planted1234 for the turnstile gate"));
-  generator_.answer = [](const auto&, int) { return FakeGenerator::text("Yes it is."); };
-  must_answer(ask("bob", "what is the badge number for the turnstile gate"));
-  for (const Message& message : generator_.last().messages) {
-    EXPECT_THAT(message.content, Not(HasSubstr("planted1234")));
-  }
-  must_answer(ask("ada", "what was the badge number for the turnstile gate"));
-  EXPECT_THAT(generator_.last().messages.front().content,
-              HasSubstr("Asked earlier: my badge number is planted1234"));
-}
-
-TEST_F(PipelineTest, TheSameWordsOfTwoUsersAreTwoConversations) {
-  ChatRequest a = ask("ada", "one");
-  a.messages.push_back({"assistant", "two", ""});
-  a.messages.push_back({"user", "three", ""});
-  ChatRequest b = a;
-  b.scope = scope("bob");
-  EXPECT_NE(must_answer(a).conversation, must_answer(b).conversation);
-  EXPECT_EQ(num_turns("ada"), 4U);
-  EXPECT_EQ(num_turns("bob"), 4U);
 }
 
 TEST_F(PipelineTest, StreamedTextIsTheTextReturned) {
@@ -340,91 +232,6 @@ TEST_F(PipelineTest, UpstreamGetsToolsImagesAndUnknownFieldsUntouched) {
   EXPECT_THAT(answer.choices.front().raw, HasSubstr("tool_calls"));
 }
 
-TEST_F(PipelineTest, TheOwnEngineRefusesWhatItCannotDoByName) {
-  ChatRequest request = ask("ada", "hello");
-  request.upstream_only = {"tools"};
-  const auto answer = pipeline_->answer(request);
-  ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, ErrorCode::kInvalidArgument);
-  EXPECT_THAT(answer.error().message, HasSubstr("tools"));
-}
-
-TEST_F(PipelineTest, AFailingGeneratorIsTheOnlyError) {
-  generator_.failure = Error{ErrorCode::kOverloaded, "queue is full"};
-  RecordingSink sink;
-  const auto answer = pipeline_->answer(ask("ada", "hello"), &sink);
-  ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, ErrorCode::kOverloaded);
-  EXPECT_EQ(sink.num_starts, 0);
-  EXPECT_EQ(metrics_.count("request overloaded"), 1);
-}
-
-TEST_F(PipelineTest, EveryStoreMayFailAndTheAnswerStillComes) {
-  add_document("kb-1", "Vault", kVault);
-  add_user("ada", {{"grade", "director"}});
-  storage::FaultPlan all;
-  all.fail_every = 1;
-  stores_->set_plan(all);
-  const ChatAnswer answer = must_answer(ask("ada", "Which form does the vault need?"));
-  EXPECT_EQ(answer.choices.front().text, "Plain answer to you.");
-  EXPECT_TRUE(answer.persona.empty());
-  EXPECT_FALSE(answer.degraded.empty());
-  EXPECT_EQ(metrics_.count("degraded identify unavailable"), 1);
-  EXPECT_EQ(metrics_.count("degraded knowledge unavailable"), 1);
-  EXPECT_EQ(generator_.last().messages.front().content, "You are a helpful assistant.");
-}
-
-TEST_F(PipelineTest, EachSingleStoreCallMayFail) {
-  add_document("kb-1", "Vault", kVault);
-  add_user("ada", {{"grade", "director"}});
-  for (const bool after : {false, true}) {
-    for (std::int64_t call = 1; call < 40; ++call) {
-      storage::FaultPlan plan;
-      plan.fail_at = call;
-      plan.after_the_work = after;
-      stores_->set_plan(plan);
-      const ChatAnswer answer =
-          must_answer(ask("ada", "Which form does the vault need? " + std::to_string(call)));
-      EXPECT_FALSE(answer.choices.empty());
-      const bool failed = stores_->num_failures() > 0;
-      EXPECT_EQ(!answer.degraded.empty(), failed) << "call " << call;
-      if (!failed) break;
-      EXPECT_LT(call, 39) << "more calls than expected";
-    }
-  }
-}
-
-TEST_F(PipelineTest, ASlowStoreIsNotWaitedFor) {
-  options_.budgets = {};
-  for (auto* budget :
-       {&options_.budgets.identify, &options_.budgets.conversation, &options_.budgets.persona,
-        &options_.budgets.knowledge, &options_.budgets.history, &options_.budgets.record}) {
-    *budget = std::chrono::milliseconds(20);
-  }
-  open();
-  add_user("ada", {{"grade", "director"}});
-  storage::FaultPlan slow;
-  slow.delay = std::chrono::milliseconds(150);
-  stores_->set_plan(slow);
-  const auto start = std::chrono::steady_clock::now();
-  const ChatAnswer answer = must_answer(ask("ada", "hello"));
-  const auto took = std::chrono::steady_clock::now() - start;
-  EXPECT_LT(took, std::chrono::milliseconds(140));
-  EXPECT_TRUE(answer.persona.empty());
-  EXPECT_GE(metrics_.count("degraded identify deadline exceeded"), 1);
-  pipeline_.reset();
-}
-
-TEST_F(PipelineTest, AFailingScoreCostsOnlyTheScore) {
-  add_document("kb-1", "Vault", kVault);
-  generator_.score_of = [](auto) -> Result<std::vector<double>> {
-    return Error{ErrorCode::kUnavailable, "no scores"};
-  };
-  const ChatAnswer answer = must_answer(ask("ada", "Which form does the vault need?"));
-  EXPECT_EQ(answer.choices.front().source, kSourceExtractive);
-  EXPECT_EQ(metrics_.count("degraded score unavailable"), 1);
-}
-
 TEST_F(PipelineTest, SwitchedOffTechniquesAreLeftOutWithTheReason) {
   add_document("kb-1", "Vault", kVault);
   add_user("ada", {{"grade", "director"}});
@@ -484,39 +291,6 @@ TEST_F(PipelineTest, TheDecisionExplainsTheAnswer) {
   EXPECT_EQ((*document)["passages"][0]["id"], "kb-1");
   EXPECT_FALSE((*document)["persona"]["evidence"].empty());
   EXPECT_FALSE((*document)["plan"].empty());
-}
-
-TEST_F(PipelineTest, UserTextStaysOutOfTheLog) {
-  storage::FaultPlan all;
-  all.fail_every = 1;
-  stores_->set_plan(all);
-  testing::internal::CaptureStderr();
-  must_answer(ask("ada", "planted5678 is my secret"));
-  const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_THAT(log, HasSubstr("step identify left out: unavailable"));
-  EXPECT_THAT(log, Not(HasSubstr("planted5678")));
-}
-
-TEST_F(PipelineTest, ACancelledRequestEndsAsCancelled) {
-  std::stop_source stop;
-  stop.request_stop();
-  const auto answer = pipeline_->answer(ask("ada", "hello"), nullptr, stop.get_token());
-  ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, ErrorCode::kCancelled);
-}
-
-TEST_F(PipelineTest, BadRequestsAreRefusedByTheirField) {
-  ChatRequest none = ask("ada", "hello");
-  none.messages[0].role = "assistant";
-  EXPECT_THAT(pipeline_->answer(none).error().message, HasSubstr("role user"));
-  ChatRequest many = ask("ada", "hello");
-  many.num_choices = 129;
-  EXPECT_THAT(pipeline_->answer(many).error().message, HasSubstr("n must be in [1, 128]"));
-  ChatRequest drafts = ask("ada", "hello");
-  drafts.num_drafts = 9;
-  EXPECT_THAT(pipeline_->answer(drafts).error().message, HasSubstr("kith.candidates"));
-  options_.own_drafts = 0;
-  EXPECT_FALSE(Pipeline::create({generator_, *stores_, metrics_, clock_}, assigner_, options_));
 }
 
 }  // namespace
