@@ -1,8 +1,10 @@
-# kith_library(NAME n [HDRS ...] [SRCS ...] [TESTS ...] [DEPS ...] [PUBLIC_LIBS ...] [PRIVATE_LIBS ...])
+# kith_library(NAME n [PARSES] [HDRS ...] [SRCS ...] [TESTS ...] [DEPS ...] [PUBLIC_LIBS ...]
+#   [PRIVATE_LIBS ...])
 #
 # One call per folder of src/kith. Makes kith_<n> (alias kith::<n>), its unit test kith_<n>_test, and
 # records the declared kith:: dependencies (DEPS) for tools/check_layers.py. Third-party targets go
-# into PUBLIC_LIBS (their headers appear in ours) or PRIVATE_LIBS.
+# into PUBLIC_LIBS (their headers appear in ours) or PRIVATE_LIBS. PARSES says that the module reads bytes
+# from outside: `make test` runs its tests under sanitizers too (label `parser`).
 include_guard()
 include(GNUInstallDirs)
 
@@ -21,7 +23,7 @@ target_compile_options(kith_hardening INTERFACE
 target_link_options(kith_hardening INTERFACE $<$<CONFIG:Release>:-Wl,-z,relro,-z,now>)
 
 function(kith_library)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME"
+  cmake_parse_arguments(PARSE_ARGV 0 arg "PARSES" "NAME"
     "HDRS;SRCS;TESTS;DEPS;PUBLIC_LIBS;PRIVATE_LIBS")
   set(target kith_${arg_NAME})
   if(arg_SRCS)
@@ -46,8 +48,16 @@ function(kith_library)
     add_executable(${target}_test ${arg_TESTS})
     target_link_libraries(${target}_test PRIVATE
       ${target} kith_flags ${arg_PRIVATE_LIBS} GTest::gmock GTest::gtest_main)
+    set(labels unit)
+    if(arg_PARSES)
+      list(APPEND labels parser)
+      if(NOT TARGET kith_parser_tests)
+        add_custom_target(kith_parser_tests)
+      endif()
+      add_dependencies(kith_parser_tests ${target}_test)
+    endif()
     gtest_discover_tests(${target}_test DISCOVERY_MODE PRE_TEST
-      PROPERTIES LABELS unit TIMEOUT 120
+      PROPERTIES LABELS "${labels}" TIMEOUT 300
       ENVIRONMENT "KITH_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
   endif()
 endfunction()

@@ -22,6 +22,6 @@ export MOCK_PORT KITH_WEB_TEST_OUTPUT
 if npm run --silent test:page -- "$@"; then
   rm -rf "$KITH_WEB_TEST_OUTPUT"
 else
-  echo "test_web.sh: traces are in $KITH_WEB_TEST_OUTPUT" >&2
+  echo "test_web.sh: what failed is in $KITH_WEB_TEST_OUTPUT" >&2
   exit 1
 fi

@@ -1,10 +1,13 @@
 // kith-train: everything that needs gradients. `kith train ...` runs this program.
 #include <malloc.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
@@ -157,14 +160,7 @@ void add_training_options(CLI::App& command, Arguments& arguments) {
   command.add_flag("--json", arguments.json, "print the result as JSON");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  keep_freed_memory();
-  CLI::App app{"kith-train: trains base models and adapters"};
-  app.require_subcommand(1);
-  Arguments arguments;
-  int code = 0;
+void add_train(CLI::App& app, Arguments& arguments, int& code) {
   auto* training = app.add_subcommand("train", "train a model");
   training->require_subcommand(1);
   auto* base = training->add_subcommand("base", "a language model from scratch, or further");
@@ -173,6 +169,9 @@ int main(int argc, char** argv) {
   auto* adapter = training->add_subcommand("adapter", "a LoRA adapter");
   add_training_options(*adapter, arguments);
   adapter->callback([&] { code = run_training(arguments, train::RecipeKind::kAdapter); });
+}
+
+void add_tools(CLI::App& app, Arguments& arguments, int& code) {
   auto* prepare = app.add_subcommand("prepare", "train the tokenizer and encode the data only");
   prepare->add_option("recipe", arguments.recipe, "recipe (TOML)")->required();
   prepare->add_option("--out", arguments.out, "output directory instead of the recipe's");
@@ -188,6 +187,28 @@ int main(int argc, char** argv) {
   bench->add_option("--seconds", arguments.seconds, "time for each figure");
   bench->add_flag("--json", arguments.json, "print JSON");
   bench->callback([&] { code = run_bench(arguments); });
+}
+
+// libgomp's threads wait for one another by spinning, which costs the time of whatever else runs on
+// the machine. It reads the limit when it is loaded, so the program starts itself once more with it
+// set.
+void limit_spinning(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  setenv("GOMP_SPINCOUNT", "2000", 1);
+  execv("/proc/self/exe", argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  limit_spinning(argv);
+  keep_freed_memory();
+  CLI::App app{"kith-train: trains base models and adapters"};
+  app.require_subcommand(1);
+  Arguments arguments;
+  int code = 0;
+  add_train(app, arguments, code);
+  add_tools(app, arguments, code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

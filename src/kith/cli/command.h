@@ -1,0 +1,61 @@
+// What every subcommand shares: settings, output, and how a failure ends the program.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "kith/base/json.h"
+#include "kith/base/result.h"
+#include "kith/runtime/config.h"
+
+namespace kith::cli {
+
+// Exit statuses: 0 ok, 1 failure, 2 usage.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitUsage = 2;
+
+// Options that stand before or after any subcommand.
+struct GlobalOptions {
+  std::string config_file;
+  bool json = false;
+  // Settings given as options, by key ("server.port").
+  std::map<std::string, std::string> overrides;
+};
+
+// Registers --config, --json, --data and the options of models, upstreams and the server's address.
+void add_global_options(CLI::App& app, GlobalOptions& options);
+
+// The settings that hold for this command. `kith.toml` in the working directory is read if no file
+// is named and it exists.
+Result<runtime::ConfigLoader> load_settings(const GlobalOptions& options);
+Result<runtime::Config> load_config(const GlobalOptions& options);
+
+// One JSON value a line on standard output.
+void print_json(const base::OrderedJson& value);
+
+// Prints the error on standard error (as JSON with --json) and returns the exit status.
+int report(const Error& error, bool json);
+// kExitOk, or report().
+int finish(const Status& status, bool json);
+
+// Each registers its subcommands with callbacks that store the exit status.
+void add_serve_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_chat_command(CLI::App& app, GlobalOptions& options, int& status);
+void add_import_command(CLI::App& app, GlobalOptions& options, int& status);
+void add_user_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_knowledge_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_key_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_model_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_bench_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_config_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_doctor_command(CLI::App& app, GlobalOptions& options, int& status);
+
+// The whole program. Returns the exit status.
+int run(int argc, char** argv);
+
+}  // namespace kith::cli

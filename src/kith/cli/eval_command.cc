@@ -1,0 +1,81 @@
+// kith eval personas|answers|voices
+#include <unistd.h>
+
+#include <iostream>
+
+#include "kith/cli/command.h"
+#include "kith/eval/suites.h"
+#include "kith/runtime/application.h"
+#include "kith/runtime/resources.h"
+
+namespace kith::cli {
+namespace {
+
+struct EvalArguments {
+  std::string example;
+  std::size_t samples = 0;
+};
+
+eval::Progress progress_bar() {
+  if (::isatty(STDERR_FILENO) == 0) return {};
+  return [](double share) {
+    std::cerr << "\r" << static_cast<int>(100.0 * share) << " % " << std::flush;
+    if (share >= 1.0) std::cerr << "\r      \r";
+  };
+}
+
+Result<eval::Report> run_suite(const std::string& suite, const eval::DeskData& data,
+                               const std::filesystem::path& example,
+                               personalize::Generator& generator, std::size_t samples) {
+  if (suite == "personas") return eval::evaluate_personas(data, generator, progress_bar());
+  if (suite == "answers") {
+    return eval::evaluate_answers(data, generator, {.num_samples = samples}, progress_bar());
+  }
+  KITH_ASSIGN_OR_RETURN(const auto catalogue,
+                        persona::PersonaCatalogue::load(example / "personas.toml"));
+  return eval::evaluate_voices(data, catalogue, generator, {}, progress_bar());
+}
+
+Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
+                const std::string& suite) {
+  KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
+  const std::filesystem::path example = arguments.example.empty()
+                                            ? runtime::service_desk_directory()
+                                            : std::filesystem::path(arguments.example);
+  KITH_ASSIGN_OR_RETURN(const eval::DeskData data, eval::load_desk(example));
+  const base::SystemClock clock;
+  KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
+  KITH_ASSIGN_OR_RETURN(const eval::Report report,
+                        run_suite(suite, data, example, *generator, arguments.samples));
+  if (options.json) {
+    std::cout << eval::to_json(report) << std::endl;
+    return {};
+  }
+  for (const auto& note : report.notes) std::cout << note << "\n";
+  for (const auto& [name, figure] : report.figures) {
+    std::cout << name << " " << figure.value << " [" << figure.low << ", " << figure.high << "]";
+    for (const auto& [baseline, value] : figure.baselines) {
+      std::cout << "  " << baseline << " " << value;
+    }
+    std::cout << "\n";
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
+  auto* command = app.add_subcommand("eval", "measure whether personalization helps");
+  command->require_subcommand(1);
+  const auto arguments = std::make_shared<EvalArguments>();
+  for (const std::string suite : {"personas", "answers", "voices"}) {
+    auto* sub = command->add_subcommand(suite);
+    sub->add_option("--example", arguments->example, "directory of the service-desk example");
+    sub->add_option("--samples", arguments->samples, "answers to print");
+    sub->callback([&options, &status, arguments, suite] {
+      status = finish(evaluate(options, *arguments, suite), options.json);
+    });
+  }
+}
+
+}  // namespace kith::cli

@@ -1,0 +1,101 @@
+#include <algorithm>
+#include <numeric>
+
+#include "kith/base/rng.h"
+#include "kith/eval/suites.h"
+#include "kith/personalize/composer.h"
+
+namespace kith::eval {
+namespace {
+
+constexpr const char* kSystem = "You are the IT service desk assistant of Northgate Instruments.";
+
+// What came of one question.
+struct Outcome {
+  std::string answer;
+  bool has_fact = false;
+  bool has_fact_without = false;
+  bool ends = false;
+  bool repeats = false;
+};
+
+Result<personalize::GeneratedText> ask(const DeskQuestion& question,
+                                       std::span<const memory::Passage> passages,
+                                       personalize::Generator& generator, int max_tokens) {
+  personalize::GenerationRequest request;
+  request.messages = {{"system", personalize::render_system(kSystem, {}, passages), {}},
+                      {"user", question.question, {}}};
+  request.samples = {{.temperature = 0.0}};
+  request.max_tokens = max_tokens;
+  KITH_ASSIGN_OR_RETURN(auto answers, generator.generate(request, nullptr, {}));
+  return std::move(answers.front());
+}
+
+Result<Outcome> try_question(const DeskData& data, const DeskQuestion& question,
+                             personalize::Generator& generator, int max_tokens) {
+  const DeskArticle& article = data.articles.at(question.article);
+  memory::Passage passage;
+  passage.title = article.title;
+  passage.text = passage_with(article, question.key_fact);
+  const std::vector<memory::Passage> passages{passage};
+  KITH_ASSIGN_OR_RETURN(const auto with, ask(question, passages, generator, max_tokens));
+  KITH_ASSIGN_OR_RETURN(const auto without, ask(question, {}, generator, max_tokens));
+  return Outcome{.answer = with.text,
+                 .has_fact = with.text.find(question.key_fact) != std::string::npos,
+                 .has_fact_without = without.text.find(question.key_fact) != std::string::npos,
+                 .ends = with.finish_reason == "stop",
+                 .repeats = repeats_itself(with.text)};
+}
+
+double share(const std::vector<Outcome>& outcomes, const std::vector<std::size_t>& units,
+             bool (*holds)(const Outcome&)) {
+  const auto count = std::count_if(units.begin(), units.end(),
+                                   [&](std::size_t unit) { return holds(outcomes[unit]); });
+  return static_cast<double>(count) / static_cast<double>(units.size());
+}
+
+Figure figure_of(const std::vector<Outcome>& outcomes, bool (*holds)(const Outcome&)) {
+  return bootstrap(outcomes.size(),
+                   [&](const auto& units) { return share(outcomes, units, holds); });
+}
+
+}  // namespace
+
+Result<Report> evaluate_answers(const DeskData& data, personalize::Generator& generator,
+                                const AnswerOptions& options, const Progress& progress) {
+  std::vector<const DeskQuestion*> questions;
+  for (const auto& question : data.questions) {
+    if (question.is_test) questions.push_back(&question);
+  }
+  base::Rng rng(options.seed);
+  for (std::size_t i = questions.size(); i > 1; --i)
+    std::swap(questions[i - 1], questions[rng.below(i)]);
+  questions.resize(std::min(questions.size(), options.max_questions));
+  if (questions.empty()) return Error{ErrorCode::kNotFound, "the example has no test questions"};
+
+  std::vector<Outcome> outcomes;
+  for (const DeskQuestion* question : questions) {
+    KITH_ASSIGN_OR_RETURN(Outcome outcome,
+                          try_question(data, *question, generator, options.max_tokens));
+    outcomes.push_back(std::move(outcome));
+    if (progress) {
+      progress(static_cast<double>(outcomes.size()) / static_cast<double>(questions.size()));
+    }
+  }
+  Report report{.suite = "answers"};
+  report.figures["key_fact"] = figure_of(outcomes, [](const Outcome& o) { return o.has_fact; });
+  std::vector<std::size_t> all(outcomes.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  report.figures["key_fact"].baselines["without_passage"] =
+      share(outcomes, all, [](const Outcome& o) { return o.has_fact_without; });
+  report.figures["ends_by_itself"] = figure_of(outcomes, [](const Outcome& o) { return o.ends; });
+  report.figures["no_repetition"] =
+      figure_of(outcomes, [](const Outcome& o) { return !o.repeats; });
+  for (std::size_t i = 0; i < std::min(options.num_samples, outcomes.size()); ++i) {
+    report.notes.push_back("Q " + questions[i]->question + "\nA " + outcomes[i].answer + "\n  " +
+                           (outcomes[i].has_fact ? "holds: " : "lacks: ") + questions[i]->key_fact);
+  }
+  return report;
+}
+
+}  // namespace kith::eval

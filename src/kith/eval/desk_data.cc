@@ -1,0 +1,80 @@
+#include "kith/eval/desk_data.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "kith/base/json.h"
+#include "kith/persona/catalogue.h"
+#include "kith/storage/record_reader.h"
+
+namespace kith::eval {
+namespace {
+
+namespace fs = std::filesystem;
+
+Status read_lines(const fs::path& file, const std::function<void(const base::Json&)>& use) {
+  const auto handle = [&](const base::Json& record) -> Result<storage::WriteOutcome> {
+    use(record);
+    return storage::WriteOutcome::kAdded;
+  };
+  KITH_ASSIGN_OR_RETURN(const auto report, storage::import_records(file, {}, handle));
+  if (report.num_failed == 0) return {};
+  const auto& bad = report.bad_lines.front();
+  return Error{ErrorCode::kInvalidArgument,
+               bad.file + ":" + std::to_string(bad.line) + ": " + bad.reason};
+}
+
+Status read_folder(const fs::path& dir, const std::function<void(const base::Json&)>& use) {
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(dir, error)) {
+    if (entry.path().extension() == ".jsonl") files.push_back(entry.path());
+  }
+  if (error) return Error{ErrorCode::kNotFound, "no example data in " + dir.string()};
+  std::sort(files.begin(), files.end());
+  for (const fs::path& file : files) KITH_RETURN_IF_ERROR(read_lines(file, use));
+  return {};
+}
+
+std::string text_of(const base::Json& record, const char* key) {
+  const auto text = base::read_string(record, key);
+  return text && *text ? **text : std::string();
+}
+
+}  // namespace
+
+Result<DeskData> load_desk(const fs::path& example) {
+  DeskData data;
+  KITH_ASSIGN_OR_RETURN(const auto catalogue,
+                        persona::PersonaCatalogue::load(example / "personas.toml"));
+  for (const auto& persona : catalogue.personas()) data.personas.push_back(persona.id.str());
+
+  std::map<std::string, std::pair<std::string, bool>> truth;
+  KITH_RETURN_IF_ERROR(read_lines(example / "truth.jsonl", [&](const base::Json& line) {
+    truth[text_of(line, "id")] = {text_of(line, "persona"), text_of(line, "split") == "test"};
+  }));
+  KITH_RETURN_IF_ERROR(read_folder(example / "knowledge", [&](const base::Json& line) {
+    const std::string id = text_of(line, "id");
+    data.articles[id] = {id, text_of(line, "title"), text_of(line, "text"), text_of(line, "lang"),
+                         text_of(line, "split") == "test"};
+  }));
+  KITH_RETURN_IF_ERROR(read_folder(example / "questions", [&](const base::Json& line) {
+    data.questions.push_back({text_of(line, "id"), text_of(line, "article"),
+                              text_of(line, "question"), text_of(line, "key_fact"),
+                              text_of(line, "lang"), text_of(line, "split") == "test"});
+  }));
+  KITH_RETURN_IF_ERROR(read_folder(example / "conversations", [&](const base::Json& line) {
+    DeskConversation conversation;
+    conversation.user = text_of(line, "user");
+    const auto it = truth.find(conversation.user);
+    if (it == truth.end()) return;
+    std::tie(conversation.persona, conversation.is_test) = it->second;
+    for (const auto& turn : line.value("turns", base::Json::array())) {
+      conversation.turns.push_back({text_of(turn, "role"), text_of(turn, "text"), {}});
+    }
+    data.conversations.push_back(std::move(conversation));
+  }));
+  return data;
+}
+
+}  // namespace kith::eval

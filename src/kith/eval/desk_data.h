@@ -1,0 +1,51 @@
+// The service-desk example as evaluations read it: with the truth that Kith does not see.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kith/base/result.h"
+#include "kith/personalize/ports.h"
+
+namespace kith::eval {
+
+struct DeskArticle {
+  std::string id;
+  std::string title;
+  std::string text;
+  std::string lang;
+  bool is_test = false;
+};
+
+struct DeskQuestion {
+  std::string id;
+  std::string article;
+  std::string question;
+  // Stands word for word in the article, and in a right answer.
+  std::string key_fact;
+  std::string lang;
+  bool is_test = false;
+};
+
+struct DeskConversation {
+  std::string user;
+  std::string persona;
+  // The user belongs to the part that never trains.
+  bool is_test = false;
+  std::vector<personalize::Message> turns;
+};
+
+struct DeskData {
+  // In the order of personas.toml.
+  std::vector<std::string> personas;
+  std::map<std::string, DeskArticle> articles;
+  std::vector<DeskQuestion> questions;
+  std::vector<DeskConversation> conversations;
+};
+
+// Errors: kNotFound, kInvalidArgument naming file and line.
+Result<DeskData> load_desk(const std::filesystem::path& example);
+
+}  // namespace kith::eval

@@ -1,0 +1,69 @@
+// The evaluations of the personal answer. Each prints its figures with intervals and baselines, on
+// users and articles that train nothing.
+#pragma once
+
+#include <functional>
+
+#include "kith/base/result.h"
+#include "kith/eval/desk_data.h"
+#include "kith/eval/figures.h"
+#include "kith/persona/catalogue.h"
+#include "kith/personalize/ports.h"
+
+namespace kith::eval {
+
+// Called with the share of the work that is done.
+using Progress = std::function<void(double share)>;
+
+// Does each persona's adapter fit its own users best? Perplexity of the answers to held-out users
+// under every adapter and the base model, neither persona nor style card in the prompt; and again
+// with the first and the last sentence of every answer cut off.
+//   own_adapter_best (share of personas), own_adapter_best_middle, perplexity_gain (1 - own /
+//   base), perplexity_gain_middle
+// Errors: those of the generator; kNotFound if it lacks an adapter for a persona.
+Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& generator,
+                                 const Progress& progress = {});
+
+struct AnswerOptions {
+  // Questions on articles that train nothing, at most.
+  std::size_t max_questions = 200;
+  int max_tokens = 96;
+  // Answers printed among the notes, drawn by seed.
+  std::size_t num_samples = 20;
+  std::uint64_t seed = 7;
+};
+
+// Does the model answer from a passage? Greedy, on articles it never saw, with the passage that
+// holds the key fact in the prompt.
+//   key_fact (baseline: without the passage), ends_by_itself, no_repetition (no 4-gram more than
+//   twice)
+Result<Report> evaluate_answers(const DeskData& data, personalize::Generator& generator,
+                                const AnswerOptions& options = {}, const Progress& progress = {});
+
+struct VoiceOptions {
+  std::size_t max_questions = 50;
+  int max_tokens = 160;
+};
+
+// Can the five voices be told apart while the facts stay right? The same questions, each answered
+// for every persona by its adapter with passage and style card; a bag-of-words classifier trained
+// on half of the questions names the persona of the other half's answers, first and last sentence
+// removed.
+//   voice_accuracy (chance: 1 / personas), key_fact, key_fact_spread (largest difference between
+//   two)
+Result<Report> evaluate_voices(const DeskData& data, const persona::PersonaCatalogue& catalogue,
+                               personalize::Generator& generator, const VoiceOptions& options = {},
+                               const Progress& progress = {});
+
+// The passage of an article that holds `fact`: the paragraph with it and what follows, up to 900
+// bytes.
+std::string passage_with(const DeskArticle& article, const std::string& fact);
+
+// `text` without its first and its last sentence; empty if it has fewer than three. Lines count as
+// sentences, so numbered steps are cut too.
+std::string middle_of(const std::string& text);
+
+// Whether some four words (characters for Chinese) in a row occur more than twice.
+bool repeats_itself(const std::string& text);
+
+}  // namespace kith::eval

@@ -1,0 +1,120 @@
+#include "kith/runtime/application.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "kith/base/log.h"
+#include "kith/runtime/engine_generator.h"
+#include "kith/runtime/resources.h"
+#include "kith/runtime/server_file.h"
+#include "kith/runtime/upstream_generator.h"
+#include "kith/server/server.h"
+
+namespace kith::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<std::unique_ptr<personalize::Generator>> make_engine(const Config& config,
+                                                            const base::Clock& clock) {
+  EngineGeneratorOptions options;
+  options.model_dir =
+      config.model.dir.empty() ? builtin_model_directory() : fs::path(config.model.dir);
+  options.adapters_dir = config.model.adapters.empty() ? options.model_dir / "adapters"
+                                                       : fs::path(config.model.adapters);
+  options.dtype = config.model.dtype;
+  options.chat_format = config.model.chat_format;
+  options.kv_tokens = config.model.kv_tokens;
+  options.threads = config.model.threads > 0
+                        ? config.model.threads
+                        : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  KITH_ASSIGN_OR_RETURN(auto generator, EngineGenerator::create(options, clock));
+  return std::unique_ptr<personalize::Generator>(std::move(generator));
+}
+
+Result<std::unique_ptr<personalize::Generator>> make_upstream(const Config& config) {
+  KITH_ASSIGN_OR_RETURN(auto client,
+                        upstream::OpenAiClient::create(
+                            {.base_url = config.upstream.url, .api_key = config.upstream.api_key}));
+  return std::unique_ptr<personalize::Generator>(std::make_unique<UpstreamGenerator>(
+      std::move(client), UpstreamOptions{.model = config.upstream.model,
+                                         .context_tokens = config.upstream.context_tokens}));
+}
+
+personalize::PipelineOptions pipeline_options(const Config& config) {
+  personalize::PipelineOptions options;
+  options.default_system = config.answer.default_system;
+  options.own_drafts = config.answer.drafts;
+  options.max_passages = config.answer.max_passages;
+  options.own_extractive = config.answer.extractive;
+  return options;
+}
+
+server::ServerOptions server_options(const Config& config, std::string token) {
+  server::ServerOptions options;
+  options.host = config.server.host;
+  options.port = static_cast<std::uint16_t>(config.server.port);
+  options.max_body_bytes = static_cast<std::size_t>(config.server.max_body_mb) << 20;
+  options.generation_threads = static_cast<std::size_t>(config.server.workers);
+  options.generations_waiting = static_cast<std::size_t>(config.server.max_requests);
+  options.local_token = std::move(token);
+  const fs::path web = config.server.web.empty() ? web_directory() : fs::path(config.server.web);
+  std::error_code error;
+  if (fs::exists(web / "index.html", error)) options.web_directory = web;
+  return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<personalize::Generator>> make_generator(const Config& config,
+                                                               const base::Clock& clock) {
+  return config.upstream.url.empty() ? make_engine(config, clock) : make_upstream(config);
+}
+
+Result<std::unique_ptr<Application>> Application::create(const Config& config) {
+  KITH_ASSIGN_OR_RETURN(auto installation, Installation::open(config));
+  return create(config, std::move(installation));
+}
+
+Result<std::unique_ptr<Application>> Application::create(
+    const Config& config, std::unique_ptr<Installation> installation) {
+  auto application = std::unique_ptr<Application>(new Application(config));
+  application->installation_ = std::move(installation);
+  Installation& home = *application->installation_;
+  KITH_ASSIGN_OR_RETURN(application->generator_, make_generator(config, home.clock()));
+  application->feedback_ =
+      std::make_unique<personalize::FeedbackRecorder>(home.stores(), home.clock());
+  const personalize::PipelineServices services{.generator = *application->generator_,
+                                               .stores = home.stores(),
+                                               .metrics = application->metrics_,
+                                               .clock = home.clock()};
+  KITH_ASSIGN_OR_RETURN(
+      application->pipeline_,
+      personalize::Pipeline::create(services, home.assigner(), pipeline_options(config)));
+  return application;
+}
+
+Status Application::serve(const std::function<void(const std::string& url)>& on_ready) {
+  const server::Services services{.pipeline = *pipeline_,
+                                  .feedback = *feedback_,
+                                  .knowledge = installation_->knowledge(),
+                                  .stores = installation_->stores(),
+                                  .assigner = installation_->assigner(),
+                                  .metrics = metrics_,
+                                  .clock = installation_->clock()};
+  KITH_ASSIGN_OR_RETURN(const std::string token, make_token());
+  KITH_ASSIGN_OR_RETURN(const auto server,
+                        server::Server::create(server_options(config_, token), services));
+  KITH_RETURN_IF_ERROR(write_server_file(
+      installation_->path(), {.pid = ::getpid(), .url = server->url(), .token = token}));
+  signals_.watch([&server] { server->stop(); });
+  on_ready(server->url());
+  server->run();
+  remove_server_file(installation_->path());
+  base::log_info("stopped");
+  return {};
+}
+
+}  // namespace kith::runtime

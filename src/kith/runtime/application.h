@@ -1,0 +1,53 @@
+// The composition root: wires stores, personas, a generator and the pipeline, and serves them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "kith/base/result.h"
+#include "kith/personalize/feedback.h"
+#include "kith/personalize/pipeline.h"
+#include "kith/runtime/config.h"
+#include "kith/runtime/installation.h"
+#include "kith/runtime/stop_signals.h"
+#include "kith/server/metrics.h"
+
+namespace kith::runtime {
+
+// The generator that the configuration asks for: an upstream, or the own engine.
+// Errors: those of EngineGenerator::create() and upstream::OpenAiClient::create().
+Result<std::unique_ptr<personalize::Generator>> make_generator(const Config& config,
+                                                               const base::Clock& clock);
+
+class Application {
+ public:
+  // Errors: those of Installation::open(), make_generator() and personalize::Pipeline::create().
+  static Result<std::unique_ptr<Application>> create(const Config& config);
+  // The same on an installation that is open already.
+  static Result<std::unique_ptr<Application>> create(const Config& config,
+                                                     std::unique_ptr<Installation> installation);
+
+  // Serves until SIGINT or SIGTERM, then lets running requests finish. `on_ready` gets the address.
+  // Errors: those of server::Server::create().
+  Status serve(const std::function<void(const std::string& url)>& on_ready);
+
+  Installation& installation() { return *installation_; }
+  personalize::Generator& generator() { return *generator_; }
+  personalize::Pipeline& pipeline() { return *pipeline_; }
+
+ private:
+  explicit Application(Config config) : config_(std::move(config)) {}
+
+  // First: no thread may start before the signals are blocked.
+  StopSignals signals_;
+  Config config_;
+  std::unique_ptr<Installation> installation_;
+  server::Metrics metrics_;
+  std::unique_ptr<personalize::Generator> generator_;
+  std::unique_ptr<personalize::FeedbackRecorder> feedback_;
+  // Last: its threads use what stands above.
+  std::unique_ptr<personalize::Pipeline> pipeline_;
+};
+
+}  // namespace kith::runtime

@@ -1,0 +1,113 @@
+// The settings of an installation. Precedence: command line, then environment (KITH_SECTION_KEY),
+// then kith.toml, then defaults; every value knows where it came from.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kith/base/result.h"
+
+namespace kith::runtime {
+
+struct Config {
+  struct {
+    std::string host = "127.0.0.1";
+    int port = 7717;
+    // Threads that answer requests (each waits for the model or the upstream).
+    int workers = 16;
+    // Requests in work or waiting; more are refused with 429.
+    int max_requests = 64;
+    int max_body_mb = 32;
+    // Directory of the web page; empty serves none.
+    std::string web;
+  } server;
+  struct {
+    std::string dir = "data";
+  } data;
+  struct {
+    // A Hugging Face directory; empty uses the built-in model.
+    std::string dir;
+    // Directory of PEFT directories; empty: "adapters" beside the weights, if there.
+    std::string adapters;
+    std::string dtype = "bf16";
+    // Compute threads; 0 takes all cores.
+    int threads = 0;
+    std::string chat_format;
+    int kv_tokens = 32'768;
+  } model;
+  struct {
+    // When set, answers come from there and no own model is loaded.
+    std::string url;
+    std::string api_key;
+    std::string model;
+    int context_tokens = 8192;
+  } upstream;
+  struct {
+    // TOML file of personas; empty: personas.toml in the data directory, if there.
+    std::string file;
+    // JSON Lines of texts whose writer's persona is known; may be empty.
+    std::string texts;
+  } personas;
+  struct {
+    // Stands first in the prompt when the application sends no system message.
+    std::string default_system = "You are a helpful assistant.";
+    // Drafts an answer by the own engine, in [1, 8].
+    int drafts = 2;
+    int max_passages = 2;
+    bool extractive = true;
+  } answer;
+  struct {
+    std::string level = "info";
+    std::string format = "pretty";
+  } log;
+};
+
+// One setting as `kith config print` shows it.
+struct SettingView {
+  std::string key;
+  // Secrets are masked.
+  std::string value;
+  // "default", "file kith.toml:12", "environment KITH_SERVER_PORT" or "command line".
+  std::string source;
+};
+
+// Reads the environment; std::getenv in production, a table in tests.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+Environment process_environment();
+
+class ConfigLoader {
+ public:
+  explicit ConfigLoader(Environment environment = process_environment());
+
+  // Later calls override earlier ones.
+  // Errors: kNotFound without the file; kInvalidArgument naming file, line, key and what is
+  // allowed.
+  Status read_file(const std::filesystem::path& path);
+  // Errors: kInvalidArgument naming the variable.
+  Status read_environment();
+  // `key` like "server.port". Errors: kInvalidArgument.
+  Status set(const std::string& key, const std::string& value);
+
+  // Errors: kInvalidArgument naming a value that is out of range.
+  Result<Config> finish() const;
+  // In the order of the file format.
+  std::vector<SettingView> settings() const;
+
+ private:
+  Status assign(const std::string& key, const std::string& value, const std::string& source);
+
+  Environment environment_;
+  Config config_;
+  std::map<std::string, std::string> sources_;
+};
+
+// Settings of the file `path` (or none) and the environment, then `overrides` from the command
+// line. Errors: those of ConfigLoader.
+Result<ConfigLoader> load_config(const std::optional<std::filesystem::path>& path,
+                                 const std::map<std::string, std::string>& overrides);
+
+}  // namespace kith::runtime

@@ -1,0 +1,78 @@
+#include "kith/runtime/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kith/base/file.h"
+
+namespace kith::runtime {
+namespace {
+
+using ::testing::HasSubstr;
+
+Environment environment(std::map<std::string, std::string> values) {
+  return [values = std::move(values)](const std::string& name) -> std::optional<std::string> {
+    const auto it = values.find(name);
+    return it == values.end() ? std::nullopt : std::optional<std::string>(it->second);
+  };
+}
+
+std::filesystem::path write_config(const std::string& text) {
+  const auto path = std::filesystem::temp_directory_path() / "kith_config_test.toml";
+  EXPECT_TRUE(base::write_file_atomically(path, text));
+  return path;
+}
+
+TEST(ConfigTest, CommandLineBeatsEnvironmentBeatsFileBeatsDefault) {
+  ConfigLoader loader(environment({{"KITH_SERVER_PORT", "2"}, {"KITH_MODEL_DTYPE", "int8"}}));
+  ASSERT_TRUE(loader.read_file(
+      write_config("[server]\nport = 1\nhost = \"::1\"\n[answer]\nextractive = false\n")));
+  ASSERT_TRUE(loader.read_environment());
+  ASSERT_TRUE(loader.set("server.port", "3"));
+  const auto config = loader.finish();
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->server.port, 3);
+  EXPECT_EQ(config->server.host, "::1");
+  EXPECT_EQ(config->model.dtype, "int8");
+  EXPECT_FALSE(config->answer.extractive);
+  EXPECT_EQ(config->data.dir, "data");
+}
+
+TEST(ConfigTest, SaysWhereEachValueCameFrom) {
+  ConfigLoader loader(environment({{"KITH_UPSTREAM_API_KEY", "secret"}}));
+  ASSERT_TRUE(loader.read_file(write_config("[server]\nport = 1\n")));
+  ASSERT_TRUE(loader.read_environment());
+  for (const auto& setting : loader.settings()) {
+    if (setting.key == "server.port") {
+      EXPECT_THAT(setting.source, HasSubstr(".toml:2"));
+    }
+    if (setting.key == "data.dir") {
+      EXPECT_EQ(setting.source, "default");
+    }
+    if (setting.key == "upstream.api_key") {
+      EXPECT_EQ(setting.value, "********");
+      EXPECT_EQ(setting.source, "environment KITH_UPSTREAM_API_KEY");
+    }
+  }
+}
+
+TEST(ConfigTest, NamesFileLineKeyAndWhatIsAllowed) {
+  ConfigLoader loader(environment({}));
+  const auto unknown = loader.read_file(write_config("[server]\nhost = \"x\"\npotr = 1\n"));
+  EXPECT_THAT(unknown.error().message, AllOf(HasSubstr(":3"), HasSubstr("server.potr")));
+  const auto range = loader.read_file(write_config("[server]\nport = 70000\n"));
+  EXPECT_THAT(range.error().message, AllOf(HasSubstr("[0, 65535]"), HasSubstr("70000")));
+  const auto broken = loader.read_file(write_config("[server\n"));
+  EXPECT_THAT(broken.error().message, HasSubstr(":1"));
+  EXPECT_EQ(loader.read_file("/nowhere.toml").error().code, ErrorCode::kNotFound);
+}
+
+TEST(ConfigTest, RefusesValuesOutsideTheList) {
+  ConfigLoader loader(environment({}));
+  ASSERT_TRUE(loader.set("model.dtype", "fp4"));
+  EXPECT_THAT(loader.finish().error().message, HasSubstr("f32, bf16, int8"));
+  EXPECT_FALSE(loader.set("answer.extractive", "yes"));
+}
+
+}  // namespace
+}  // namespace kith::runtime

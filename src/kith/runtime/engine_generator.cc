@@ -1,0 +1,245 @@
+#include "kith/runtime/engine_generator.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <numeric>
+
+#include "kith/base/json.h"
+#include "kith/base/log.h"
+
+namespace kith::runtime {
+namespace {
+
+using personalize::GeneratedText;
+
+Result<tensor::DType> parse_dtype(const std::string& name) {
+  if (name == "f32") return tensor::DType::kF32;
+  if (name == "bf16") return tensor::DType::kBf16;
+  if (name == "int8") return tensor::DType::kInt8;
+  return Error{ErrorCode::kInvalidArgument, "dtype must be f32, bf16 or int8: " + name};
+}
+
+std::vector<text::ChatMessage> to_chat(std::span<const personalize::Message> messages) {
+  std::vector<text::ChatMessage> chat;
+  // "developer" is OpenAI's later name of the system role; models know the older one.
+  for (const auto& message : messages) {
+    chat.push_back({message.role == "developer" ? "system" : message.role, message.content});
+  }
+  return chat;
+}
+
+engine::SamplingParams to_engine(const personalize::SamplingParams& from) {
+  engine::SamplingParams to;
+  to.temperature = from.temperature.value_or(to.temperature);
+  to.top_k = from.top_k.value_or(to.top_k);
+  to.top_p = from.top_p.value_or(to.top_p);
+  to.min_p = from.min_p.value_or(to.min_p);
+  to.repetition_penalty = from.repetition_penalty.value_or(to.repetition_penalty);
+  to.frequency_penalty = from.frequency_penalty.value_or(to.frequency_penalty);
+  to.presence_penalty = from.presence_penalty.value_or(to.presence_penalty);
+  to.seed = from.seed.value_or(to.seed);
+  for (const auto& [token, bias] : from.logit_bias) {
+    to.logit_bias.emplace_back(token, static_cast<float>(bias));
+  }
+  // Always asked for: the mean log-probability ranks the candidates.
+  to.top_logprobs = from.wants_logprobs ? from.top_logprobs : 0;
+  return to;
+}
+
+base::Json token_json(const text::Tokenizer& tokenizer, text::TokenId id, float logprob) {
+  const std::string bytes(tokenizer.id_to_bytes(id));
+  base::Json list = base::Json::array();
+  for (const char byte : bytes) list.push_back(static_cast<unsigned char>(byte));
+  return {{"token", bytes}, {"logprob", logprob}, {"bytes", list}};
+}
+
+// OpenAI's "logprobs" object.
+std::string logprobs_json(const text::Tokenizer& tokenizer,
+                          const std::vector<engine::SampledToken>& tokens) {
+  base::Json content = base::Json::array();
+  for (const auto& token : tokens) {
+    base::Json entry = token_json(tokenizer, token.token, token.logprob);
+    entry["top_logprobs"] = base::Json::array();
+    for (const auto& top : token.top) {
+      entry["top_logprobs"].push_back(token_json(tokenizer, top.token, top.logprob));
+    }
+    content.push_back(std::move(entry));
+  }
+  return base::dump_json(base::Json{{"content", content}, {"refusal", nullptr}});
+}
+
+// Collects the answers of a request and passes their pieces on. The engine's thread writes, the
+// caller's thread waits.
+class Collector final : public engine::EventSink {
+ public:
+  Collector(std::size_t samples, personalize::DeltaSink* sink)
+      : answers_(samples), missing_(samples), sink_(sink) {}
+
+  void on_delta(const engine::Delta& delta) override {
+    engine::Answer& answer = answers_[static_cast<std::size_t>(delta.sample)];
+    answer.text += delta.text;
+    answer.tokens.push_back(delta.token);
+    pass_on(delta.sample, delta.text);
+  }
+
+  void on_finish(const engine::Finish& finish) override {
+    engine::Answer& answer = answers_[static_cast<std::size_t>(finish.sample)];
+    answer.text += finish.text;
+    answer.finish = finish;
+    pass_on(finish.sample, finish.text);
+    const std::lock_guard lock(mutex_);
+    if (--missing_ == 0) done_.notify_all();
+  }
+
+  std::vector<engine::Answer>& wait() {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return missing_ == 0; });
+    return answers_;
+  }
+
+ private:
+  void pass_on(int sample, std::string_view text) {
+    if (sink_ != nullptr && !text.empty())
+      sink_->on_delta({.sample = sample, .text = text, .raw = {}});
+  }
+
+  std::vector<engine::Answer> answers_;
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::size_t missing_;  // guarded by mutex_
+  personalize::DeltaSink* sink_;
+};
+
+Status to_status(const engine::Finish& finish) {
+  switch (finish.reason) {
+    case engine::FinishReason::kStop:
+    case engine::FinishReason::kLength:
+      return {};
+    case engine::FinishReason::kCancelled:
+      return Error{ErrorCode::kCancelled, "cancelled"};
+    case engine::FinishReason::kDeadline:
+      return Error{ErrorCode::kDeadlineExceeded, "the deadline has passed"};
+    case engine::FinishReason::kError:
+      return Error{ErrorCode::kInternal, finish.error};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
+    const EngineGeneratorOptions& options, const base::Clock& clock) {
+  KITH_ASSIGN_OR_RETURN(const tensor::DType dtype, parse_dtype(options.dtype));
+  auto generator = std::unique_ptr<EngineGenerator>(new EngineGenerator());
+  generator->options_ = options;
+  const auto dir = std::filesystem::weakly_canonical(options.model_dir);
+  generator->name_ = dir.filename().string();
+  KITH_ASSIGN_OR_RETURN(
+      engine::ChatModel model,
+      engine::ChatModel::load(options.model_dir,
+                              {.decoder = {.weights = dtype, .threads = options.threads},
+                               .chat_format = options.chat_format}));
+  generator->model_ = std::make_unique<engine::ChatModel>(std::move(model));
+  generator->adapters_ =
+      std::make_unique<engine::AdapterRegistry>(generator->model_->decoder->config());
+  if (!options.adapters_dir.empty()) {
+    if (auto loaded = generator->adapters_->load_all(options.adapters_dir); !loaded) {
+      base::log_warn("an adapter was left out: " + loaded.error().message);
+    }
+  }
+  const int blocks = (options.kv_tokens + nn::kBlockTokens - 1) / nn::kBlockTokens;
+  generator->engine_ = std::make_unique<engine::Engine>(
+      std::make_unique<engine::DecoderStepModel>(generator->model_->decoder, blocks),
+      generator->model_->tokenizer, clock, options.engine);
+  return generator;
+}
+
+personalize::GeneratorCapabilities EngineGenerator::capabilities() const {
+  return {.is_own_engine = true,
+          .has_adapters = true,
+          .has_tools = false,
+          .has_images = false,
+          .has_scores = true,
+          .context_tokens = engine_->max_positions(),
+          .model = name_};
+}
+
+std::vector<AdapterId> EngineGenerator::adapter_names() const {
+  std::vector<AdapterId> names;
+  for (const auto& info : adapters_->list()) names.push_back(info.id);
+  return names;
+}
+
+Result<std::shared_ptr<const model::Adapter>> EngineGenerator::find_adapter(
+    const AdapterId& id) const {
+  if (id.empty()) return std::shared_ptr<const model::Adapter>();
+  auto adapter = adapters_->find_adapter(id);
+  if (!adapter) return Error{ErrorCode::kNotFound, "no adapter named " + id.str()};
+  return adapter;
+}
+
+Result<engine::GenerateRequest> EngineGenerator::to_engine(
+    const personalize::GenerationRequest& request) const {
+  engine::GenerateRequest out;
+  KITH_ASSIGN_OR_RETURN(out.prompt, model_->encode(to_chat(request.messages)));
+  KITH_ASSIGN_OR_RETURN(out.adapter, find_adapter(request.adapter));
+  out.samples.clear();
+  for (const auto& sample : request.samples) out.samples.push_back(runtime::to_engine(sample));
+  out.max_tokens = request.max_tokens.value_or(options_.default_max_tokens);
+  out.stop = request.stop;
+  for (const auto& stop : model_->chat_template.stop_texts()) out.stop.push_back(stop);
+  out.stop_tokens = model_->stop_tokens;
+  return out;
+}
+
+Result<std::vector<GeneratedText>> EngineGenerator::generate(
+    const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
+    const personalize::CancelToken& cancel) {
+  KITH_ASSIGN_OR_RETURN(engine::GenerateRequest engine_request, to_engine(request));
+  const auto collector = std::make_shared<Collector>(request.samples.size(), sink);
+  KITH_ASSIGN_OR_RETURN(const engine::RequestHandle handle,
+                        engine_->submit(std::move(engine_request), collector));
+  const std::stop_callback on_cancel(cancel, [&handle] { handle.cancel(); });
+  std::vector<GeneratedText> texts;
+  for (engine::Answer& answer : collector->wait()) {
+    KITH_RETURN_IF_ERROR(to_status(answer.finish));
+    GeneratedText text;
+    text.text = std::move(answer.text);
+    text.finish_reason = answer.finish.reason == engine::FinishReason::kLength ? "length" : "stop";
+    text.prompt_tokens = answer.finish.prompt_tokens;
+    text.completion_tokens = answer.finish.completion_tokens;
+    const auto& timings = answer.finish.timings;
+    text.timings = {timings.queue_ms, timings.prefill_ms, timings.decode_ms};
+    if (!answer.tokens.empty()) {
+      double total = 0.0;
+      for (const auto& token : answer.tokens) total += static_cast<double>(token.logprob);
+      text.mean_logprob = total / static_cast<double>(answer.tokens.size());
+    }
+    if (request.samples[texts.size()].wants_logprobs) {
+      text.logprobs = logprobs_json(model_->tokenizer, answer.tokens);
+    }
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+Result<std::vector<double>> EngineGenerator::score(std::span<const personalize::Message> messages,
+                                                   std::span<const std::string> continuations,
+                                                   const AdapterId& adapter) {
+  engine::ScoreRequest request;
+  KITH_ASSIGN_OR_RETURN(request.prompt, model_->encode(to_chat(messages)));
+  KITH_ASSIGN_OR_RETURN(request.adapter, find_adapter(adapter));
+  for (const std::string& continuation : continuations) {
+    request.continuations.push_back(model_->tokenizer.encode(continuation));
+  }
+  KITH_ASSIGN_OR_RETURN(const auto scores, engine_->score(std::move(request)));
+  std::vector<double> means;
+  for (const auto& score : scores) means.push_back(score.mean());
+  return means;
+}
+
+std::size_t EngineGenerator::count_tokens(std::string_view text) const {
+  return model_->tokenizer.encode(text).size();
+}
+
+}  // namespace kith::runtime

@@ -1,0 +1,71 @@
+// Generates with Kith's own engine: chat messages to tokens, an adapter by name, samples in one
+// batch.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "kith/base/clock.h"
+#include "kith/engine/adapter_registry.h"
+#include "kith/engine/chat_model.h"
+#include "kith/engine/engine.h"
+#include "kith/personalize/ports.h"
+
+namespace kith::runtime {
+
+struct EngineGeneratorOptions {
+  std::filesystem::path model_dir;
+  // Sub-directories are PEFT adapters; empty or missing means none.
+  std::filesystem::path adapters_dir;
+  // "f32", "bf16" or "int8".
+  std::string dtype = "bf16";
+  int threads = 1;
+  // Name of a chat format; empty recognises it.
+  std::string chat_format;
+  // Tokens of KV cache over all requests; rounded up to whole blocks.
+  int kv_tokens = 32'768;
+  // Longest answer when a request names no limit.
+  int default_max_tokens = 256;
+  engine::EngineOptions engine;
+};
+
+// Thread-safe.
+class EngineGenerator final : public personalize::Generator {
+ public:
+  // Errors: those of engine::ChatModel::load(). An adapter that does not load is logged and left
+  // out.
+  static Result<std::unique_ptr<EngineGenerator>> create(const EngineGeneratorOptions& options,
+                                                         const base::Clock& clock);
+
+  personalize::GeneratorCapabilities capabilities() const override;
+  bool ready() const override { return true; }
+  std::vector<AdapterId> adapter_names() const override;
+
+  Result<std::vector<personalize::GeneratedText>> generate(
+      const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
+      const personalize::CancelToken& cancel) override;
+
+  Result<std::vector<double>> score(std::span<const personalize::Message> messages,
+                                    std::span<const std::string> continuations,
+                                    const AdapterId& adapter) override;
+
+  std::size_t count_tokens(std::string_view text) const override;
+
+  engine::AdapterRegistry& adapters() { return *adapters_; }
+  engine::EngineStats stats() const { return engine_->stats(); }
+
+ private:
+  EngineGenerator() = default;
+
+  Result<std::shared_ptr<const model::Adapter>> find_adapter(const AdapterId& id) const;
+  Result<engine::GenerateRequest> to_engine(const personalize::GenerationRequest& request) const;
+
+  EngineGeneratorOptions options_;
+  std::string name_;
+  std::unique_ptr<engine::ChatModel> model_;
+  std::unique_ptr<engine::AdapterRegistry> adapters_;
+  std::unique_ptr<engine::Engine> engine_;
+};
+
+}  // namespace kith::runtime

@@ -1,0 +1,50 @@
+#include "kith/runtime/installation.h"
+
+#include <system_error>
+
+#include "kith/storage/sqlite/sqlite_store_set.h"
+
+namespace kith::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The configured file, or the one in the data directory if there is one, or none.
+fs::path choose_file(const std::string& configured, const fs::path& in_data) {
+  if (!configured.empty()) return configured;
+  std::error_code error;
+  return fs::exists(in_data, error) ? in_data : fs::path();
+}
+
+}  // namespace
+
+storage::TenantScope default_tenant() { return {TenantId(storage::kDefaultTenant)}; }
+
+Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
+  KITH_ASSIGN_OR_RETURN(storage::DataDirectory directory,
+                        storage::DataDirectory::open(config.data.dir));
+  KITH_ASSIGN_OR_RETURN(auto stores, storage::open_sqlite(directory.database_path()));
+  auto installation =
+      std::unique_ptr<Installation>(new Installation(std::move(directory), std::move(stores)));
+  KITH_RETURN_IF_ERROR(installation->load_personas(config));
+  return installation;
+}
+
+Status Installation::load_personas(const Config& config) {
+  const fs::path file = choose_file(config.personas.file, path() / "personas.toml");
+  if (file.empty()) {
+    assigner_ = nullptr;
+    return {};
+  }
+  KITH_ASSIGN_OR_RETURN(auto catalogue, persona::PersonaCatalogue::load(file));
+  std::vector<persona::TrainingText> texts;
+  const fs::path texts_file = choose_file(config.personas.texts, path() / "persona_texts.jsonl");
+  if (!texts_file.empty()) {
+    KITH_ASSIGN_OR_RETURN(texts, persona::load_training_texts(texts_file));
+  }
+  KITH_ASSIGN_OR_RETURN(auto assigner, persona::Assigner::create(std::move(catalogue), texts));
+  assigner_ = std::make_shared<const persona::Assigner>(std::move(assigner));
+  return {};
+}
+
+}  // namespace kith::runtime

@@ -1,0 +1,17 @@
+// Where the files that ship with Kith are: the built-in model, the example, the page.
+#pragma once
+
+#include <filesystem>
+
+namespace kith::runtime {
+
+// The first of these that exists: $KITH_SHARE, PREFIX/share/kith beside the program's bin
+// directory, and the source tree that the program was built from.
+std::filesystem::path share_directory();
+
+// share/models/builtin, share/web (or web/dist), share/examples/service-desk.
+std::filesystem::path builtin_model_directory();
+std::filesystem::path web_directory();
+std::filesystem::path service_desk_directory();
+
+}  // namespace kith::runtime

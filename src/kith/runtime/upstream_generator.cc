@@ -1,0 +1,280 @@
+#include "kith/runtime/upstream_generator.h"
+
+#include <atomic>
+#include <cmath>
+
+#include "kith/base/json.h"
+
+namespace kith::runtime {
+namespace {
+
+using base::OrderedJson;
+using personalize::GeneratedText;
+
+Result<OrderedJson> parse_object(const std::string& text, const char* what) {
+  KITH_ASSIGN_OR_RETURN(OrderedJson json, base::parse_ordered_json(text));
+  if (!json.is_object()) {
+    return Error{ErrorCode::kInvalidArgument, std::string(what) + " must be a JSON object"};
+  }
+  return json;
+}
+
+template <typename T>
+void put(OrderedJson& body, const char* key, const std::optional<T>& value) {
+  if (value) body[key] = *value;
+}
+
+void put_sampling(OrderedJson& body, const personalize::SamplingParams& sampling) {
+  put(body, "temperature", sampling.temperature);
+  put(body, "top_p", sampling.top_p);
+  put(body, "min_p", sampling.min_p);
+  put(body, "top_k", sampling.top_k);
+  put(body, "presence_penalty", sampling.presence_penalty);
+  put(body, "frequency_penalty", sampling.frequency_penalty);
+  put(body, "repetition_penalty", sampling.repetition_penalty);
+  put(body, "seed", sampling.seed);
+  for (const auto& [token, bias] : sampling.logit_bias) {
+    body["logit_bias"][std::to_string(token)] = bias;
+  }
+  if (!sampling.wants_logprobs) return;
+  body["logprobs"] = true;
+  body["top_logprobs"] = sampling.top_logprobs;
+}
+
+Result<OrderedJson> messages_json(const std::vector<personalize::Message>& messages) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& message : messages) {
+    if (message.raw.empty()) {
+      list.push_back({{"role", message.role}, {"content", message.content}});
+      continue;
+    }
+    KITH_ASSIGN_OR_RETURN(OrderedJson raw, parse_object(message.raw, "a message"));
+    list.push_back(std::move(raw));
+  }
+  return list;
+}
+
+// A string member, or "" if it is absent, null or of another type: an upstream's mistakes are not
+// ours.
+std::string text_of(const OrderedJson& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+const OrderedJson* first_choice(const OrderedJson& answer) {
+  const auto it = answer.find("choices");
+  if (it == answer.end() || !it->is_array() || it->empty() || !it->front().is_object()) {
+    return nullptr;
+  }
+  return &it->front();
+}
+
+// Whether a message or delta holds more than text.
+bool has_more_than_text(const OrderedJson& message) {
+  for (const auto& [key, value] : message.items()) {
+    if (key == "role" || key == "content" || value.is_null()) continue;
+    // vLLM sends empty lists with every message.
+    if (value.is_array() && value.empty()) continue;
+    return true;
+  }
+  return false;
+}
+
+void read_usage(const OrderedJson& answer, GeneratedText& out) {
+  const auto usage = answer.find("usage");
+  if (usage == answer.end() || !usage->is_object()) return;
+  out.prompt_tokens = usage->value("prompt_tokens", out.prompt_tokens);
+  out.completion_tokens = usage->value("completion_tokens", out.completion_tokens);
+}
+
+void read_logprobs(const OrderedJson& choice, GeneratedText& out) {
+  const auto logprobs = choice.find("logprobs");
+  if (logprobs == choice.end() || !logprobs->is_object()) return;
+  out.logprobs = base::dump_json(*logprobs);
+  const auto content = logprobs->find("content");
+  if (content == logprobs->end() || !content->is_array() || content->empty()) return;
+  double total = 0.0;
+  for (const auto& token : *content) total += token.value("logprob", 0.0);
+  out.mean_logprob = total / static_cast<double>(content->size());
+}
+
+// Runs `read`, in which nlohmann throws when a member has an unexpected type: an upstream's
+// malformed answer must not end the server.
+template <typename Read>
+auto fenced(Read&& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const nlohmann::json::exception&) {
+    return Error{ErrorCode::kUnavailable, "the upstream's answer is malformed"};
+  }
+}
+
+Result<GeneratedText> read_answer(const std::string& body) {
+  KITH_ASSIGN_OR_RETURN(const OrderedJson answer, base::parse_ordered_json(body));
+  const OrderedJson* choice = answer.is_object() ? first_choice(answer) : nullptr;
+  if (choice == nullptr || !choice->contains("message") || !(*choice)["message"].is_object()) {
+    return Error{ErrorCode::kUnavailable, "the upstream's answer holds no message"};
+  }
+  const OrderedJson& message = (*choice)["message"];
+  GeneratedText out;
+  out.text = text_of(message, "content");
+  if (has_more_than_text(message)) out.raw = base::dump_json(message);
+  if (const auto reason = text_of(*choice, "finish_reason"); !reason.empty()) {
+    out.finish_reason = reason;
+  }
+  read_usage(answer, out);
+  read_logprobs(*choice, out);
+  return out;
+}
+
+// Puts the pieces of a streamed message together again; tool calls are joined by their index.
+class StreamedMessage {
+ public:
+  // Errors: kUnavailable when the upstream reports a failure in the stream.
+  Status take(std::string_view data, int sample, personalize::DeltaSink* sink) {
+    auto chunk = base::parse_ordered_json(data);
+    if (!chunk || !chunk->is_object()) {
+      return Error{ErrorCode::kUnavailable, "the upstream sent a chunk that is no JSON object"};
+    }
+    if (const auto error = chunk->find("error"); error != chunk->end() && error->is_object()) {
+      return Error{ErrorCode::kUnavailable,
+                   "the upstream failed while answering: " + text_of(*error, "message")};
+    }
+    read_usage(*chunk, out_);
+    const OrderedJson* choice = first_choice(*chunk);
+    if (choice == nullptr) return {};
+    if (const auto reason = text_of(*choice, "finish_reason"); !reason.empty()) {
+      out_.finish_reason = reason;
+    }
+    const auto delta = choice->find("delta");
+    if (delta != choice->end() && delta->is_object()) take_delta(*delta, sample, sink);
+    return {};
+  }
+
+  GeneratedText finish() {
+    if (!extra_.empty()) {
+      OrderedJson message = {{"role", "assistant"}, {"content", out_.text}};
+      message.update(extra_);
+      out_.raw = base::dump_json(message);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void take_delta(const OrderedJson& delta, int sample, personalize::DeltaSink* sink) {
+    const std::string text = text_of(delta, "content");
+    out_.text += text;
+    const bool more = has_more_than_text(delta);
+    if (more) merge(delta);
+    if (sink == nullptr || (text.empty() && !more)) return;
+    const std::string raw = more ? base::dump_json(delta) : std::string();
+    sink->on_delta({.sample = sample, .text = text, .raw = raw});
+  }
+
+  void merge(const OrderedJson& delta) {
+    for (const auto& [key, value] : delta.items()) {
+      if (key == "role" || key == "content" || value.is_null()) continue;
+      if (key == "tool_calls" && value.is_array()) {
+        for (const auto& call : value) merge_call(call);
+      } else if (value.is_string()) {
+        extra_[key] = text_of(extra_, key.c_str()) + value.get<std::string>();
+      } else {
+        extra_[key] = value;
+      }
+    }
+  }
+
+  void merge_call(const OrderedJson& call) {
+    if (!call.is_object()) return;
+    constexpr std::size_t kMaxCalls = 128;
+    const auto index = call.value("index", std::size_t{0});
+    if (index >= kMaxCalls) return;
+    OrderedJson& calls = extra_["tool_calls"];
+    while (calls.size() <= index) {
+      calls.push_back(
+          {{"id", ""}, {"type", "function"}, {"function", {{"name", ""}, {"arguments", ""}}}});
+    }
+    OrderedJson& whole = calls[index];
+    if (const auto id = text_of(call, "id"); !id.empty()) whole["id"] = id;
+    const auto function = call.find("function");
+    if (function == call.end() || !function->is_object()) return;
+    for (const char* part : {"name", "arguments"}) {
+      whole["function"][part] = text_of(whole["function"], part) + text_of(*function, part);
+    }
+  }
+
+  GeneratedText out_;
+  OrderedJson extra_ = OrderedJson::object();
+};
+
+}  // namespace
+
+Result<std::string> upstream_body(const personalize::GenerationRequest& request,
+                                  const personalize::SamplingParams& sampling,
+                                  const std::string& model, bool streams) {
+  OrderedJson body = OrderedJson::object();
+  body["model"] = model.empty() ? request.model : model;
+  KITH_ASSIGN_OR_RETURN(body["messages"], messages_json(request.messages));
+  put_sampling(body, sampling);
+  if (request.max_tokens) body["max_tokens"] = *request.max_tokens;
+  if (!request.stop.empty()) body["stop"] = request.stop;
+  if (!request.extra.empty()) {
+    KITH_ASSIGN_OR_RETURN(const OrderedJson extra, parse_object(request.extra, "extra"));
+    // What the client sent and Kith does not read; it never replaces what Kith composed.
+    for (const auto& [key, value] : extra.items()) {
+      if (!body.contains(key)) body[key] = value;
+    }
+  }
+  if (streams) {
+    body["stream"] = true;
+    body["stream_options"] = {{"include_usage", true}};
+  }
+  return base::dump_json(body);
+}
+
+personalize::GeneratorCapabilities UpstreamGenerator::capabilities() const {
+  return {.is_own_engine = false,
+          .has_adapters = false,
+          .has_tools = true,
+          .has_images = true,
+          .has_scores = false,
+          .context_tokens = options_.context_tokens,
+          .model = options_.model};
+}
+
+Result<std::vector<GeneratedText>> UpstreamGenerator::generate(
+    const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
+    const personalize::CancelToken& cancel) {
+  std::atomic<bool> cancelled = false;
+  const std::stop_callback on_cancel(cancel, [&cancelled] { cancelled = true; });
+  std::vector<GeneratedText> answers;
+  for (std::size_t i = 0; i < request.samples.size(); ++i) {
+    KITH_ASSIGN_OR_RETURN(const std::string body, upstream_body(request, request.samples[i],
+                                                                options_.model, sink != nullptr));
+    if (sink == nullptr) {
+      KITH_ASSIGN_OR_RETURN(const std::string answer, client_->chat(body, &cancelled));
+      KITH_ASSIGN_OR_RETURN(GeneratedText text, fenced([&] { return read_answer(answer); }));
+      answers.push_back(std::move(text));
+      continue;
+    }
+    StreamedMessage message;
+    Status failure;
+    const auto take = [&](std::string_view data) {
+      failure = fenced([&] { return message.take(data, static_cast<int>(i), sink); });
+      return failure.has_value();
+    };
+    Status streamed = client_->stream_chat(body, take, &cancelled);
+    if (!failure) return std::move(failure).error();
+    if (!streamed) return std::move(streamed).error();
+    answers.push_back(message.finish());
+  }
+  return answers;
+}
+
+Result<std::vector<double>> UpstreamGenerator::score(std::span<const personalize::Message>,
+                                                     std::span<const std::string>,
+                                                     const AdapterId&) {
+  return Error{ErrorCode::kUnavailable, "an upstream does not score texts"};
+}
+
+}  // namespace kith::runtime

@@ -1,0 +1,48 @@
+// Generates with an OpenAI-compatible server instead of the own engine: composes its request, reads
+// its answer, and passes on untouched what Kith does not read.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kith/personalize/ports.h"
+#include "kith/upstream/openai_client.h"
+
+namespace kith::runtime {
+
+struct UpstreamOptions {
+  // The model to ask for; empty asks for the one that the client named.
+  std::string model;
+  int context_tokens = 8192;
+};
+
+// Thread-safe.
+class UpstreamGenerator final : public personalize::Generator {
+ public:
+  UpstreamGenerator(std::unique_ptr<upstream::OpenAiClient> client, UpstreamOptions options)
+      : client_(std::move(client)), options_(std::move(options)) {}
+
+  personalize::GeneratorCapabilities capabilities() const override;
+  bool ready() const override { return true; }
+  std::vector<AdapterId> adapter_names() const override { return {}; }
+
+  Result<std::vector<personalize::GeneratedText>> generate(
+      const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
+      const personalize::CancelToken& cancel) override;
+
+  // An upstream does not score: kUnavailable.
+  Result<std::vector<double>> score(std::span<const personalize::Message> messages,
+                                    std::span<const std::string> continuations,
+                                    const AdapterId& adapter) override;
+
+ private:
+  std::unique_ptr<upstream::OpenAiClient> client_;
+  UpstreamOptions options_;
+};
+
+// The body of a request for one answer. Errors: kInvalidArgument if a raw member is no JSON object.
+Result<std::string> upstream_body(const personalize::GenerationRequest& request,
+                                  const personalize::SamplingParams& sampling,
+                                  const std::string& model, bool streams);
+
+}  // namespace kith::runtime
