@@ -10,14 +10,15 @@ export default defineConfig({
   // The mock keeps one log for all.
   workers: 1,
   fullyParallel: false,
-  timeout: 30_000,
-  expect: { timeout: 10_000 },
+  // Generous: the tests share a small machine with compilers.
+  timeout: 120_000,
+  expect: { timeout: 30_000 },
   forbidOnly: true,
   reporter: 'list',
   outputDir: process.env.KITH_WEB_TEST_OUTPUT ?? 'node_modules/.test-results',
   use: {
     viewport: { width: 1280, height: 860 },
-    trace: 'retain-on-failure',
+    screenshot: 'only-on-failure',
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [
@@ -41,7 +42,7 @@ export default defineConfig({
     {
       name: 'real',
       testMatch: 'real_server.spec.ts',
-      timeout: 180_000,
+      timeout: 300_000,
       use: { baseURL: process.env.KITH_E2E_URL ?? 'http://127.0.0.1:7717' },
     },
   ],

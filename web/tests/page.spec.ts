@@ -232,7 +232,7 @@ test('a busy server is asked again after its wait', async ({ page }) => {
   await ask(page, `${kQuestion} [busy]`);
   const alert = answers(page).first().getByRole('alert');
   await expect(alert).toContainText('The server is busy');
-  await expect(alert).toContainText('the queue is full');
+  await expect(alert).toContainText('The queue is full.');
   await alert.getByRole('button', { name: 'Try again', exact: true }).click();
   await expect(answers(page).first()).toContainText('Ring +44 113 555 0148');
   // The other column is as it was.
@@ -240,8 +240,8 @@ test('a busy server is asked again after its wait', async ({ page }) => {
 });
 
 for (const [word, title] of [
-  ['[fail]', 'internal error'],
-  ['[error]', 'the model stopped answering'],
+  ['[fail]', 'Internal error.'],
+  ['[error]', 'The model stopped answering.'],
   ['[cut]', 'The connection was lost'],
 ] as const) {
   test(`a failure is shown clearly: ${word}`, async ({ page }) => {

@@ -14,6 +14,12 @@ const kTitles: Record<FailureKind, string> = {
   request: 'The server refused the question',
 };
 
+// The server writes messages in lower case without a full stop.
+function sentence(message: string): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
 // Seconds left until zero.
 function useCountdown(seconds: number): number {
   const [left, setLeft] = useState(seconds);
@@ -37,7 +43,7 @@ export function AnswerFailure({ failure, onRetry, onKey }: AnswerFailureProps) {
   return (
     <div className="failure" role="alert">
       <p className="failure-title">{kTitles[failure.kind]}</p>
-      <p>{failure.message}</p>
+      <p>{sentence(failure.message)}</p>
       <div className="failure-actions">
         {failure.kind === 'key' && (
           <button type="button" className="button button-main" onClick={onKey}>
