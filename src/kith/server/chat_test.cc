@@ -1,0 +1,323 @@
+// POST /v1/chat/completions over real sockets, with a made-up generator.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kith/base/json.h"
+#include "kith/server/test_server.h"
+
+namespace kith::server {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kPath = "/v1/chat/completions";
+
+base::Json parsed(const std::string& text) {
+  const auto json = base::parse_json(text);
+  EXPECT_TRUE(json) << text;
+  return json ? *json : base::Json();
+}
+
+// kChat with further members.
+std::string chat_with(const std::string& members) {
+  return kChat.substr(0, kChat.size() - 1) + "," + members + "}";
+}
+
+std::string error_param(const TestResponse& response) {
+  const base::Json body = parsed(response.body);
+  return body["error"]["param"].is_string() ? body["error"]["param"].get<std::string>() : "";
+}
+
+const TestHeaders kAnna{{"X-Kith-User", "anna"}};
+
+void add_user(TestServer& server, const std::string& id, const std::string& grade) {
+  const storage::Scope scope{TenantId("default"), UserId(id)};
+  ASSERT_TRUE(server.stores().users().upsert(scope, {{"grade", grade}}, 1));
+}
+
+std::size_t num_conversations(TestServer& server, const std::string& user) {
+  const auto rows = server.stores().conversations().list({TenantId("default"), UserId(user)}, 10);
+  return rows ? rows->size() : 999;
+}
+
+TEST(ChatTest, KnownUserGetsAnAnswerWithItsReasons) {
+  TestServer server;
+  add_user(server, "anna", "director");
+  const TestResponse response = post_json(server.port(), kPath, kChat, kAnna);
+  ASSERT_EQ(response.status, 200) << response.body;
+  const base::Json body = parsed(response.body);
+  EXPECT_EQ(body["choices"][0]["message"]["content"], "alpha beta gamma");
+  EXPECT_EQ(body["usage"]["total_tokens"], 13);
+  EXPECT_EQ(body["kith"]["user"], "anna");
+  EXPECT_EQ(body["kith"]["assigned_persona"], "leadership");
+  EXPECT_GT(body["kith"]["persona"]["leadership"].get<double>(), 0.5);
+  EXPECT_EQ(response.headers.at("x-kith-decision"), body["kith"]["decision"]);
+  EXPECT_EQ(response.headers.at("x-kith-persona"), "leadership");
+  EXPECT_EQ(response.headers.at("x-kith-adapter"), "leadership");
+}
+
+TEST(ChatTest, NobodyGetsAPlainAnswer) {
+  TestServer server;
+  const TestResponse response = post_json(server.port(), kPath, kChat);
+  ASSERT_EQ(response.status, 200) << response.body;
+  EXPECT_FALSE(parsed(response.body)["kith"].contains("user"));
+  EXPECT_FALSE(response.headers.contains("x-kith-persona"));
+}
+
+TEST(ChatTest, StreamSaysWhatTheWholeAnswerSays) {
+  TestServer server;
+  add_user(server, "anna", "director");
+  const base::Json whole = parsed(post_json(server.port(), kPath, kChat, kAnna).body);
+  const TestResponse response =
+      post_json(server.port(), kPath, chat_with(R"("stream":true)"), kAnna);
+  ASSERT_EQ(response.status, 200);
+  EXPECT_THAT(response.headers.at("content-type"), HasSubstr("text/event-stream"));
+  EXPECT_EQ(response.headers.at("x-kith-persona"), "leadership");
+  const auto events = events_of(response.body);
+  ASSERT_GE(events.size(), 4U);
+  EXPECT_EQ(events.back(), "[DONE]");
+  std::string text;
+  base::Json last;
+  for (std::size_t i = 0; i + 1 < events.size(); ++i) {
+    last = parsed(events[i]);
+    EXPECT_EQ(last["object"], "chat.completion.chunk");
+    text += last["choices"][0]["delta"].value("content", "");
+  }
+  EXPECT_EQ(parsed(events[0])["choices"][0]["delta"]["role"], "assistant");
+  EXPECT_EQ(parsed(events[0])["kith"]["assigned_persona"], "leadership");
+  EXPECT_EQ(text, whole["choices"][0]["message"]["content"]);
+  EXPECT_EQ(last["choices"][0]["finish_reason"], whole["choices"][0]["finish_reason"]);
+  EXPECT_EQ(last["kith"]["style"], whole["kith"]["style"]);
+  EXPECT_EQ(last["kith"]["persona"], whole["kith"]["persona"]);
+  EXPECT_EQ(last["kith"]["probability"], whole["kith"]["probability"]);
+}
+
+TEST(ChatTest, EventsHaveNoIdsAndNoNames) {
+  TestServer server;
+  const TestResponse response = post_json(server.port(), kPath, chat_with(R"("stream":true)"));
+  EXPECT_THAT(response.body, Not(HasSubstr("\nid:")));
+  EXPECT_THAT(response.body, Not(HasSubstr("event:")));
+}
+
+TEST(ChatTest, UsageComesLastWhenAskedFor) {
+  TestServer server;
+  const auto events =
+      events_of(post_json(server.port(), kPath,
+                          chat_with(R"("stream":true,"stream_options":{"include_usage":true})"))
+                    .body);
+  ASSERT_GE(events.size(), 3U);
+  const base::Json usage = parsed(events[events.size() - 2]);
+  EXPECT_TRUE(usage["choices"].empty());
+  EXPECT_EQ(usage["usage"]["total_tokens"], 13);
+  EXPECT_TRUE(parsed(events[0])["usage"].is_null());
+  EXPECT_TRUE(parsed(events[0]).contains("usage"));
+}
+
+TEST(ChatTest, SeveralChoicesComeWithTheirIndex) {
+  TestServer server;
+  const std::string body = chat_with(R"("n":2,"stream":true)");
+  std::map<int, std::string> texts;
+  std::map<int, int> num_ends;
+  for (const std::string& event : events_of(post_json(server.port(), kPath, body).body)) {
+    if (event == "[DONE]") continue;
+    const base::Json choice = parsed(event)["choices"][0];
+    texts[choice["index"]] += choice["delta"].value("content", "");
+    if (choice["finish_reason"] == "stop") ++num_ends[choice["index"]];
+  }
+  EXPECT_EQ(texts, (std::map<int, std::string>{{0, "alpha beta gamma"}, {1, "alpha beta gamma"}}));
+  EXPECT_EQ(num_ends, (std::map<int, int>{{0, 1}, {1, 1}}));
+}
+
+TEST(ChatTest, FailureBeforeTheFirstWordIsAnErrorResponse) {
+  TestServer server;
+  server.generator.before_word = [](int) {
+    return Status(Error{ErrorCode::kOverloaded, "the queue is full"});
+  };
+  for (const char* stream : {"true", "false"}) {
+    const TestResponse response =
+        post_json(server.port(), kPath, chat_with(std::string(R"("stream":)") + stream));
+    EXPECT_EQ(response.status, 429);
+    EXPECT_EQ(response.headers.at("retry-after"), "1");
+    EXPECT_EQ(parsed(response.body)["error"]["message"], "the queue is full");
+  }
+}
+
+TEST(ChatTest, FailureInTheMiddleIsTheLastEvent) {
+  TestServer server;
+  server.generator.before_word = [](int word) {
+    return word < 2 ? Status() : Status(Error{ErrorCode::kInternal, "secret place in memory"});
+  };
+  TestClient client(server.port());
+  client.send(request_text("POST", kPath, {{"Content-Type", "application/json"}},
+                           chat_with(R"("stream":true)")));
+  const TestResponse response = client.receive();
+  EXPECT_EQ(response.status, 200);
+  const auto events = events_of(response.body);
+  const base::Json last = parsed(events.back());
+  EXPECT_EQ(last["error"]["message"], "internal error");
+  EXPECT_EQ(last["error"].size(), 4U);
+  EXPECT_THAT(response.body, Not(HasSubstr("secret")));
+  // The connection lives on.
+  client.send(request_text("GET", "/healthz"));
+  EXPECT_EQ(client.receive().status, 200);
+}
+
+TEST(ChatTest, ClientThatLeavesStopsTheWorkAtOnce) {
+  for (const bool is_stream : {true, false}) {
+    TestServer server;
+    server.generator.words.assign(1'000, " word");
+    server.generator.before_word = [](int) {
+      std::this_thread::sleep_for(milliseconds(5));
+      return Status();
+    };
+    TestClient client(server.port());
+    client.send(request_text("POST", kPath, {{"Content-Type", "application/json"}},
+                             is_stream ? chat_with(R"("stream":true)") : kChat));
+    ASSERT_TRUE(eventually([&] { return server.generator.num_words > 3; }));
+    client.close();
+    ASSERT_TRUE(eventually([&] { return server.generator.num_cancelled == 1; })) << is_stream;
+    EXPECT_LT(server.generator.num_words, 500);
+  }
+}
+
+TEST(ChatTest, ReaderThatIsTooSlowLosesItsAnswer) {
+  TestServerOptions options = plain_options();
+  options.server.max_stream_buffer_bytes = 4'096;
+  TestServer server(options);
+  server.generator.words.assign(200, std::string(100'000, 'x'));
+  TestClient client(server.port());
+  client.send(request_text("POST", kPath, {{"Content-Type", "application/json"}},
+                           chat_with(R"("stream":true)")));
+  EXPECT_TRUE(eventually([&] { return server.generator.num_cancelled == 1; }));
+}
+
+TEST(ChatTest, QuietStreamsAreKeptAlive) {
+  TestServerOptions options = plain_options();
+  options.server.ping_interval = milliseconds(20);
+  TestServer server(options);
+  std::atomic<bool> may_speak = false;
+  server.generator.before_word = [&](int word) {
+    EXPECT_TRUE(word != 0 || eventually([&] { return may_speak.load(); }));
+    return Status();
+  };
+  TestClient client(server.port());
+  client.send(request_text("POST", kPath, {{"Content-Type", "application/json"}},
+                           chat_with(R"("stream":true)")));
+  const std::string quiet = client.receive_until(": ping\n\n");
+  EXPECT_THAT(quiet, HasSubstr("200 OK"));
+  EXPECT_THAT(quiet, Not(HasSubstr("data:")));
+  may_speak = true;
+  const TestResponse response = client.receive();
+  EXPECT_EQ(events_of(response.body).back(), "[DONE]");
+}
+
+TEST(ChatTest, RequestsBeyondTheLimitComeBackLater) {
+  TestServerOptions options = plain_options();
+  options.server.generation_threads = 1;
+  options.server.generations_waiting = 1;
+  TestServer server(options);
+  std::atomic<bool> may_go_on = false;
+  server.generator.before_word = [&](int) {
+    EXPECT_TRUE(eventually([&] { return may_go_on.load(); }));
+    return Status();
+  };
+  const std::string request =
+      request_text("POST", kPath, {{"Content-Type", "application/json"}}, kChat);
+  TestClient running(server.port());
+  running.send(request);
+  ASSERT_TRUE(eventually([&] { return server.generator.num_running == 1; }));
+  TestClient waiting(server.port());
+  waiting.send(request);
+  ASSERT_TRUE(eventually([&] {
+    const std::string metrics = call(server.port(), "GET", "/metrics").body;
+    return metrics.find("kith_jobs{lane=\"generation\"} 2") != std::string::npos;
+  }));
+  const TestResponse refused = post_json(server.port(), kPath, kChat);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.headers.at("retry-after"), "1");
+  // Others are still served.
+  EXPECT_EQ(call(server.port(), "GET", "/v1/models").status, 200);
+  may_go_on = true;
+  EXPECT_EQ(running.receive().status, 200);
+  EXPECT_EQ(waiting.receive().status, 200);
+}
+
+TEST(ChatTest, BadRequestsNameTheMember) {
+  TestServer server;
+  EXPECT_EQ(error_param(post_json(server.port(), kPath, chat_with(R"("n":0)"))), "n");
+  EXPECT_EQ(error_param(post_json(server.port(), kPath, "{}")), "messages");
+  EXPECT_EQ(post_json(server.port(), kPath, "{\"messages\":").status, 400);
+  EXPECT_EQ(post_json(server.port(), kPath, "{\"messages\":\"\xff\xfe\"}").status, 400);
+}
+
+TEST(ChatTest, OwnEngineRefusesByNameWhatItCannotHonour) {
+  TestServer server;
+  const TestResponse tools = post_json(
+      server.port(), kPath, chat_with(R"("tools":[{"type":"function","function":{"name":"f"}}])"));
+  EXPECT_EQ(tools.status, 400);
+  EXPECT_EQ(error_param(tools), "tools");
+  const TestResponse unknown = post_json(server.port(), kPath, chat_with(R"("frobnicate":1)"));
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(error_param(unknown), "frobnicate");
+  const TestResponse image =
+      post_json(server.port(), kPath,
+                R"({"messages":[{"role":"user","content":[{"type":"text","text":"see"},)"
+                R"({"type":"image_url","image_url":{"url":"data:"}}]}]})");
+  EXPECT_EQ(error_param(image), "messages[0].content[1].image_url");
+}
+
+TEST(ChatTest, UnknownMembersCanBeIgnored) {
+  TestServerOptions options = plain_options();
+  options.server.ignores_unknown_fields = true;
+  TestServer server(options);
+  EXPECT_EQ(post_json(server.port(), kPath, chat_with(R"("frobnicate":1)")).status, 200);
+}
+
+TEST(ChatTest, NothingIsKeptWhenTheClientSaysSo) {
+  TestServer server;
+  add_user(server, "anna", "director");
+  post_json(server.port(), kPath, chat_with(R"("store":false)"), kAnna);
+  post_json(server.port(), kPath, chat_with(R"("kith":{"temporary":true})"), kAnna);
+  post_json(server.port(), kPath, kChat, {{"X-Kith-User", "anna"}, {"X-OpenWebUI-Task", "title"}});
+  EXPECT_EQ(num_conversations(server, "anna"), 0U);
+  post_json(server.port(), kPath, kChat, kAnna);
+  EXPECT_EQ(num_conversations(server, "anna"), 1U);
+}
+
+TEST(ChatTest, ConversationIsTakenFromTheHeader) {
+  TestServer server;
+  TestHeaders headers = kAnna;
+  headers.emplace_back("X-Kith-Conversation", "talk-7");
+  const base::Json body = parsed(post_json(server.port(), kPath, kChat, headers).body);
+  EXPECT_EQ(body["kith"]["conversation"], "talk-7");
+}
+
+TEST(ChatTest, FeedbackReachesTheDecision) {
+  TestServer server;
+  add_user(server, "anna", "director");
+  const base::Json answer = parsed(post_json(server.port(), kPath, kChat, kAnna).body);
+  const std::string decision = answer["kith"]["decision"];
+  const std::string said = R"({"completion":")" + answer["id"].get<std::string>() +
+                           R"(","user":"anna","signals":[{"kind":"thumb","value":1}]})";
+  const base::Json applied = parsed(post_json(server.port(), "/v1/feedback", said).body);
+  EXPECT_EQ(applied["applied_to"], base::Json::array({decision}));
+  EXPECT_EQ(applied["added"], 1);
+  EXPECT_EQ(parsed(post_json(server.port(), "/v1/feedback", said).body)["added"], 0);
+  // An operator need not name the user.
+  const std::string later =
+      R"({"batch":[{"decision":")" + decision +
+      R"(","signals":[{"kind":"dwell","value":4}]},{"decision":"none","signals":[{"kind":"dwell","value":4}]}]})";
+  const base::Json batch = parsed(post_json(server.port(), "/v1/feedback", later).body);
+  EXPECT_EQ(batch["added"], 1);
+  EXPECT_EQ(batch["errors"][0]["index"], 1);
+  const base::Json shown = parsed(call(server.port(), "GET", "/v1/decisions/" + decision).body);
+  EXPECT_EQ(shown["user"], "anna");
+  EXPECT_EQ(shown["persona"], "leadership");
+  EXPECT_EQ(shown["feedback"].size(), 2U);
+  EXPECT_TRUE(shown["decision"].is_object());
+}
+
+}  // namespace
+}  // namespace kith::server

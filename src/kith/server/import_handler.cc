@@ -1,0 +1,90 @@
+// POST /v1/import/{kind}: records in the body, JSONL or CSV.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "kith/api/records.h"
+#include "kith/profile/import.h"
+#include "kith/server/identity.h"
+#include "kith/server/routes.h"
+
+namespace kith::server {
+namespace {
+
+// Bad lines told in the answer; all are counted.
+constexpr std::size_t kMaxBadLines = 100;
+
+// The body as a file that importers can open, in memory only: records about people must not stay
+// behind on a disk.
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::string_view bytes) : fd_(memfd_create("kith-import", MFD_CLOEXEC)) {
+    while (fd_ >= 0 && !bytes.empty()) {
+      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) break;
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    is_complete_ = fd_ >= 0 && bytes.empty();
+  }
+  ~MemoryFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  bool is_complete() const { return is_complete_; }
+  std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
+
+ private:
+  int fd_;
+  bool is_complete_ = false;
+};
+
+Result<storage::ImportReport> import(const Context& context, const TenantId& tenant,
+                                     const std::string& kind, const std::string& path) {
+  profile::ImportOptions options;
+  options.tenant = tenant;
+  options.records.max_bad_lines = kMaxBadLines;
+  profile::Importer importer(context.services.stores, context.services.clock, options);
+  if (kind == "users") return importer.import_users(path);
+  if (kind == "conversations") return importer.import_conversations(path);
+  if (kind == "feedback") return importer.import_feedback(path);
+  if (kind == "knowledge") {
+    return context.services.knowledge.import(storage::TenantScope{tenant}, path, options.records);
+  }
+  return Error{ErrorCode::kNotFound,
+               "kinds of records are users, conversations, knowledge and feedback"};
+}
+
+}  // namespace
+
+api::Outcome<HttpResponse> post_import(const Context& context, const Call& call) {
+  auto tenant = resolve_tenant(call.request, call.principal);
+  if (!tenant) return std::move(tenant).error();
+  const MemoryFile file(call.request.body);
+  if (!file.is_complete()) {
+    return explain(Error{ErrorCode::kUnavailable, "no memory for the import"}, call);
+  }
+  const std::string& kind = call.params[0];
+  const auto report = import(context, *tenant, kind, file.path());
+  if (!report) {
+    // The name of the memory file means nothing to the client.
+    Error error = report.error();
+    const std::size_t at = error.message.find(file.path());
+    if (at != std::string::npos) error.message.replace(at, file.path().size(), "body");
+    return explain(error, call);
+  }
+  api::ImportView view{
+      report->num_added, report->num_updated, report->num_unchanged, report->num_failed, {}};
+  for (const storage::BadLine& bad : report->bad_lines) {
+    view.bad_lines.push_back({bad.line, bad.reason});
+  }
+  return json_response(api::import_body(kind, view));
+}
+
+}  // namespace kith::server

@@ -1,0 +1,111 @@
+// Models, personas, documents, health and the description of the interface.
+#include <algorithm>
+#include <utility>
+
+#include "kith/api/openapi.h"
+#include "kith/api/records.h"
+#include "kith/server/identity.h"
+#include "kith/server/routes.h"
+
+namespace kith::server {
+namespace {
+
+constexpr std::int64_t kMicrosPerSecond = 1'000'000;
+
+// The base model first, then its adapters in order of name.
+std::vector<api::ModelCard> list_models(const Context& context) {
+  const auto& generator = context.services.pipeline.generator();
+  const std::string base = generator.capabilities().model;
+  const std::int64_t created = context.started_at / kMicrosPerSecond;
+  std::vector<api::ModelCard> cards{{base, created, "kith", {}}};
+  auto adapters = generator.adapter_names();
+  std::sort(adapters.begin(), adapters.end());
+  for (const AdapterId& adapter : adapters) cards.push_back({adapter.str(), created, "kith", base});
+  return cards;
+}
+
+// The groups that a user's attributes put them in: what they say cannot widen them.
+std::vector<std::string> groups_of(const Context& context, const storage::Scope& scope) {
+  std::vector<std::string> groups{storage::kAccessAll};
+  const auto& assigner = context.services.assigner;
+  if (!assigner || scope.user.empty()) return groups;
+  const auto row = context.services.stores.users().find(scope);
+  if (!row || !*row) return groups;
+  const PersonaId persona = assigner->assign_by_attributes((*row)->attributes).persona;
+  if (!persona.empty()) groups.push_back(persona.str());
+  return groups;
+}
+
+bool may_read(const storage::DocumentRow& document, const std::vector<std::string>& groups) {
+  if (document.access.empty()) return true;
+  return std::any_of(document.access.begin(), document.access.end(), [&](const auto& group) {
+    return std::find(groups.begin(), groups.end(), group) != groups.end();
+  });
+}
+
+}  // namespace
+
+api::Outcome<HttpResponse> get_models(const Context& context, const Call&) {
+  return json_response(api::models_body(list_models(context)));
+}
+
+api::Outcome<HttpResponse> get_model(const Context& context, const Call& call) {
+  for (const api::ModelCard& card : list_models(context)) {
+    if (card.id == call.params[0]) return json_response(api::model_body(card));
+  }
+  return api::not_found("there is no such model", "model_not_found");
+}
+
+api::Outcome<HttpResponse> get_personas(const Context& context, const Call&) {
+  const auto& catalogue = context.services.pipeline.catalogue();
+  std::vector<api::PersonaView> views;
+  for (const persona::Persona& item : catalogue.personas()) {
+    views.push_back({item.id.str(), item.name, item.description, item.needs,
+                     std::string(persona::to_string(item.priority)), item.style.tone,
+                     item.style.format, item.style.language,
+                     std::string(persona::to_string(item.style.length)), item.style.reading_level,
+                     item.adapter.str()});
+  }
+  return json_response(api::personas_body(views, catalogue.version()));
+}
+
+api::Outcome<HttpResponse> get_document(const Context& context, const Call& call) {
+  auto scope =
+      resolve_scope(call.request, call.principal, NamedUser{}, context.options.trusted_peers);
+  if (!scope) return std::move(scope).error();
+  auto row =
+      context.services.stores.knowledge().find(scope->tenant_scope(), DocumentId(call.params[0]));
+  if (!row) return explain(row.error(), call);
+  // A document that may not be read is as if it were not there.
+  const bool is_readable =
+      *row && (call.principal.is_operator() || may_read(**row, groups_of(context, *scope)));
+  if (!is_readable) return api::not_found("there is no such document");
+  const storage::DocumentRow& document = **row;
+  return json_response(
+      api::document_body({document.id.str(), document.title, document.text, document.lang,
+                          document.access, base::to_iso8601(document.updated_at)}));
+}
+
+api::Outcome<HttpResponse> get_healthz(const Context&, const Call&) {
+  return json_response(R"({"status":"ok"})");
+}
+
+api::Outcome<HttpResponse> get_readyz(const Context& context, const Call&) {
+  if (context.is_draining) return api::unavailable("the server is stopping");
+  if (!context.services.pipeline.generator().ready()) {
+    return api::unavailable("the model is not ready");
+  }
+  return json_response(R"({"status":"ready"})");
+}
+
+api::Outcome<HttpResponse> get_metrics(const Context& context, const Call&) {
+  HttpResponse response = json_response(context.services.metrics.to_text());
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  return response;
+}
+
+api::Outcome<HttpResponse> get_openapi(const Context&, const Call&) {
+  return json_response(api::openapi_document());
+}
+
+}  // namespace kith::server

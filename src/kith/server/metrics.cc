@@ -1,0 +1,108 @@
+#include "kith/server/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+namespace kith::server {
+namespace {
+
+using prometheus::Histogram;
+
+const Histogram::BucketBoundaries kSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                           0.5,   1.0,    2.5,   5.0,  10.0,  30.0, 60.0};
+
+}  // namespace
+
+struct Metrics::Impl {
+  prometheus::Registry registry;
+
+  prometheus::Family<prometheus::Counter>& counter(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  }
+  prometheus::Family<prometheus::Gauge>& gauge(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+  }
+  prometheus::Family<Histogram>& histogram(const char* name, const char* help) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+  }
+
+  prometheus::Family<prometheus::Counter>& requests =
+      counter("kith_http_requests_total", "HTTP requests by method, route and status.");
+  prometheus::Family<Histogram>& request_seconds =
+      histogram("kith_http_request_duration_seconds", "Time to the end of the answer.");
+  prometheus::Gauge& connections = gauge("kith_http_connections", "Open connections.").Add({});
+  prometheus::Family<prometheus::Gauge>& jobs =
+      gauge("kith_jobs", "Calls running or waiting, by lane.");
+  prometheus::Family<prometheus::Counter>& refused =
+      counter("kith_refused_total", "Calls refused because a lane was full.");
+  prometheus::Histogram& first_text =
+      histogram("kith_time_to_first_text_seconds", "Streams: time to the first text.")
+          .Add({}, kSeconds);
+  prometheus::Counter& feedback =
+      counter("kith_feedback_total", "Feedback signals recorded.").Add({});
+  prometheus::Family<prometheus::Counter>& outcomes =
+      counter("kith_chat_requests_total", "Chat requests by outcome.");
+  prometheus::Family<Histogram>& steps =
+      histogram("kith_step_duration_seconds", "Time of each step of an answer.");
+  prometheus::Family<prometheus::Counter>& degraded =
+      counter("kith_degraded_total", "Steps left out because they failed or were late.");
+  prometheus::Family<prometheus::Counter>& answers =
+      counter("kith_answers_total", "Answers by persona and source of the chosen candidate.");
+  prometheus::Family<prometheus::Counter>& tokens = counter("kith_tokens_total", "Tokens by kind.");
+};
+
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::~Metrics() = default;
+
+void Metrics::on_request(std::string_view outcome) {
+  impl_->outcomes.Add({{"outcome", std::string(outcome)}}).Increment();
+}
+
+void Metrics::on_step(std::string_view step, double ms) {
+  impl_->steps.Add({{"step", std::string(step)}}, kSeconds).Observe(ms / 1e3);
+}
+
+void Metrics::on_degraded(std::string_view step, std::string_view reason) {
+  impl_->degraded.Add({{"step", std::string(step)}, {"reason", std::string(reason)}}).Increment();
+}
+
+void Metrics::on_answer(std::string_view persona, std::string_view source, int prompt_tokens,
+                        int completion_tokens) {
+  impl_->answers.Add({{"persona", std::string(persona)}, {"source", std::string(source)}})
+      .Increment();
+  impl_->tokens.Add({{"kind", "prompt"}}).Increment(prompt_tokens);
+  impl_->tokens.Add({{"kind", "completion"}}).Increment(completion_tokens);
+}
+
+void Metrics::on_http(std::string_view method, std::string_view route, int status, double seconds) {
+  impl_->requests
+      .Add({{"method", std::string(method)},
+            {"route", std::string(route)},
+            {"status", std::to_string(status)}})
+      .Increment();
+  impl_->request_seconds.Add({{"route", std::string(route)}}, kSeconds).Observe(seconds);
+}
+
+void Metrics::set_connections(int open) { impl_->connections.Set(open); }
+
+void Metrics::set_jobs(int generations, int others) {
+  impl_->jobs.Add({{"lane", "generation"}}).Set(generations);
+  impl_->jobs.Add({{"lane", "other"}}).Set(others);
+}
+
+void Metrics::on_refused(std::string_view lane) {
+  impl_->refused.Add({{"lane", std::string(lane)}}).Increment();
+}
+
+void Metrics::on_first_text(double seconds) { impl_->first_text.Observe(seconds); }
+
+void Metrics::on_feedback(int num_added) { impl_->feedback.Increment(num_added); }
+
+std::string Metrics::to_text() const {
+  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+}  // namespace kith::server

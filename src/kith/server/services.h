@@ -1,0 +1,28 @@
+// What the server borrows from the rest of Kith.
+#pragma once
+
+#include <memory>
+
+#include "kith/base/clock.h"
+#include "kith/memory/knowledge.h"
+#include "kith/persona/assignment.h"
+#include "kith/personalize/feedback.h"
+#include "kith/personalize/pipeline.h"
+#include "kith/server/metrics.h"
+#include "kith/storage/store_set.h"
+
+namespace kith::server {
+
+// All must outlive the server and be thread-safe.
+struct Services {
+  personalize::Pipeline& pipeline;
+  personalize::FeedbackRecorder& feedback;
+  memory::Knowledge& knowledge;
+  storage::StoreSet& stores;
+  // The one that the pipeline uses; null: nobody has a persona.
+  std::shared_ptr<const persona::Assigner> assigner;
+  Metrics& metrics;
+  const base::Clock& clock;
+};
+
+}  // namespace kith::server

@@ -1,0 +1,134 @@
+// A server on a port of its own with a made-up generator, and a client on plain sockets. For tests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "kith/server/server.h"
+#include "kith/storage/api_key.h"
+#include "kith/storage/faulty/faulty_store_set.h"
+#include "kith/storage/sqlite/sqlite_store_set.h"
+#include "kith/storage/test_directory.h"
+
+namespace kith::server {
+
+// Answers "alpha beta gamma ..." a word at a time; tests set what else it does.
+class FakeGenerator final : public personalize::Generator {
+ public:
+  personalize::GeneratorCapabilities capabilities() const override { return abilities; }
+  bool ready() const override { return is_ready; }
+  std::vector<AdapterId> adapter_names() const override { return {AdapterId("leadership")}; }
+  Result<std::vector<personalize::GeneratedText>> generate(
+      const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
+      const personalize::CancelToken& cancel) override;
+  Result<std::vector<double>> score(std::span<const personalize::Message>,
+                                    std::span<const std::string> continuations,
+                                    const AdapterId&) override {
+    return std::vector<double>(continuations.size(), -1.0);
+  }
+
+  personalize::GeneratorCapabilities abilities{
+      .is_own_engine = true, .has_adapters = true, .has_scores = true, .model = "kith-test"};
+  std::atomic<bool> is_ready{true};
+  std::vector<std::string> words{"alpha", " beta", " gamma"};
+  // Called before each word; an error ends the answer.
+  std::function<Status(int word)> before_word;
+  std::atomic<int> num_running{0};
+  std::atomic<int> num_cancelled{0};
+  std::atomic<int> num_words{0};
+};
+
+struct TestServerOptions {
+  ServerOptions server;
+  personalize::PipelineOptions pipeline;
+};
+
+// Options whose drafts go straight to the client.
+TestServerOptions plain_options();
+
+// Runs from construction to destruction.
+class TestServer {
+ public:
+  explicit TestServer(TestServerOptions options = plain_options());
+  ~TestServer();
+
+  std::uint16_t port() const { return server_->port(); }
+  storage::StoreSet& stores() { return *stores_; }
+  storage::FaultyStoreSet& faults() { return *faulty_; }
+  Server& server() { return *server_; }
+  Services services();
+  // Adds a key and returns its text.
+  std::string add_key(storage::KeyRole role, const std::string& user = {});
+
+  FakeGenerator generator;
+
+ private:
+  storage::TestDirectory directory_;
+  base::SystemClock clock_;
+  Metrics metrics_;
+  std::unique_ptr<storage::StoreSet> stores_;
+  std::unique_ptr<storage::FaultyStoreSet> faulty_;
+  std::shared_ptr<const persona::Assigner> assigner_;
+  std::unique_ptr<personalize::Pipeline> pipeline_;
+  std::unique_ptr<personalize::FeedbackRecorder> feedback_;
+  std::unique_ptr<memory::Knowledge> knowledge_;
+  std::unique_ptr<Server> server_;
+  std::thread thread_;
+};
+
+struct TestResponse {
+  int status = 0;
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;                            // chunks joined
+};
+
+using TestHeaders = std::vector<std::pair<std::string, std::string>>;
+
+// One connection. Every call gives up after ten seconds.
+class TestClient {
+ public:
+  explicit TestClient(std::uint16_t port);
+  ~TestClient();
+  TestClient(const TestClient&) = delete;
+  TestClient& operator=(const TestClient&) = delete;
+
+  void send(const std::string& bytes);
+  // The next response on the connection; status 0 if it ended first. Without a body for HEAD.
+  TestResponse receive(bool is_head = false);
+  // Waits until these bytes have arrived; returns all that has.
+  std::string receive_until(const std::string& mark);
+  // True if the server ends the connection.
+  bool is_closed();
+  void close();
+
+ private:
+  bool fill();
+
+  int fd_ = -1;
+  std::string buffer_;
+};
+
+std::string request_text(const std::string& method, const std::string& target,
+                         const TestHeaders& headers = {}, const std::string& body = {});
+// On a connection of its own.
+TestResponse call(std::uint16_t port, const std::string& method, const std::string& target,
+                  const TestHeaders& headers = {}, const std::string& body = {});
+TestResponse post_json(std::uint16_t port, const std::string& target, const std::string& body,
+                       const TestHeaders& headers = {});
+// The data of each event of a stream.
+std::vector<std::string> events_of(const std::string& body);
+// Polls until it holds, at most five seconds.
+bool eventually(const std::function<bool()>& condition);
+
+inline const std::string kChat = R"({"messages":[{"role":"user","content":"hello there"}]})";
+
+}  // namespace kith::server
