@@ -73,6 +73,48 @@ std::string prefix_hash(std::string_view previous_prefix_hash, std::string_view 
   return digest({previous_prefix_hash, content_hash});
 }
 
+namespace {
+
+// Where a history whose oldest turns the client dropped begins in the stored turns: the first index
+// from which all turns that both have agree. Two must, as one ("yes") agrees by chance. 0 if
+// nowhere.
+std::size_t find_window(const std::vector<TurnRow>& stored, std::span<const NewTurn> turns) {
+  std::vector<std::string> hashes;
+  for (const NewTurn& turn : turns) hashes.push_back(content_hash(turn.role, turn.text));
+  for (std::size_t begin = 1; begin + 2 <= stored.size(); ++begin) {
+    const std::size_t shared = std::min(stored.size() - begin, hashes.size());
+    std::size_t equal = 0;
+    while (equal < shared && stored[begin + equal].content_hash == hashes[equal]) ++equal;
+    if (equal == shared && shared >= 2) return begin;
+  }
+  return 0;
+}
+
+// Writes what is missing of `turns` into the conversation of `place`, or into a fork of it.
+Status write_turns(ConversationStore& store, const Scope& scope, std::span<const NewTurn> turns,
+                   const std::vector<std::string>& hashes, const ConversationId& new_id,
+                   HistoryPlace& place) {
+  KITH_ASSIGN_OR_RETURN(const auto stored, store.turns(scope, place.conversation));
+  const std::size_t equal = count_equal(stored, hashes);
+  std::size_t begin = 0;  // index of turns[0] in the conversation
+  if (equal == 0 && !stored.empty()) begin = find_window(stored, turns);
+  const std::size_t known = begin > 0 ? std::min(stored.size() - begin, turns.size()) : equal;
+  if (begin == 0 && equal < stored.size() && equal < turns.size()) {
+    KITH_RETURN_IF_ERROR(
+        store.fork(scope, place.conversation, static_cast<int>(equal), new_id, turns.back().at));
+    place.conversation = new_id;
+    place.is_forked = true;
+  }
+  place.is_new = stored.empty() || place.is_forked;
+  place.first_turn = static_cast<int>(begin);
+  KITH_ASSIGN_OR_RETURN(place.num_added,
+                        store.append(scope, place.conversation, static_cast<int>(begin + known),
+                                     turns.subspan(known)));
+  return {};
+}
+
+}  // namespace
+
 Result<HistoryPlace> store_history(ConversationStore& store, const Scope& scope,
                                    const ConversationId& conversation,
                                    std::span<const NewTurn> turns, const ConversationId& new_id) {
@@ -80,24 +122,19 @@ Result<HistoryPlace> store_history(ConversationStore& store, const Scope& scope,
     return Error{ErrorCode::kInvalidArgument, "a history must hold at least one turn"};
   }
   const std::vector<std::string> hashes = chain(turns);
-  HistoryPlace place{conversation, static_cast<int>(turns.size()), 0, false, false};
+  HistoryPlace place;
+  place.conversation = conversation;
+  place.num_turns = static_cast<int>(turns.size());
   if (place.conversation.empty()) {
     KITH_ASSIGN_OR_RETURN(place.conversation, find_continued(store, scope, turns, hashes));
   }
   if (place.conversation.empty()) place.conversation = new_id;
-
-  KITH_ASSIGN_OR_RETURN(const auto stored, store.turns(scope, place.conversation));
-  const std::size_t equal = count_equal(stored, hashes);
-  if (equal < stored.size() && equal < turns.size()) {
-    KITH_RETURN_IF_ERROR(
-        store.fork(scope, place.conversation, static_cast<int>(equal), new_id, turns.back().at));
-    place.conversation = new_id;
-    place.is_forked = true;
+  Status written = write_turns(store, scope, turns, hashes, new_id, place);
+  if (!written && written.error().code == ErrorCode::kConflict) {
+    // Another request added a turn between the reading and the writing: now it is seen.
+    written = write_turns(store, scope, turns, hashes, new_id, place);
   }
-  place.is_new = stored.empty() || place.is_forked;
-  KITH_ASSIGN_OR_RETURN(
-      place.num_added,
-      store.append(scope, place.conversation, static_cast<int>(equal), turns.subspan(equal)));
+  KITH_RETURN_IF_ERROR(std::move(written));
   return place;
 }
 

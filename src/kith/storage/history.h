@@ -22,7 +22,8 @@ std::string prefix_hash(std::string_view previous_prefix_hash, std::string_view 
 
 struct HistoryPlace {
   ConversationId conversation;
-  int num_turns = 0;  // of `turns` that stand in this conversation now
+  int first_turn = 0;  // index of turns[0] in the conversation; above 0 if older ones were dropped
+  int num_turns = 0;   // of `turns` that stand in this conversation now
   int num_added = 0;
   bool is_new = false;     // the conversation was created
   bool is_forked = false;  // and shares its first turns with an older one
@@ -33,10 +34,11 @@ struct HistoryPlace {
 //     continues the conversation that holds all turns before its last user turn; a history with no
 //     answer in it starts a new one, unless exactly these turns stand unanswered (a repeated
 //     request).
+//     With an id, a history may lack the conversation's oldest turns, as clients drop them.
 //   new_id: used if a conversation must be created without an id, or forked.
 // Calling it twice with the same arguments stores nothing the second time. When the answer is
-// known, call it again with the answer as last turn and the conversation returned before. Errors:
-// kInvalidArgument if `turns` is empty or a role is; those of ConversationStore.
+// known, call it again with the answer as last turn and the conversation returned before.
+// Errors: kInvalidArgument if `turns` is empty or a role is; those of ConversationStore.
 Result<HistoryPlace> store_history(ConversationStore& store, const Scope& scope,
                                    const ConversationId& conversation,
                                    std::span<const NewTurn> turns, const ConversationId& new_id);

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <thread>
+
 #include "kith/storage/digest.h"
 #include "kith/storage/faulty/faulty_store_set.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
@@ -94,6 +97,18 @@ TEST_F(HistoryTest, WhiteSpaceAroundATextDoesNotFork) {
   EXPECT_EQ(second->conversation, first->conversation);
 }
 
+TEST_F(HistoryTest, AHistoryWithoutItsOldestTurnsContinuesItsConversation) {
+  ASSERT_TRUE(store({"q1", "a1", "q2", "a2"}, "c"));
+  const auto place = store({"q2", "a2", "q3"}, "c");
+  ASSERT_TRUE(place) << place.error().message;
+  EXPECT_EQ(place->conversation, ConversationId("c"));
+  EXPECT_EQ(place->first_turn, 2);
+  EXPECT_EQ(place->num_added, 1);
+  EXPECT_THAT(*conversations_.turns(scope_, ConversationId("c")), SizeIs(5));
+  EXPECT_EQ(store({"q2", "a2", "q3"}, "c")->num_added, 0);
+  EXPECT_EQ(num_conversations(), 1U);
+}
+
 TEST_F(HistoryTest, FollowsTheMostRecentOfEqualConversations) {
   store({"q", "a"}, "older").has_value();
   store({"q", "a"}, "newer").has_value();
@@ -109,6 +124,28 @@ TEST_F(HistoryTest, NeverContinuesAnotherUsersConversation) {
   const auto place = store_history(conversations_, bob, {}, turns, ConversationId("bobs"));
   EXPECT_EQ(place->conversation, ConversationId("bobs"));
   EXPECT_EQ(place->num_added, 3);
+}
+
+TEST_F(HistoryTest, TwoAnswersAtOnceBothFindTheirPlace) {
+  for (int round = 0; round < 8; ++round) {
+    const ConversationId id("c" + std::to_string(round));
+    std::array<bool, 2> stored{};
+    std::array<std::thread, 2> threads;
+    for (std::size_t t = 0; t < threads.size(); ++t) {
+      threads[t] = std::thread([&, t] {
+        const std::string answer = "a" + std::to_string(t);
+        const std::array turns{NewTurn{"user", "q", 1, {}, {}, ""},
+                               NewTurn{"assistant", answer, 2, {}, {}, ""}};
+        const auto place = store_history(conversations_, scope_, id, turns,
+                                         ConversationId(id.str() + "-" + answer));
+        stored[t] =
+            place && conversations_.turns(scope_, place->conversation)->at(1).text == answer;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_TRUE(stored[0] && stored[1]);
+  }
+  EXPECT_EQ(num_conversations(), 16U);
 }
 
 TEST_F(HistoryTest, RefusesAnEmptyHistoryAndPassesOnStoreErrors) {

@@ -3,6 +3,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
+
 #include "kith/storage/api_key.h"
 #include "kith/storage/data_directory.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
@@ -80,6 +83,48 @@ TEST(DataDirectoryTest, SaysWhyADirectoryCannotBeUsed) {
   const auto refused = DataDirectory::open(directory.path() / "file");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+}
+
+// Appends turns until it is killed, and reports each one after it was acknowledged.
+[[noreturn]] void append_until_killed(const std::filesystem::path& file, int acknowledged_fd) {
+  const Scope scope{TenantId("acme"), UserId("ada")};
+  const auto stores = open_sqlite(file);
+  if (!stores) _exit(1);
+  const auto stored = (*stores)->conversations().turns(scope, ConversationId("c"));
+  for (int i = stored ? static_cast<int>(stored->size()) : 0;; ++i) {
+    const std::array turn{NewTurn{"user", "turn " + std::to_string(i), i, {}, {}, ""}};
+    if (!(*stores)->conversations().append(scope, ConversationId("c"), i, turn)) _exit(1);
+    if (write(acknowledged_fd, &i, sizeof i) != sizeof i) _exit(1);
+  }
+}
+
+TEST(KilledProcessTest, LosesNoAcknowledgedWrite) {
+  const TestDirectory directory;
+  const auto file = directory.path() / "kith.db";
+  for (int round = 0; round < 3; ++round) {
+    std::array<int, 2> acknowledged{};
+    ASSERT_EQ(pipe(acknowledged.data()), 0);
+    const pid_t child = fork();
+    if (child == 0) append_until_killed(file, acknowledged[1]);
+    close(acknowledged[1]);
+    int last = -1;
+    for (int i = 0; i < 10 + round; ++i) {
+      ASSERT_EQ(read(acknowledged[0], &last, sizeof last), static_cast<ssize_t>(sizeof last));
+    }
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    int next = 0;
+    while (read(acknowledged[0], &next, sizeof next) == static_cast<ssize_t>(sizeof next)) {
+      last = next;
+    }
+    close(acknowledged[0]);
+    const auto stores = open_sqlite(file);
+    ASSERT_TRUE(stores) << stores.error().message;
+    const auto turns =
+        (*stores)->conversations().turns({TenantId("acme"), UserId("ada")}, ConversationId("c"));
+    ASSERT_GT(static_cast<int>(turns->size()), last);
+    EXPECT_EQ(turns->back().index + 1, static_cast<int>(turns->size()));
+  }
 }
 
 TEST(ScopeTest, RefusesIdsThatCouldNotBeNamedSafely) {
