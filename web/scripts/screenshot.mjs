@@ -45,7 +45,7 @@ try {
     }
     await page.evaluate(() => document.activeElement?.blur());
     await page.mouse.move(0, 0);
-    await page.evaluate(() => document.querySelector('.turn')?.scrollIntoView());
+    await page.evaluate(() => scrollTo(0, 0));
   }
   if (values.passage) {
     await page.getByRole('button', { name: /Open the passage/ }).first().click();
