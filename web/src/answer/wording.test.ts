@@ -8,6 +8,12 @@ describe('wording', () => {
     expect(evidenceText({ ...base, source: 'attribute', detail: 'grade=director' })).toBe(
       'Grade is “director”',
     );
+    expect(evidenceText({ ...base, source: 'attribute', detail: 'title~operator' })).toBe(
+      'Title has “operator”',
+    );
+    expect(evidenceText({ ...base, source: 'attribute', detail: 'tenure is none of those listed' })).toBe(
+      'Tenure is none of those listed',
+    );
     expect(evidenceText({ ...base, source: 'context', detail: 'device=tablet' })).toBe(
       'Right now, device is “tablet”',
     );
@@ -20,8 +26,9 @@ describe('wording', () => {
     expect(evidenceStrength(0.1)).toBe('speaks slightly for');
   });
 
-  it('never rounds a small probability to nothing', () => {
-    expect([0, 0.004, 0.944, 1].map(percent)).toEqual(['0 %', '< 1 %', '94 %', '100 %']);
+  it('rounds no probability to nothing or to certainty', () => {
+    const shown = [0, 0.004, 0.944, 0.997, 1].map(percent);
+    expect(shown).toEqual(['0 %', '< 1 %', '94 %', '> 99 %', '100 %']);
   });
 
   it('shows durations in the unit that fits', () => {

@@ -45,6 +45,7 @@ export function timingName(id: string): string {
 
 export function percent(share: number): string {
   if (share > 0 && share < 0.01) return '< 1 %';
+  if (share < 1 && share > 0.99) return '> 99 %';
   return `${Math.round(share * 100)} %`;
 }
 
@@ -53,11 +54,12 @@ export function duration(ms: number): string {
   return ms >= 10 ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`;
 }
 
+// "grade=technician" and, for a word of a longer value, "title~operator".
 function quoted(detail: string): string {
-  const at = detail.indexOf('=');
-  if (at < 0) return detail;
-  const name = detail.slice(0, at).replaceAll('_', ' ');
-  return `${name} is “${detail.slice(at + 1)}”`;
+  const match = /^([^=~]+)([=~])(.*)$/s.exec(detail);
+  if (match === null) return detail;
+  const [, name = '', sign, value] = match;
+  return `${name.replaceAll('_', ' ')} ${sign === '=' ? 'is' : 'has'} “${value}”`;
 }
 
 // "Grade is “technician”", "Writes “tablet, sync”".
