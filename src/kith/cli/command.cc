@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <iostream>
 
-#include "kith/api/error.h"
 #include "kith/base/log.h"
 
 namespace kith::cli {
