@@ -213,6 +213,25 @@ TEST(ChatTest, QuietStreamsAreKeptAlive) {
   EXPECT_EQ(events_of(response.body).back(), "[DONE]");
 }
 
+TEST(ChatTest, FailureAfterAnEarlyStartIsTheLastEvent) {
+  TestServerOptions options = plain_options();
+  options.server.ping_interval = milliseconds(20);
+  TestServer server(options);
+  std::atomic<bool> may_speak = false;
+  server.generator.before_word = [&](int) {
+    EXPECT_TRUE(eventually([&] { return may_speak.load(); }));
+    return Status(Error{ErrorCode::kOverloaded, "the queue is full"});
+  };
+  TestClient client(server.port());
+  client.send(request_text("POST", kPath, {{"Content-Type", "application/json"}},
+                           chat_with(R"("stream":true)")));
+  client.receive_until(": ping\n\n");
+  may_speak = true;
+  const auto events = events_of(client.receive().body);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(parsed(events[0])["error"]["message"], "the queue is full");
+}
+
 TEST(ChatTest, RequestsBeyondTheLimitComeBackLater) {
   TestServerOptions options = plain_options();
   options.server.generation_threads = 1;

@@ -171,6 +171,21 @@ bool TestClient::is_closed() {
   return buffer_.empty() && ::recv(fd_, &byte, 1, 0) == 0;
 }
 
+std::string TestClient::receive_chunks() {
+  std::string body;
+  while (true) {
+    receive_until("\r\n");
+    const std::size_t line = buffer_.find("\r\n");
+    if (line == std::string::npos) return body;
+    const std::size_t size = std::stoul(buffer_.substr(0, line), nullptr, 16);
+    while (buffer_.size() < line + 2 + size + 2 && fill()) {
+    }
+    body += buffer_.substr(line + 2, size);
+    buffer_.erase(0, line + 2 + size + 2);
+    if (size == 0) return body;
+  }
+}
+
 TestResponse TestClient::receive(bool is_head) {
   TestResponse response;
   receive_until("\r\n\r\n");
@@ -195,17 +210,7 @@ TestResponse TestClient::receive(bool is_head) {
     response.body = buffer_.substr(0, size);
     buffer_.erase(0, size);
   } else if (response.headers.contains("transfer-encoding")) {
-    while (true) {
-      receive_until("\r\n");
-      const std::size_t line = buffer_.find("\r\n");
-      if (line == std::string::npos) break;
-      const std::size_t size = std::stoul(buffer_.substr(0, line), nullptr, 16);
-      while (buffer_.size() < line + 2 + size + 2 && fill()) {
-      }
-      response.body += buffer_.substr(line + 2, size);
-      buffer_.erase(0, line + 2 + size + 2);
-      if (size == 0) break;
-    }
+    response.body = receive_chunks();
   } else {
     while (fill()) {
     }

@@ -112,6 +112,7 @@ class TestClient {
 
  private:
   bool fill();
+  std::string receive_chunks();
 
   int fd_ = -1;
   std::string buffer_;
