@@ -235,7 +235,8 @@ TEST_P(StorageConformanceTest, RatesATurn) {
 }
 
 TEST_P(StorageConformanceTest, KeepsTextsByteForByte) {
-  const std::string text("nul \0, quote ', \xE4\xBD\xA0\xE5\xA5\xBD, \xF0\x9F\x98\x80", 30);
+  using namespace std::string_literals;
+  const std::string text = "nul \0, quote ', \xE4\xBD\xA0\xE5\xA5\xBD, \xF0\x9F\x98\x80"s;
   ASSERT_TRUE(
       conversations().append(ada_, ConversationId("c"), 0, std::array{turn("user", text, 1)}));
   reopen();
