@@ -9,15 +9,15 @@
 namespace kith::cli {
 namespace {
 
-void print_ready(const runtime::Application& application, const std::string& url, bool json,
-                 bool is_demo) {
-  static_cast<void>(application);
+void print_ready(const std::string& url, bool json) {
   if (json) {
     print_json({{"url", url}});
-    return;
+  } else {
+    std::cout << "Kith serves at " << url << std::endl;
   }
-  std::cout << "Kith serves at " << url << std::endl;
-  if (!is_demo) return;
+}
+
+void print_suggestions(const std::string& url, const std::string& data_dir) {
   std::cout
       << "\nThree things to try:\n"
       << "  1. Open " << url << " and ask two employees' question once.\n"
@@ -25,16 +25,15 @@ void print_ready(const runtime::Application& application, const std::string& url
       << "       -H 'Content-Type: application/json' \\\n"
       << "       -d '{\"model\":\"kith\",\"messages\":[{\"role\":\"user\",\"content\":\"My VPN "
          "does not connect.\"}]}'\n"
-      << "  3. kith user export e001 --data data/demo    (everything Kith knows about one "
-         "person)\n"
+      << "  3. kith user export e001 --data " << data_dir
+      << "    (everything Kith knows about one person)\n"
       << "\nCtrl-C stops it." << std::endl;
 }
 
 Status serve(const GlobalOptions& options) {
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
   KITH_ASSIGN_OR_RETURN(const auto application, runtime::Application::create(config));
-  return application->serve(
-      [&](const std::string& url) { print_ready(*application, url, options.json, false); });
+  return application->serve([&](const std::string& url) { print_ready(url, options.json); });
 }
 
 Status demo(GlobalOptions options) {
@@ -55,8 +54,10 @@ Status demo(GlobalOptions options) {
   }
   KITH_ASSIGN_OR_RETURN(const auto application,
                         runtime::Application::create(config, std::move(installation)));
-  return application->serve(
-      [&](const std::string& url) { print_ready(*application, url, options.json, true); });
+  return application->serve([&](const std::string& url) {
+    print_ready(url, options.json);
+    if (!options.json) print_suggestions(url, config.data.dir);
+  });
 }
 
 }  // namespace
