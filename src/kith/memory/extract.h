@@ -1,4 +1,4 @@
-// An answer cut from retrieved passages: the one to three sentences that fit the question best,
+// An answer cut from retrieved passages: the one or two sentences that fit the question best,
 // word for word. It cannot invent anything, so it is a candidate beside the model's drafts.
 //
 // Method: a sentence scores the sum of idf over the question's terms that it holds (the heading and
@@ -33,9 +33,9 @@ struct ExtractiveAnswer {
 };
 
 struct ExtractOptions {
-  std::size_t max_sentences = 3;
+  std::size_t max_sentences = 2;
   // A further sentence is taken only if it scores at least this share of the best one.
-  double min_share = 0.7;
+  double min_share = 0.85;
   std::size_t max_bytes = 600;
 };
 
