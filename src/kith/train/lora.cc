@@ -49,32 +49,30 @@ LoraWeights::LoraWeights(const ModelConfig& config, const LoraOptions& options,
                          torch::Device device, torch::Dtype dtype)
     : options_(options),
       layers_(static_cast<std::size_t>(config.num_hidden_layers)),
-      parameters_(
-          [&] {
-            DecoderLayout layout;
-            const auto base = decoder_parameters(config, layout);
-            std::vector<ParameterSpec> specs;
-            const auto is_target = [&](const std::string& name) {
-              return std::find(options.targets.begin(), options.targets.end(), module_of(name)) !=
-                     options.targets.end();
-            };
-            for (std::size_t i = layout.first_matrix; i < layout.first_norm; ++i) {
-              const std::size_t at = i - layout.first_matrix;
-              auto& slots = layers_[at / DecoderLayout::kPerLayer][at % DecoderLayout::kPerLayer];
-              for (const ParameterPart& part : base[i].parts) {
-                slots.push_back({part.rows, {}});
-                if (!is_target(part.name)) continue;
-                slots.back().a = specs.size();
-                specs.push_back({{options.rank, base[i].shape[1]},
-                                 {{peft_name(part.name, "lora_A"), options.rank}},
-                                 1.0 / static_cast<double>(options.rank)});
-                specs.push_back(
-                    {{part.rows, options.rank}, {{peft_name(part.name, "lora_B"), part.rows}}});
-              }
-            }
-            return specs;
-          }(),
-          device, dtype) {}
+      parameters_(make_specs(config), device, dtype) {}
+
+std::vector<ParameterSpec> LoraWeights::make_specs(const ModelConfig& config) {
+  DecoderLayout layout;
+  const auto base = decoder_parameters(config, layout);
+  std::vector<ParameterSpec> specs;
+  for (std::size_t i = layout.first_matrix; i < layout.first_norm; ++i) {
+    const std::size_t at = i - layout.first_matrix;
+    auto& slots = layers_[at / DecoderLayout::kPerLayer][at % DecoderLayout::kPerLayer];
+    for (const ParameterPart& part : base[i].parts) {
+      slots.push_back({part.rows, {}});
+      const auto& targets = options_.targets;
+      if (std::find(targets.begin(), targets.end(), module_of(part.name)) == targets.end()) {
+        continue;
+      }
+      slots.back().a = specs.size();
+      specs.push_back({{options_.rank, base[i].shape[1]},
+                       {{peft_name(part.name, "lora_A"), options_.rank}},
+                       1.0 / static_cast<double>(options_.rank)});
+      specs.push_back({{part.rows, options_.rank}, {{peft_name(part.name, "lora_B"), part.rows}}});
+    }
+  }
+  return specs;
+}
 
 void LoraWeights::initialize(std::uint64_t seed) {
   parameters_.initialize(seed);

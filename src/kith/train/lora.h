@@ -54,6 +54,9 @@ class LoraWeights {
     std::optional<std::size_t> a;
   };
 
+  // Fills layers_ on the way. REQUIRES: options_ and layers_ are initialized.
+  std::vector<ParameterSpec> make_specs(const ModelConfig& config);
+
   LoraOptions options_;
   std::vector<std::array<std::vector<Slot>, DecoderLayout::kPerLayer>> layers_;
   ParameterStore parameters_;

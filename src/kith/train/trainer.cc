@@ -63,6 +63,17 @@ void report_blas() {
       "slower; install libopenblas0-pthread");
 }
 
+// A run that was killed while it wrote a checkpoint leaves the temporary file behind.
+void remove_torn_checkpoints(const std::filesystem::path& output) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(output, error)) {
+    std::error_code ignored;
+    if (entry.path().filename().string().starts_with("checkpoint.safetensors.")) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+  }
+}
+
 Result<torch::Device> set_up(const Recipe& recipe) {
   KITH_ASSIGN_OR_RETURN(const torch::Device device, choose_device(recipe.device));
   if (recipe.threads > 0) at::set_num_threads(static_cast<int>(recipe.threads));
@@ -72,6 +83,7 @@ Result<torch::Device> set_up(const Recipe& recipe) {
   if (error) {
     return Error{ErrorCode::kUnavailable, "cannot create " + recipe.output.string()};
   }
+  remove_torn_checkpoints(recipe.output);
   return device;
 }
 

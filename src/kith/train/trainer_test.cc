@@ -96,6 +96,21 @@ TEST(TrainerTest, ACheckpointOfAnotherShapeIsRefused) {
   EXPECT_THAT(report.error().message, testing::HasSubstr("belongs to another model"));
 }
 
+TEST(TrainerTest, WhatAKilledRunLeftHalfWrittenIsIgnoredAndRemoved) {
+  const TemporaryDirectory directory;
+  Recipe recipe = tiny_recipe(directory);
+  TrainOptions options = quiet();
+  options.max_steps = 2;
+  ASSERT_TRUE(train_base(recipe, options));
+  const auto torn = recipe.output / "checkpoint.safetensors.Ab12Cd";
+  std::ofstream(torn) << "half";
+  options.resume = true;
+  const auto report = train_base(recipe, options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->steps, 4);
+  EXPECT_FALSE(std::filesystem::exists(torn));
+}
+
 TEST(TrainerTest, TheExportedModelHasTheLogitsOfTheTrainedOne) {
   const TemporaryDirectory directory;
   Recipe recipe = tiny_recipe(directory);
