@@ -95,6 +95,7 @@ Status check_options(const AssignerOptions& options) {
   if (!(options.message_decay > 0 && options.message_decay <= 1)) {
     return invalid("message_decay must be in (0, 1]");
   }
+  if (options.min_messages < 1) return invalid("min_messages must be >= 1");
   return {};
 }
 
@@ -273,12 +274,15 @@ Assignment Assigner::assign(const storage::Attributes& attributes,
   for (const auto& [name, value] : context) own.erase(name);
   add_attributes(own, "attribute", log_odds, evidence);
   add_attributes(context, "context", log_odds, evidence);
+  const bool is_stranger = evidence.empty() && words.num_messages < options_.min_messages;
   for (std::size_t k = 0; k < log_odds.size(); ++k) {
     const auto it = words.log_odds.find(catalogue_.personas()[k].id);
     if (it != words.log_odds.end()) log_odds[k] += it->second;
   }
   evidence.insert(evidence.end(), words.reasons.begin(), words.reasons.end());
-  return finish(log_odds, std::move(evidence));
+  Assignment assignment = finish(log_odds, std::move(evidence));
+  if (is_stranger) assignment.persona = PersonaId();
+  return assignment;
 }
 
 Assignment Assigner::assign_by_attributes(const storage::Attributes& attributes) const {

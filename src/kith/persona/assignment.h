@@ -45,6 +45,9 @@ struct AssignerOptions {
   double max_message_log_odds = 1.5;
   // What earlier messages keep of their weight with each new one. In (0, 1].
   double message_decay = 0.97;
+  // Words alone give a persona only from this many messages on: about a stranger's first question
+  // nothing is known.
+  std::int64_t min_messages = 3;
 };
 
 // One reason for or against a persona.

@@ -138,6 +138,22 @@ TEST(AssignmentTest, WordsMoveThePosteriorAndNameTheirReasons) {
   EXPECT_EQ(result.evidence.front().persona, PersonaId("tech"));
 }
 
+TEST(AssignmentTest, AStrangersFirstQuestionsGiveNoPersona) {
+  AssignerOptions options;
+  options.word_weight = 1.0;
+  options.prior_words = 5.0;
+  options.min_messages = 2;
+  const Assigner assigner = make_assigner(kTwo, options);
+  WordState words;
+  assigner.observe("scanner dead at site, tablet wont sync", words);
+  const Assignment first = assigner.assign({}, {}, words);
+  EXPECT_GT(probability(first, "tech"), options.threshold);
+  EXPECT_TRUE(first.persona.empty());
+  EXPECT_EQ(assigner.assign({{"grade", "technician"}}, {}, words).persona, PersonaId("tech"));
+  assigner.observe("scanner dead again", words);
+  EXPECT_EQ(assigner.assign({}, {}, words).persona, PersonaId("tech"));
+}
+
 TEST(AssignmentTest, TheSameMessageIsLearnedOnce) {
   const Assigner assigner = make_assigner();
   WordState once;

@@ -83,6 +83,13 @@ TEST_F(PipelineTest, UsersShareNothing) {
               HasSubstr("Asked earlier: my badge number is planted1234"));
 }
 
+TEST_F(PipelineTest, EarlierExchangesOnAnotherTopicStayOut) {
+  must_answer(ask("ada", "my badge number is planted1234 for the turnstile gate"));
+  const ChatAnswer answer = must_answer(ask("ada", "how do I book a parking space near the gate"));
+  EXPECT_EQ(generator_.last().messages.front().content, "You are a helpful assistant.");
+  EXPECT_FALSE(used(answer, kTechniqueHistory));
+}
+
 TEST_F(PipelineTest, TheSameWordsOfTwoUsersAreTwoConversations) {
   ChatRequest a = ask("ada", "one");
   a.messages.push_back({"assistant", "two", ""});

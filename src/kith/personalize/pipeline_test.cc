@@ -124,6 +124,14 @@ TEST_F(PipelineTest, SmallTalkGetsNoPassages) {
   EXPECT_EQ(answer.choices.front().source, kSourceDraft);
 }
 
+TEST_F(PipelineTest, OneCommonWordIsNoTopic) {
+  add_document("kb-1", "Vault", kVault);
+  const ChatAnswer answer = must_answer(ask("ada", "lovely, my form arrived yesterday"));
+  EXPECT_TRUE(answer.passages.empty());
+  EXPECT_EQ(find_step(answer, kTechniqueKnowledge)->reason, "no document is close enough");
+  EXPECT_EQ(must_answer(ask("ada", "vault?")).passages.size(), 1U);
+}
+
 TEST_F(PipelineTest, DocumentsOpenToTheirGroupsOnly) {
   add_document("kb-1", "Vault", kVault, {"boss", "audit"});
   add_user("ada", {{"grade", "director"}});
