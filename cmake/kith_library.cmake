@@ -71,6 +71,8 @@ function(kith_finish)
     add_test(NAME lint.layers COMMAND Python3::Interpreter
       ${PROJECT_SOURCE_DIR}/tools/check_layers.py
       ${PROJECT_SOURCE_DIR}/src/kith ${PROJECT_BINARY_DIR}/layers.txt)
-    set_tests_properties(lint.layers PROPERTIES LABELS lint)
+    add_test(NAME lint.example COMMAND Python3::Interpreter
+      ${PROJECT_SOURCE_DIR}/tools/check_example.py ${PROJECT_SOURCE_DIR}/examples/service-desk)
+    set_tests_properties(lint.layers lint.example PROPERTIES LABELS lint)
   endif()
 endfunction()
