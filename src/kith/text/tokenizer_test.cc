@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <numeric>
 
 #include "kith/base/json.h"
@@ -231,14 +231,22 @@ TEST(TokenizerTest, BoundsTheWorkOfPatternsThatBacktrack) {
 }
 
 // Quadratic merging would take minutes here.
+// Processor time, since a busy machine is not a slow algorithm; one that is quadratic takes
+// minutes.
 TEST(TokenizerTest, EncodesAMegabyteWithoutSpacesQuickly) {
+#ifdef __SANITIZE_ADDRESS__
+  constexpr double kMaxSeconds = 60.0;
+#else
+  constexpr double kMaxSeconds = 5.0;
+#endif
   for (const char* kind : {"gpt2", "llama2", "metaspace_whole"}) {
     const Tokenizer tokenizer = load_test_tokenizer(kind);
     std::string text;
     while (text.size() < (1U << 20)) text += "thepassword";
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock();
     const auto ids = tokenizer.encode(text);
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5)) << kind;
+    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    EXPECT_LT(seconds, kMaxSeconds) << kind;
     EXPECT_EQ(tokenizer.decode(ids), text);
   }
 }
