@@ -9,6 +9,7 @@ answers.txt is what `kith eval answers --samples 20` prints, answers.json what i
 import argparse
 import json
 import pathlib
+import re
 
 INTRO = """---
 license: apache-2.0
@@ -78,9 +79,9 @@ def main():
         text += f"| {pathlib.Path(log).parent.name} | {last['tokens'] / 1e6:.2f} M | {last['step']} | {last['loss']:.3f} | {perplexities} |\n"
     text += "\n## Measured\n\n`kith eval answers` and `kith eval personas`, intervals of 95 % by bootstrap:\n\n| figure | value | interval | baselines |\n|---|---|---|---|\n"
     text += "\n".join(figure_rows(json.load(open(options.answers_json))) + figure_rows(json.load(open(options.personas_json)))) + "\n"
-    text += "\n```\n" + "\n".join(line for line in open(options.personas).read().splitlines() if "own_adapter" not in line and "gain" not in line) + "\n```\n"
+    text += "\n```\n" + "\n".join(line for line in open(options.personas).read().splitlines() if not line.startswith(("own_adapter", "perplexity_gain"))) + "\n```\n"
     text += "\n## Known limits\n\n" + open(options.limits).read().strip() + "\n"
-    samples = [block for block in open(options.answers).read().split("Q ") if "\nA " in block]
+    samples = [block for block in re.split(r"(?m)^Q ", open(options.answers).read()) if "\nA " in block]
     text += "\n## Twenty samples\n\nDrawn by seed, unedited: greedy answers with the passage in the prompt, on articles that trained nothing.\n\n```\n"
     text += "\n".join("Q " + block.split("\nends_by_itself")[0].rstrip() for block in samples) + "\n```\n"
     pathlib.Path(options.out).write_text(text)
