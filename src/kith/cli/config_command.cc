@@ -8,6 +8,7 @@
 #include "kith/cli/directory_client.h"
 #include "kith/engine/bench.h"
 #include "kith/engine/chat_model.h"
+#include "kith/runtime/model_settings.h"
 #include "kith/runtime/resources.h"
 
 namespace kith::cli {
@@ -42,9 +43,9 @@ struct Finding {
 
 Finding check_model(const runtime::Config& config) {
   if (!config.upstream.url.empty()) return {"answers come from " + config.upstream.url, true, {}};
-  const auto dir = config.model.dir.empty() ? runtime::builtin_model_directory()
-                                            : std::filesystem::path(config.model.dir);
-  const auto model = engine::ChatModel::load(dir);
+  const auto dir = runtime::model_directory(config);
+  const auto model = engine::ChatModel::load(
+      dir, {.decoder = runtime::decoder_options(config), .chat_format = config.model.chat_format});
   if (!model) return {"model: " + model.error().message, false, "name another one with --model"};
   return {"model in " + dir.string() + ": " + model->decoder->config().architecture + ", " +
               std::to_string(model->decoder->config().num_parameters()) + " parameters",

@@ -1,32 +1,17 @@
 // kith model info, kith bench decode|prefill|memory
-#include <algorithm>
 #include <iostream>
-#include <thread>
 
 #include "kith/cli/command.h"
 #include "kith/engine/bench.h"
 #include "kith/engine/chat_model.h"
-#include "kith/runtime/resources.h"
+#include "kith/runtime/model_settings.h"
 
 namespace kith::cli {
 namespace {
 
-std::filesystem::path model_directory(const runtime::Config& config) {
-  return config.model.dir.empty() ? runtime::builtin_model_directory()
-                                  : std::filesystem::path(config.model.dir);
-}
-
-model::DecoderOptions decoder_options(const runtime::Config& config) {
-  const std::map<std::string, tensor::DType> types{
-      {"f32", tensor::DType::kF32}, {"bf16", tensor::DType::kBf16}, {"int8", tensor::DType::kInt8}};
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  return {.weights = types.at(config.model.dtype),
-          .threads = config.model.threads > 0 ? config.model.threads : cores};
-}
-
 Status info(const GlobalOptions& options) {
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
-  const auto dir = model_directory(config);
+  const auto dir = runtime::model_directory(config);
   KITH_ASSIGN_OR_RETURN(const model::DecoderConfig shape, model::load_decoder_config(dir));
   KITH_ASSIGN_OR_RETURN(const text::Tokenizer tokenizer, text::Tokenizer::load(dir));
   KITH_ASSIGN_OR_RETURN(const auto chat, text::ChatTemplate::load(dir, tokenizer));
@@ -81,11 +66,11 @@ struct BenchArguments {
 Status bench(const GlobalOptions& options, const BenchArguments& arguments,
              const std::string& scenario) {
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
-  const auto decoder_settings = decoder_options(config);
+  const auto decoder_settings = runtime::decoder_options(config);
   base::OrderedJson results = base::OrderedJson::array();
   if (scenario == "memory") {
     KITH_ASSIGN_OR_RETURN(const auto memory,
-                          engine::bench_memory(model_directory(config), decoder_settings));
+                          engine::bench_memory(runtime::model_directory(config), decoder_settings));
     results.push_back({{"resident_bytes", memory.resident_bytes},
                        {"weight_bytes", memory.weight_bytes},
                        {"kv_bytes_per_token", memory.kv_bytes_per_token},
@@ -94,7 +79,7 @@ Status bench(const GlobalOptions& options, const BenchArguments& arguments,
     return {};
   }
   KITH_ASSIGN_OR_RETURN(const auto decoder,
-                        model::Decoder::load(model_directory(config), decoder_settings));
+                        model::Decoder::load(runtime::model_directory(config), decoder_settings));
   std::vector<engine::BenchResult> measured;
   if (scenario == "decode") {
     KITH_ASSIGN_OR_RETURN(measured,

@@ -1,14 +1,11 @@
 #include <algorithm>
 #include <numeric>
 
-#include "kith/base/rng.h"
 #include "kith/eval/suites.h"
 #include "kith/personalize/composer.h"
 
 namespace kith::eval {
 namespace {
-
-constexpr const char* kSystem = "You are the IT service desk assistant of Northgate Instruments.";
 
 // What came of one question.
 struct Outcome {
@@ -23,7 +20,7 @@ Result<personalize::GeneratedText> ask(const DeskQuestion& question,
                                        std::span<const memory::Passage> passages,
                                        personalize::Generator& generator, int max_tokens) {
   personalize::GenerationRequest request;
-  request.messages = {{"system", personalize::render_system(kSystem, {}, passages), {}},
+  request.messages = {{"system", personalize::render_system(kDeskSystem, {}, passages), {}},
                       {"user", question.question, {}}};
   request.samples = {{.temperature = 0.0}};
   request.max_tokens = max_tokens;
@@ -63,14 +60,7 @@ Figure figure_of(const std::vector<Outcome>& outcomes, bool (*holds)(const Outco
 
 Result<Report> evaluate_answers(const DeskData& data, personalize::Generator& generator,
                                 const AnswerOptions& options, const Progress& progress) {
-  std::vector<const DeskQuestion*> questions;
-  for (const auto& question : data.questions) {
-    if (question.is_test) questions.push_back(&question);
-  }
-  base::Rng rng(options.seed);
-  for (std::size_t i = questions.size(); i > 1; --i)
-    std::swap(questions[i - 1], questions[rng.below(i)]);
-  questions.resize(std::min(questions.size(), options.max_questions));
+  const auto questions = draw_test_questions(data, options.max_questions, options.seed);
   if (questions.empty()) return Error{ErrorCode::kNotFound, "the example has no test questions"};
 
   std::vector<Outcome> outcomes;

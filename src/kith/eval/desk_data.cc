@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "kith/base/json.h"
+#include "kith/base/rng.h"
 #include "kith/persona/catalogue.h"
 #include "kith/storage/record_reader.h"
 
@@ -42,6 +43,20 @@ std::string text_of(const base::Json& record, const char* key) {
 }
 
 }  // namespace
+
+std::vector<const DeskQuestion*> draw_test_questions(const DeskData& data, std::size_t count,
+                                                     std::uint64_t seed, const std::string& lang) {
+  std::vector<const DeskQuestion*> questions;
+  for (const auto& question : data.questions) {
+    if (question.is_test && (lang.empty() || question.lang == lang)) questions.push_back(&question);
+  }
+  base::Rng rng(seed);
+  for (std::size_t i = questions.size(); i > 1; --i) {
+    std::swap(questions[i - 1], questions[rng.below(i)]);
+  }
+  questions.resize(std::min(questions.size(), count));
+  return questions;
+}
 
 Result<DeskData> load_desk(const fs::path& example) {
   DeskData data;

@@ -11,6 +11,10 @@
 
 namespace kith::eval {
 
+// The system message that the desk's application sends; the built-in model is trained with it.
+inline constexpr const char* kDeskSystem =
+    "You are the IT service desk assistant of Northgate Instruments.";
+
 struct DeskArticle {
   std::string id;
   std::string title;
@@ -44,6 +48,11 @@ struct DeskData {
   std::vector<DeskQuestion> questions;
   std::vector<DeskConversation> conversations;
 };
+
+// At most `count` test questions, drawn by seed. `lang` empty: of every language.
+std::vector<const DeskQuestion*> draw_test_questions(const DeskData& data, std::size_t count,
+                                                     std::uint64_t seed,
+                                                     const std::string& lang = {});
 
 // Errors: kNotFound, kInvalidArgument naming file and line.
 Result<DeskData> load_desk(const std::filesystem::path& example);

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kith/base/rng.h"
 #include "kith/eval/suites.h"
 #include "kith/personalize/composer.h"
 #include "kith/personalize/style.h"
@@ -9,8 +8,6 @@
 
 namespace kith::eval {
 namespace {
-
-constexpr const char* kSystem = "You are the IT service desk assistant of Northgate Instruments.";
 
 struct Voice {
   std::size_t question = 0;
@@ -59,13 +56,6 @@ class BagOfWords {
   std::map<std::string, bool> vocabulary_;
 };
 
-personalize::StyleWish wish_of(const persona::Persona& persona) {
-  return {.persona = persona.name,
-          .tone = persona.style.tone,
-          .length = std::string(persona::to_string(persona.style.length)),
-          .format = persona.style.format};
-}
-
 Result<Voice> speak(const DeskData& data, const DeskQuestion& question,
                     const persona::Persona& persona, personalize::Generator& generator,
                     int max_tokens) {
@@ -77,7 +67,9 @@ Result<Voice> speak(const DeskData& data, const DeskQuestion& question,
   personalize::GenerationRequest request;
   request.messages = {
       {"system",
-       personalize::render_system(kSystem, personalize::render_style(wish_of(persona)), passages),
+       personalize::render_system(kDeskSystem,
+                                  personalize::render_style(personalize::merge_style(&persona, {})),
+                                  passages),
        {}},
       {"user", question.question, {}}};
   request.samples = {{.temperature = 0.0}};
@@ -113,14 +105,7 @@ std::vector<bool> classify_all(const std::vector<Voice>& voices, std::size_t num
 Result<Report> evaluate_voices(const DeskData& data, const persona::PersonaCatalogue& catalogue,
                                personalize::Generator& generator, const VoiceOptions& options,
                                const Progress& progress) {
-  std::vector<const DeskQuestion*> questions;
-  for (const auto& question : data.questions) {
-    if (question.is_test && question.lang == "en") questions.push_back(&question);
-  }
-  base::Rng rng(11);
-  for (std::size_t i = questions.size(); i > 1; --i)
-    std::swap(questions[i - 1], questions[rng.below(i)]);
-  questions.resize(std::min(questions.size(), options.max_questions));
+  const auto questions = draw_test_questions(data, options.max_questions, 11, "en");
   const auto& personas = catalogue.personas();
   if (questions.empty() || personas.empty()) {
     return Error{ErrorCode::kNotFound, "no test questions or no personas"};

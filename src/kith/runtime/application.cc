@@ -2,11 +2,9 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <thread>
-
 #include "kith/base/log.h"
 #include "kith/runtime/engine_generator.h"
+#include "kith/runtime/model_settings.h"
 #include "kith/runtime/resources.h"
 #include "kith/runtime/server_file.h"
 #include "kith/runtime/upstream_generator.h"
@@ -20,16 +18,12 @@ namespace fs = std::filesystem;
 Result<std::unique_ptr<personalize::Generator>> make_engine(const Config& config,
                                                             const base::Clock& clock) {
   EngineGeneratorOptions options;
-  options.model_dir =
-      config.model.dir.empty() ? builtin_model_directory() : fs::path(config.model.dir);
+  options.model_dir = model_directory(config);
+  options.decoder = decoder_options(config);
   options.adapters_dir = config.model.adapters.empty() ? options.model_dir / "adapters"
                                                        : fs::path(config.model.adapters);
-  options.dtype = config.model.dtype;
   options.chat_format = config.model.chat_format;
   options.kv_tokens = config.model.kv_tokens;
-  options.threads = config.model.threads > 0
-                        ? config.model.threads
-                        : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   KITH_ASSIGN_OR_RETURN(auto generator, EngineGenerator::create(options, clock));
   return std::unique_ptr<personalize::Generator>(std::move(generator));
 }

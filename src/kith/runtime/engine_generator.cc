@@ -12,13 +12,6 @@ namespace {
 
 using personalize::GeneratedText;
 
-Result<tensor::DType> parse_dtype(const std::string& name) {
-  if (name == "f32") return tensor::DType::kF32;
-  if (name == "bf16") return tensor::DType::kBf16;
-  if (name == "int8") return tensor::DType::kInt8;
-  return Error{ErrorCode::kInvalidArgument, "dtype must be f32, bf16 or int8: " + name};
-}
-
 std::vector<text::ChatMessage> to_chat(std::span<const personalize::Message> messages) {
   std::vector<text::ChatMessage> chat;
   // "developer" is OpenAI's later name of the system role; models know the older one.
@@ -129,7 +122,6 @@ Status to_status(const engine::Finish& finish) {
 
 Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
     const EngineGeneratorOptions& options, const base::Clock& clock) {
-  KITH_ASSIGN_OR_RETURN(const tensor::DType dtype, parse_dtype(options.dtype));
   auto generator = std::unique_ptr<EngineGenerator>(new EngineGenerator());
   generator->options_ = options;
   const auto dir = std::filesystem::weakly_canonical(options.model_dir);
@@ -137,8 +129,7 @@ Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
   KITH_ASSIGN_OR_RETURN(
       engine::ChatModel model,
       engine::ChatModel::load(options.model_dir,
-                              {.decoder = {.weights = dtype, .threads = options.threads},
-                               .chat_format = options.chat_format}));
+                              {.decoder = options.decoder, .chat_format = options.chat_format}));
   generator->model_ = std::make_unique<engine::ChatModel>(std::move(model));
   generator->adapters_ =
       std::make_unique<engine::AdapterRegistry>(generator->model_->decoder->config());

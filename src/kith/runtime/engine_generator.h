@@ -18,9 +18,7 @@ struct EngineGeneratorOptions {
   std::filesystem::path model_dir;
   // Sub-directories are PEFT adapters; empty or missing means none.
   std::filesystem::path adapters_dir;
-  // "f32", "bf16" or "int8".
-  std::string dtype = "bf16";
-  int threads = 1;
+  model::DecoderOptions decoder;
   // Name of a chat format; empty recognises it.
   std::string chat_format;
   // Tokens of KV cache over all requests; rounded up to whole blocks.
