@@ -32,6 +32,8 @@ text::TokenId argmax(std::span<const float> logits) {
 }
 
 std::vector<TokenLogprob> top_tokens(std::span<const float> logits, double normalizer, int count) {
+  // The usual case by far, once a token: no list of the vocabulary is made for it.
+  if (count == 0) return {};
   std::vector<text::TokenId> order(logits.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<text::TokenId>(i);
   const auto kept = std::min(order.size(), static_cast<std::size_t>(count));
