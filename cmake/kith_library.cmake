@@ -63,6 +63,27 @@ function(kith_library)
   endif()
 endfunction()
 
+# kith_fuzz(MODULE HARNESS CORPUS): in the folder of a module, HARNESS_fuzz.cc with its corpus directory.
+#
+# Replays the corpus and mutations of it as a parser test, and makes a fuzzer where the compiler has
+# libFuzzer (Clang with KITH_BUILD_FUZZERS).
+function(kith_fuzz module harness corpus)
+  if(KITH_BUILD_TESTS)
+    set(replay kith_${harness}_fuzz_replay)
+    add_executable(${replay} ${PROJECT_SOURCE_DIR}/src/kith/base/fuzz_replay_test.cc ${harness}_fuzz.cc)
+    target_compile_definitions(${replay} PRIVATE
+      KITH_FUZZ_CORPUS="${CMAKE_CURRENT_SOURCE_DIR}/${corpus}")
+    target_link_libraries(${replay} PRIVATE kith_${module} kith_flags GTest::gtest_main)
+    add_dependencies(kith_parser_tests ${replay})
+    add_test(NAME ${module}.fuzz.${harness} COMMAND ${replay})
+    set_tests_properties(${module}.fuzz.${harness} PROPERTIES LABELS parser TIMEOUT 300)
+  endif()
+  if(KITH_BUILD_FUZZERS)
+    add_executable(kith_${harness}_fuzz ${harness}_fuzz.cc)
+    target_link_libraries(kith_${harness}_fuzz PRIVATE kith_${module} kith_flags -fsanitize=fuzzer)
+  endif()
+endfunction()
+
 function(kith_finish)
   get_property(layers GLOBAL PROPERTY kith_layers)
   file(WRITE ${PROJECT_BINARY_DIR}/layers.txt "${layers}")

@@ -1,10 +1,12 @@
-// Replays the committed corpus, and deterministic mutations of it, through safetensors_fuzz.cc.
+// Replays a committed corpus, and deterministic mutations of it, through the fuzz harness that this
+// program is linked with: see kith_fuzz() in cmake/kith_library.cmake, which names the corpus.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kith/base/file.h"
@@ -12,28 +14,30 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
-namespace kith::tensor {
+namespace kith::base {
 namespace {
+
+// What numbers, JSON and markup are made of.
+constexpr std::string_view kAlphabet = "0123456789-\"{}[],:e.<>|\\";
 
 void replay(const std::string& input) {
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
 }
 
 std::vector<std::string> read_corpus() {
-  const char* source = std::getenv("KITH_SOURCE_DIR");
-  const auto dir =
-      std::filesystem::path(source != nullptr ? source : ".") / "src/kith/tensor/testdata/fuzz";
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(dir)) paths.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(KITH_FUZZ_CORPUS)) {
+    paths.push_back(entry.path());
+  }
   // The order of a directory differs between machines; mutations depend on it.
   std::sort(paths.begin(), paths.end());
   std::vector<std::string> inputs;
-  for (const auto& path : paths) inputs.push_back(*base::read_file(path));
+  for (const auto& path : paths) inputs.push_back(*read_file(path));
   return inputs;
 }
 
 // Changes, removes or repeats a few bytes.
-std::string mutate(std::string input, base::Rng& rng) {
+std::string mutate(std::string input, Rng& rng) {
   for (auto left = 1 + rng.below(4); left > 0 && !input.empty(); --left) {
     const std::size_t at = rng.below(input.size());
     switch (rng.below(4)) {
@@ -47,7 +51,7 @@ std::string mutate(std::string input, base::Rng& rng) {
         input.insert(at, input.substr(rng.below(input.size()), rng.below(32)));
         break;
       default:
-        input[at] = "0123456789-\"{}[],:e."[rng.below(20)];
+        input[at] = kAlphabet[rng.below(kAlphabet.size())];
     }
   }
   return input;
@@ -60,7 +64,7 @@ TEST(FuzzReplayTest, SurvivesTheCorpus) {
 }
 
 TEST(FuzzReplayTest, SurvivesMutationsOfTheCorpus) {
-  base::Rng rng(2024);
+  Rng rng(2024);
   const auto inputs = read_corpus();
   for (int round = 0; round < 300; ++round) {
     for (const std::string& input : inputs) replay(mutate(input, rng));
@@ -68,4 +72,4 @@ TEST(FuzzReplayTest, SurvivesMutationsOfTheCorpus) {
 }
 
 }  // namespace
-}  // namespace kith::tensor
+}  // namespace kith::base
