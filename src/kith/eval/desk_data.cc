@@ -6,34 +6,16 @@
 #include "kith/base/json.h"
 #include "kith/base/rng.h"
 #include "kith/persona/catalogue.h"
-#include "kith/storage/record_reader.h"
+#include "kith/storage/record_files.h"
 
 namespace kith::eval {
 namespace {
 
 namespace fs = std::filesystem;
 
-Status read_lines(const fs::path& file, const std::function<void(const base::Json&)>& use) {
-  const auto handle = [&](const base::Json& record) -> Result<storage::WriteOutcome> {
-    use(record);
-    return storage::WriteOutcome::kAdded;
-  };
-  KITH_ASSIGN_OR_RETURN(const auto report, storage::import_records(file, {}, handle));
-  if (report.num_failed == 0) return {};
-  const auto& bad = report.bad_lines.front();
-  return Error{ErrorCode::kInvalidArgument,
-               bad.file + ":" + std::to_string(bad.line) + ": " + bad.reason};
-}
-
 Status read_folder(const fs::path& dir, const std::function<void(const base::Json&)>& use) {
-  std::error_code error;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(dir, error)) {
-    if (entry.path().extension() == ".jsonl") files.push_back(entry.path());
-  }
-  if (error) return Error{ErrorCode::kNotFound, "no example data in " + dir.string()};
-  std::sort(files.begin(), files.end());
-  for (const fs::path& file : files) KITH_RETURN_IF_ERROR(read_lines(file, use));
+  KITH_ASSIGN_OR_RETURN(const auto files, storage::jsonl_files(dir));
+  for (const fs::path& file : files) KITH_RETURN_IF_ERROR(storage::read_records(file, use));
   return {};
 }
 
@@ -65,7 +47,7 @@ Result<DeskData> load_desk(const fs::path& example) {
   for (const auto& persona : catalogue.personas()) data.personas.push_back(persona.id.str());
 
   std::map<std::string, std::pair<std::string, bool>> truth;
-  KITH_RETURN_IF_ERROR(read_lines(example / "truth.jsonl", [&](const base::Json& line) {
+  KITH_RETURN_IF_ERROR(storage::read_records(example / "truth.jsonl", [&](const base::Json& line) {
     truth[text_of(line, "id")] = {text_of(line, "persona"), text_of(line, "split") == "test"};
   }));
   KITH_RETURN_IF_ERROR(read_folder(example / "knowledge", [&](const base::Json& line) {
