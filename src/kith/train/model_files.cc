@@ -224,7 +224,7 @@ Status save_adapter(const LoraWeights& lora, const std::string& base_model,
 }
 
 Status save_checkpoint(const fs::path& path, const ParameterStore& parameters,
-                       const AdamW& optimizer, const RunState& state,
+                       const Optimizer& optimizer, const RunState& state,
                        const std::string& config_json) {
   TensorFile file;
   file.add("master", parameters.master(), torch::kFloat);
@@ -243,8 +243,8 @@ Status save_checkpoint(const fs::path& path, const ParameterStore& parameters,
                                    {"index", std::to_string(state.position.index)}});
 }
 
-Result<RunState> load_checkpoint(const fs::path& path, ParameterStore& parameters, AdamW& optimizer,
-                                 const std::string& config_json) {
+Result<RunState> load_checkpoint(const fs::path& path, ParameterStore& parameters,
+                                 Optimizer& optimizer, const std::string& config_json) {
   KITH_ASSIGN_OR_RETURN(const auto file, tensor::SafetensorsFile::open(path));
   KITH_RETURN_IF_ERROR(check_format(file.header(), path));
   if (file.header().metadata.find("config")->second != config_json) {

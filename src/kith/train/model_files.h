@@ -42,12 +42,12 @@ struct RunState {
 // Written to a temporary name, synced and renamed: at any moment the file is the last or the new
 // one. Errors: kUnavailable.
 Status save_checkpoint(const std::filesystem::path& path, const ParameterStore& parameters,
-                       const AdamW& optimizer, const RunState& state,
+                       const Optimizer& optimizer, const RunState& state,
                        const std::string& config_json);
 
 // Errors: kNotFound; kInvalidArgument if the file is damaged or belongs to another model shape.
 Result<RunState> load_checkpoint(const std::filesystem::path& path, ParameterStore& parameters,
-                                 AdamW& optimizer, const std::string& config_json);
+                                 Optimizer& optimizer, const std::string& config_json);
 
 // Turns a base run's checkpoint into a Hugging Face directory; the tokenizer is expected beside the
 // checkpoint. Errors: as above.

@@ -1,4 +1,6 @@
-// AdamW (Loshchilov and Hutter, 2019) over a ParameterStore's flat tensors.
+// The optimizers over a ParameterStore's flat tensors: AdamW (Loshchilov and Hutter, 2019) for
+// every parameter, or Muon (Jordan et al., 2024) for the matrices inside the layers and AdamW for
+// the rest.
 #pragma once
 
 #include <torch/torch.h>
@@ -11,9 +13,9 @@
 namespace kith::train {
 
 // Not thread-safe.
-class AdamW {
+class Optimizer {
  public:
-  AdamW(const OptimizerRecipe& recipe, const ParameterStore& parameters);
+  Optimizer(const OptimizerRecipe& recipe, const ParameterStore& parameters);
 
   // Clips the flat gradient to recipe.clip, updates the master weights and the compute copy, and
   // clears the gradient.
@@ -21,7 +23,8 @@ class AdamW {
   //   updated.
   double step(ParameterStore& parameters, double learning_rate);
 
-  // Flat [num_parameters] float: running means of the gradient and of its square.
+  // Flat [num_parameters] float: running means of the gradient and of its square; Muon keeps no
+  // square for its matrices.
   torch::Tensor& first_moment() { return first_; }
   torch::Tensor& second_moment() { return second_; }
   const torch::Tensor& first_moment() const { return first_; }
@@ -31,10 +34,19 @@ class AdamW {
   void set_num_updates(std::int64_t updates) { num_updates_ = updates; }
 
  private:
+  // Entries [begin, begin + count) of the flat tensors.
+  void adamw_update(ParameterStore& parameters, std::int64_t begin, std::int64_t count,
+                    double learning_rate);
+  void muon_update(ParameterStore& parameters, double learning_rate);
+
   OptimizerRecipe recipe_;
   torch::Tensor first_;
   torch::Tensor second_;
   std::int64_t num_updates_ = 0;
 };
+
+// The nearest semi-orthogonal matrix of a [rows, columns] matrix, roughly: five Newton-Schulz steps
+// of the quintic of Jordan et al. bring every singular value into about [0.7, 1.2].
+torch::Tensor orthogonalized(const torch::Tensor& matrix);
 
 }  // namespace kith::train

@@ -174,6 +174,10 @@ DataSource read_source(TableReader& in) {
 }
 
 void read_optimizer(TableReader& in, OptimizerRecipe& o) {
+  std::string name = "adamw";
+  in.choice("name", name, {"adamw", "muon"});
+  o.kind = name == "muon" ? OptimizerKind::kMuon : OptimizerKind::kAdamW;
+  in.real("momentum", o.momentum, 0.0, 0.9999999);
   in.real("learning_rate", o.schedule.peak, 0.0, 1.0);
   in.real("floor", o.schedule.floor, 0.0, 1.0);
   std::string schedule = "wsd";

@@ -47,7 +47,12 @@ struct Budget {
   double minutes = 0.0;
 };
 
+enum class OptimizerKind : std::uint8_t { kAdamW, kMuon };
+
 struct OptimizerRecipe {
+  OptimizerKind kind = OptimizerKind::kAdamW;
+  // Of Muon's running mean of the gradient.
+  double momentum = 0.95;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double epsilon = 1e-8;

@@ -54,6 +54,8 @@ TEST(RecipeTest, NamesFileLineAndKeyOfWhatIsWrong) {
               HasSubstr("[[data]] 2: path is missing"));
   EXPECT_THAT(error_of(std::string(kBase) + "[optimizer]\nschedule = \"linear\"\n"),
               HasSubstr("schedule must be one of wsd, cosine, constant: linear"));
+  EXPECT_THAT(error_of(std::string(kBase) + "[optimizer]\nname = \"sgd\"\n"),
+              HasSubstr("name must be one of adamw, muon: sgd"));
 }
 
 TEST(RecipeTest, RefusesShapesThatAttentionCannotHave) {

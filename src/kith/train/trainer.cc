@@ -4,10 +4,12 @@
 #include <dlfcn.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <exception>
 #include <functional>
+#include <thread>
 
 #include "kith/base/log.h"
 #include "kith/train/model_files.h"
@@ -74,9 +76,15 @@ void remove_torn_checkpoints(const std::filesystem::path& output) {
   }
 }
 
+// libtorch's own default takes one thread of a core with two.
+int num_threads(const Recipe& recipe) {
+  if (recipe.threads > 0) return static_cast<int>(recipe.threads);
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
 Result<torch::Device> set_up(const Recipe& recipe) {
   KITH_ASSIGN_OR_RETURN(const torch::Device device, choose_device(recipe.device));
-  if (recipe.threads > 0) at::set_num_threads(static_cast<int>(recipe.threads));
+  at::set_num_threads(num_threads(recipe));
   if (device.is_cpu()) report_blas();
   std::error_code error;
   std::filesystem::create_directories(recipe.output, error);
@@ -230,9 +238,9 @@ Result<TrainReport> train_adapter(const Recipe& recipe, const TrainOptions& opti
 Result<std::vector<BenchFigure>> bench_training(const Recipe& recipe, double seconds_each) {
   return fenced<std::vector<BenchFigure>>([&]() -> Result<std::vector<BenchFigure>> {
     std::vector<BenchFigure> figures;
-    const std::int64_t most = recipe.threads > 0 ? recipe.threads : at::get_num_threads();
-    for (std::int64_t threads = 1; threads <= most; threads *= 2) {
-      at::set_num_threads(static_cast<int>(threads));
+    const int most = num_threads(recipe);
+    for (int threads = 1; threads <= most; threads *= 2) {
+      at::set_num_threads(threads);
       for (const bool plain : {true, false}) {
         figures.push_back({plain ? "plain" : "custom", threads, recipe.stages.front().sequence});
         time_steps(recipe, plain, seconds_each, figures.back());

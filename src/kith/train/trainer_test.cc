@@ -47,12 +47,32 @@ TEST(TrainerTest, ResumingGivesTheSameWeightsBitForBit) {
   cut.output = directory.path() / "cut";
   TrainOptions options = quiet();
   options.max_steps = 2;
-  for (int sitting = 0; sitting < 3; ++sitting) {
-    options.resume = sitting > 0;
+  for (int part = 0; part < 3; ++part) {
+    options.resume = part > 0;
     const auto report = train_base(cut, options);
     ASSERT_TRUE(report) << report.error().message;
-    EXPECT_EQ(report->finished, sitting == 2);
+    EXPECT_EQ(report->finished, part == 2);
   }
+  EXPECT_EQ(weights_of(straight), weights_of(cut));
+}
+
+TEST(TrainerTest, MuonLowersTheLossAndResumesToTheSameBytes) {
+  const TemporaryDirectory directory;
+  Recipe straight = tiny_recipe(directory);
+  straight.optimizer.kind = OptimizerKind::kMuon;
+  straight.optimizer.schedule.peak = 1e-2;
+  straight.run.budget.steps = 20;
+  const auto report = train_base(straight, quiet());
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_LT(report->loss, 0.8 * std::log(300.0));
+  Recipe cut = straight;
+  cut.output = directory.path() / "cut";
+  TrainOptions options = quiet();
+  options.max_steps = 9;
+  ASSERT_TRUE(train_base(cut, options));
+  options.max_steps = 0;
+  options.resume = true;
+  ASSERT_TRUE(train_base(cut, options));
   EXPECT_EQ(weights_of(straight), weights_of(cut));
 }
 

@@ -23,12 +23,10 @@ torch::Tensor to_tensor(const std::vector<std::int64_t>& values, const Batch& ba
 TrainingLoop::TrainingLoop(Parts parts)
     : parts_(std::move(parts)),
       optimizer_(parts_.recipe.optimizer, parts_.parameters),
-      sitting_start_(now_seconds()),
-      last_save_(sitting_start_) {}
+      started_(now_seconds()),
+      last_save_(started_) {}
 
-double TrainingLoop::elapsed_seconds() const {
-  return earlier_seconds_ + now_seconds() - sitting_start_;
-}
+double TrainingLoop::elapsed_seconds() const { return earlier_seconds_ + now_seconds() - started_; }
 
 double TrainingLoop::progress() const {
   return progress_of(parts_.recipe.run.budget, state_.step, state_.tokens,
@@ -38,8 +36,8 @@ double TrainingLoop::progress() const {
 bool TrainingLoop::should_stop() const {
   const TrainOptions& options = parts_.options;
   if (options.stop != nullptr && options.stop->load()) return true;
-  if (options.max_steps > 0 && sitting_steps_ >= options.max_steps) return true;
-  return options.max_minutes > 0.0 && now_seconds() - sitting_start_ >= options.max_minutes * 60.0;
+  if (options.max_steps > 0 && steps_since_start_ >= options.max_steps) return true;
+  return options.max_minutes > 0.0 && now_seconds() - started_ >= options.max_minutes * 60.0;
 }
 
 Status TrainingLoop::open_data() {
@@ -135,7 +133,7 @@ Status TrainingLoop::train_step() {
     return Error{ErrorCode::kInternal, "the gradient was not finite for 10 steps; lower the rate"};
   }
   ++state_.step;
-  ++sitting_steps_;
+  ++steps_since_start_;
   state_.tokens += tokens;
   state_.position = stream_.front().position();
   const double per_second = static_cast<double>(tokens) / (now_seconds() - start);
@@ -184,7 +182,7 @@ Result<TrainReport> TrainingLoop::run() {
   const RunRecipe& run = parts_.recipe.run;
   KITH_RETURN_IF_ERROR(open_data());
   KITH_RETURN_IF_ERROR(resume_if_asked());
-  sitting_start_ = now_seconds();
+  started_ = now_seconds();
   std::vector<ValidationFigure> figures;
   while (progress() < 1.0 && !should_stop()) {
     KITH_RETURN_IF_ERROR(train_step());
@@ -197,7 +195,7 @@ Result<TrainReport> TrainingLoop::run() {
         run.checkpoint_minutes > 0.0 && now_seconds() - last_save_ >= run.checkpoint_minutes * 60.0;
     if (by_step || by_time) KITH_RETURN_IF_ERROR(save());
   }
-  if (sitting_steps_ > 0) KITH_RETURN_IF_ERROR(save());
+  if (steps_since_start_ > 0) KITH_RETURN_IF_ERROR(save());
   TrainReport report;
   report.finished = progress() >= 1.0;
   if (report.finished) {

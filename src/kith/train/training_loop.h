@@ -54,15 +54,15 @@ class TrainingLoop {
   Status save();
 
   Parts parts_;
-  AdamW optimizer_;
+  Optimizer optimizer_;
   RunState state_;
   std::vector<TokenShard> shards_;
   std::vector<TokenShard> validation_shards_;
   std::vector<WindowStream> stream_;  // one, made when the shards are open
   std::int64_t sequence_ = 0;
-  double sitting_start_ = 0.0;
+  double started_ = 0.0;
   double earlier_seconds_ = 0.0;
-  std::int64_t sitting_steps_ = 0;
+  std::int64_t steps_since_start_ = 0;
   double last_save_ = 0.0;
   double last_loss_ = 0.0;
   double smoothed_rate_ = 0.0;
