@@ -117,8 +117,9 @@ def write_pairs(out, document, text, kind, split, rng):
         sentences = (q.split_chinese if kind == "zh" else q.split_english)(chunk.replace("\n", " "))
         sentences = [s for s in sentences if s in q.clean_inline(passage[1])]
         rng.shuffle(sentences)
-        count = min(len(sentences), 1 if len(sentences) < 3 else rng.randint(1, 3))
-        write_conversation(out, sentences[:count], passage, spare, kind, split, rng)
+        write_conversation(out, sentences[:6], passage, spare, kind, split, rng)
+        if len(sentences) >= 2 and rng.random() < 0.3:
+            write_copy(out, sentences, passage, kind, split, rng)
         if len(passage[1]) < 500:
             spare = (spare + [passage])[-3:]
 
@@ -137,7 +138,7 @@ def pick_head(rng):
 
 
 def write_conversation(out, sentences, passage, spare, kind, split, rng):
-    """One to three questions on one passage as one conversation."""
+    """Questions on the sentences of one passage as one conversation: the more of them, the more copying a token trains."""
     ask = q.chinese_question if kind == "zh" else q.english_question
     turns = []
     for sentence in sentences:
@@ -149,11 +150,22 @@ def write_conversation(out, sentences, passage, spare, kind, split, rng):
         out.write("qa_" + kind, split, {"messages": [{"role": "system", "content": head}] + turns})
 
 
+def write_copy(out, sentences, passage, kind, split, rng):
+    """Quoting on demand: the sentence that begins, ends or goes on as the user says."""
+    turns = []
+    for sentence in sentences[:4]:
+        question, answer = (q.chinese_quote if kind == "zh" else q.english_quote)(rng, sentence)
+        turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    head = prompt.system(pick_head(rng), [passage])
+    out.write("quote", split, {"messages": [{"role": "system", "content": head}] + turns})
+
+
 def write_lookups(out, rng, count):
     for i in range(count):
-        title, passage, question, answer = synthetic.lookup(rng)
-        out.write("lookup", "valid" if i % 100 == 0 else "train",
-                  prompt.chat(question, answer, [(title, passage)], pick_head(rng)))
+        title, passage, pairs = synthetic.lookup(rng)
+        turns = [{"role": role, "content": text} for pair in pairs for role, text in zip(("user", "assistant"), pair)]
+        head = prompt.system(pick_head(rng), [(title, passage)])
+        out.write("lookup", "valid" if i % 100 == 0 else "train", {"messages": [{"role": "system", "content": head}] + turns})
 
 
 def write_dialogues(out, data):

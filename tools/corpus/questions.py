@@ -145,3 +145,18 @@ def chinese_question(rng, sentence):
         start = rng.randint(0, len(piece) - 10)
         piece = piece[start:start + rng.randint(6, 10)]
     return rng.choice(["关于{}有什么说明？", "请问{}怎么处理？", "{}是怎么规定的？", "想了解一下{}。", "{}？"]).format(piece.replace("你", "我"))
+
+
+def english_quote(rng, sentence):
+    """A request for a sentence, or for the rest of it, by its first words."""
+    words = sentence.split()
+    begin = " ".join(words[:rng.randint(2, 4)])
+    if rng.random() < 0.3:
+        rest = sentence[len(begin):].strip()
+        return rng.choice(["Continue: {}", "How does it go on: {}", "{} ..."]).format(begin), rest
+    return rng.choice(["Quote the sentence that begins with \"{}\".", "Which sentence starts with \"{}\"?", "Read me the line \"{} ...\"."]).format(begin), sentence
+
+
+def chinese_quote(rng, sentence):
+    begin = sentence[:rng.randint(3, 6)]
+    return rng.choice(["请引用以“{}”开头的句子。", "哪一句以“{}”开头？", "把“{}……”这一句读给我。"]).format(begin), sentence
