@@ -87,7 +87,7 @@ endfunction()
 function(kith_finish)
   get_property(layers GLOBAL PROPERTY kith_layers)
   file(WRITE ${PROJECT_BINARY_DIR}/layers.txt "${layers}")
-  if(KITH_BUILD_TESTS)
+  if(KITH_BUILD_TESTS AND NOT KITH_ONLY_TRAIN)
     find_package(Python3 REQUIRED COMPONENTS Interpreter)
     add_test(NAME lint.layers COMMAND Python3::Interpreter
       ${PROJECT_SOURCE_DIR}/tools/check_layers.py

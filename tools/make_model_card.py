@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes models/builtin/README.md from the logs of the training runs and the printed evaluations.
+"""Writes models/builtin/README.md from the logs of the training runs and from what the evaluations printed.
 
-  make_model_card.py --log runs/builtin/log.jsonl --log runs/assist/log.jsonl --answers answers.txt --answers-json answers.json
-                     --personas personas.txt --personas-json personas.json [--out models/builtin/README.md]
+  make_model_card.py --log runs/builtin/log.jsonl --log runs/assist/log.jsonl --figures DIR [--out models/builtin/README.md]
 
-answers.txt is what `kith eval answers --samples 20` prints, answers.json what it prints with --json; personas likewise.
+DIR holds, as `tools/measure_model.sh` leaves them: answers.txt (`kith eval answers --samples 20`), answers.json, personas.txt,
+personas.json, voices.json (`kith eval ... --json`), positions.json (`kith model perplexity --json`), served.json
+(`tools/measure_served.py`), and limits.md (what it is bad at, written by hand).
 """
 import argparse
 import json
@@ -35,8 +36,8 @@ Employees and articles marked `test` trained nothing, nor did conversations of e
 
 ## Training
 
-| run | tokens | steps | last loss | held-out perplexity |
-|---|---|---|---|---|
+| run | tokens | steps | last loss |
+|---|---|---|---|
 """
 
 
@@ -60,31 +61,57 @@ def figure_rows(report):
     return rows
 
 
+def training_table(logs):
+    rows = []
+    for log in logs:
+        last = read_log(log)[0][-1]
+        rows.append(f"| {pathlib.Path(log).parent.name} | {last['tokens'] / 1e6:.2f} M | {last['step']} | {last['loss']:.3f} |")
+    _, held_out = read_log(logs[-1])
+    rows += ["", "Held-out perplexity after the last run, by source (answers only where the source is a conversation with a passage):", "",
+             "| source | perplexity |", "|---|---|"]
+    rows += [f"| {name.removesuffix('.valid')} | {value:.2f} |" for name, value in held_out.items()]
+    return "\n".join(rows)
+
+
+def position_table(report):
+    rows = ["| positions | tokens | perplexity |", "|---|---|---|"]
+    rows += [f"| {r['begin']} to {r['end']} | {r['tokens']} | {r['perplexity']:.2f} |" for r in report["positions"]]
+    return "\n".join(rows)
+
+
+def served_text(report):
+    sources = ", ".join(f"{name} {100 * value:.1f} %" for name, value in report["source"].items())
+    facts = ", ".join(f"{name} {100 * value:.1f} %" for name, value in report["key_fact_by_source"].items())
+    return (f"`tools/measure_served.py`: {report['answers']} answers of a running server to test employees of all personas on articles that trained "
+            f"nothing, found by search. Source of the chosen candidate: {sources}. Key fact in the answer: {100 * report['key_fact']:.1f} % ({facts}).")
+
+
+def samples_text(text):
+    blocks = [block for block in re.split(r"(?m)^Q ", text) if "\nA " in block]
+    return "\n".join("Q " + block.split("\nends_by_itself")[0].rstrip() for block in blocks)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--log", action="append", required=True)
-    parser.add_argument("--answers", required=True)
-    parser.add_argument("--answers-json", required=True)
-    parser.add_argument("--personas", required=True)
-    parser.add_argument("--personas-json", required=True)
+    parser.add_argument("--figures", type=pathlib.Path, required=True)
     parser.add_argument("--parameters", type=float, default=8.13)
-    parser.add_argument("--limits", required=True, help="text file: what it is bad at")
-    parser.add_argument("--out", default="models/builtin/README.md")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("models/builtin/README.md"))
     options = parser.parse_args()
-    text = INTRO.format(parameters=options.parameters, recipes="`recipes/builtin.toml`, `recipes/builtin_assist.toml`")
-    for log in options.log:
-        steps, valid = read_log(log)
-        perplexities = ", ".join(f"{name} {value:.2f}" for name, value in valid.items() if isinstance(value, (int, float))) or "-"
-        last = steps[-1]
-        text += f"| {pathlib.Path(log).parent.name} | {last['tokens'] / 1e6:.2f} M | {last['step']} | {last['loss']:.3f} | {perplexities} |\n"
-    text += "\n## Measured\n\n`kith eval answers` and `kith eval personas`, intervals of 95 % by bootstrap:\n\n| figure | value | interval | baselines |\n|---|---|---|---|\n"
-    text += "\n".join(figure_rows(json.load(open(options.answers_json))) + figure_rows(json.load(open(options.personas_json)))) + "\n"
-    text += "\n```\n" + "\n".join(line for line in open(options.personas).read().splitlines() if not line.startswith(("own_adapter", "perplexity_gain"))) + "\n```\n"
-    text += "\n## Known limits\n\n" + open(options.limits).read().strip() + "\n"
-    samples = [block for block in re.split(r"(?m)^Q ", open(options.answers).read()) if "\nA " in block]
-    text += "\n## Twenty samples\n\nDrawn by seed, unedited: greedy answers with the passage in the prompt, on articles that trained nothing.\n\n```\n"
-    text += "\n".join("Q " + block.split("\nends_by_itself")[0].rstrip() for block in samples) + "\n```\n"
-    pathlib.Path(options.out).write_text(text)
+    text = {path.name: path.read_text() for path in options.figures.iterdir() if path.is_file()}
+    report = {name: json.loads(content) for name, content in text.items() if name.endswith(".json")}
+    figures = [row for name in ("answers", "personas", "voices") for row in figure_rows(report[f"{name}.json"])]
+    table = "\n".join(line for line in text["personas.txt"].splitlines() if not line.startswith(("own_adapter", "perplexity_gain")))
+    parts = [
+        INTRO.format(parameters=options.parameters, recipes="`recipes/builtin.toml`, `recipes/builtin_assist.toml`") + training_table(options.log),
+        "## Measured\n\n`kith eval answers`, `personas` and `voices`, intervals of 95 % by bootstrap:\n\n| figure | value | interval | baselines |\n|---|---|---|---|\n"
+        + "\n".join(figures), f"```\n{table}\n```",
+        "## Loss by position\n\n`kith model perplexity` on held-out documentation, windows of the whole context:\n\n" + position_table(report["positions.json"]),
+        "## Where served answers come from\n\n" + served_text(report["served.json"]),
+        "## Known limits\n\n" + text["limits.md"].strip(),
+        "## Twenty samples\n\nDrawn by seed, unedited: greedy answers with the passage in the prompt, on articles that trained nothing.\n\n```\n"
+        + samples_text(text["answers.txt"]) + "\n```\n"]
+    options.out.write_text("\n\n".join(parts))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Sources (attribution in models/*/README.md): IT documentation in English and Chi
 Documents are put into "valid" by a hash of their path (1 in 60), so a document is never in both.
 """
 import argparse
+import collections
 import csv
 import gzip
 import hashlib
@@ -168,6 +169,21 @@ def write_lookups(out, rng, count):
         out.write("lookup", "valid" if i % 100 == 0 else "train", {"messages": [{"role": "system", "content": head}] + turns})
 
 
+def frequent_words(data, count=20000):
+    """Words of the English documents, drawn from alike, so that a sequence of them says nothing about its next."""
+    seen = collections.Counter()
+    for name in ENGLISH:
+        for document in read_gz(data / "corpus" / f"{name}.jsonl.gz"):
+            seen.update(re.findall(r"\b[A-Za-z]{2,14}\b", document["text"]))
+    return [word for word, _ in seen.most_common(count)]
+
+
+def write_recalls(out, rng, words, count):
+    for i in range(count):
+        messages = synthetic.recall(rng, words, pick_head(rng))
+        out.write("recall", "valid" if i % 100 == 0 else "train", {"messages": messages})
+
+
 def write_dialogues(out, data):
     with open(data / "synthetic-persona-chat" / "valid.csv") as file:
         for i, row in enumerate(csv.DictReader(file)):
@@ -238,12 +254,14 @@ def main():
     parser.add_argument("--example", type=pathlib.Path, default=pathlib.Path("examples/service-desk"))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/corpus"))
     parser.add_argument("--lookups", type=int, default=20000)
+    parser.add_argument("--recalls", type=int, default=16000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rng = random.Random(options.seed)
     out = Output(options.out)
     write_documents(out, options.data, rng)
     write_lookups(out, rng, options.lookups)
+    write_recalls(out, rng, frequent_words(options.data), options.recalls)
     write_dialogues(out, options.data)
     write_desk(out, options.example, rng)
     for name, size in sorted(out.sizes.items()):

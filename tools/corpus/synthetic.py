@@ -130,6 +130,33 @@ def value(rng, kind):
     return simple[kind]()
 
 
+def recall(rng, words, head):
+    """Messages that ask for random words of the prompt again: to copy, and to copy what belongs to a key, before it makes sense."""
+    def draw(low, high):
+        return " ".join(rng.choice(words) for _ in range(rng.randint(low, high)))
+
+    kind = rng.random()
+    if kind < 0.3:
+        turns = [(rng.choice(["Repeat: {}", "Say after me: {}", "{}\n\nAgain, please."]).format(text), text) for text in (draw(4, 24) for _ in range(rng.randint(1, 3)))]
+        system = head
+    elif kind < 0.65:
+        pairs = {draw(1, 2): draw(1, 3) for _ in range(rng.randint(3, 12))}
+        form = rng.choice(["{}: {}", "{} = {}", "{} is {}.", "{} -> {}"])
+        system = "## Documents\n[1] List\n" + "\n".join(form.format(*pair) for pair in pairs.items())
+        turns = [(rng.choice(["{}?", "What is {}?", "{}"]).format(key), pairs[key]) for key in rng.sample(list(pairs), min(len(pairs), rng.randint(2, 6)))]
+    else:
+        lines = [upper_first(draw(5, 14)) + "." for _ in range(rng.randint(3, 7))]
+        system = "## Documents\n[1] Lines\n" + rng.choice(["\n", " "]).join(lines)
+        turns = []
+        for line in rng.sample(lines, min(len(lines), rng.randint(2, 4))):
+            parts = line[:-1].split()
+            hints = [parts[0], " ".join(parts[:2]), " ".join(rng.sample(parts, 2)), rng.choice(parts[1:])]
+            turns.append((rng.choice(["Which line has {}?", "{}?", "Quote the line with {}."]).format(rng.choice(hints)), line))
+        system = (head + "\n\n" if head else "") + system
+    messages = [{"role": "system", "content": system}] if system else []
+    return messages + [{"role": role, "content": text} for turn in turns for role, text in zip(("user", "assistant"), turn)]
+
+
 def upper_first(text):
     return text[0].upper() + text[1:]
 

@@ -1,17 +1,30 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "kith/base/bounded_queue.h"
 #include "kith/base/clock.h"
 #include "kith/base/file.h"
 #include "kith/base/ids.h"
 #include "kith/base/json.h"
+#include "kith/base/result.h"
 #include "kith/base/rng.h"
 
 namespace kith::base {
 namespace {
+
+Result<std::vector<std::string>> three_words() {
+  return std::vector<std::string>{"a first word that is on the heap", "second", "third"};
+}
+
+TEST(ResultTest, AValueTakenFromATemporaryLivesOnItsOwn) {
+  std::string all;
+  for (const std::string& word : *three_words()) all += word + ";";
+  EXPECT_EQ(all, "a first word that is on the heap;second;third;");
+}
 
 TEST(ClockTest, PrintsAndReadsTheSameInstant) {
   const auto at = from_iso8601("2026-03-01T09:30:05.25Z");
@@ -25,7 +38,8 @@ TEST(ClockTest, AppliesTheOffsetFromUtc) {
 }
 
 TEST(ClockTest, RefusesWhatIsNoTime) {
-  for (const char* text : {"", "soon", "2026-02-30", "2026-03-01T25:00:00", "2026-03-01T09:30:00x"}) {
+  for (const char* text :
+       {"", "soon", "2026-02-30", "2026-03-01T25:00:00", "2026-03-01T09:30:00x"}) {
     EXPECT_FALSE(from_iso8601(text)) << text;
   }
 }

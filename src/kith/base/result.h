@@ -47,7 +47,8 @@ class [[nodiscard]] Result {
   // REQUIRES: has_value().
   T& operator*() & { return *std::get_if<0>(&state_); }
   const T& operator*() const& { return *std::get_if<0>(&state_); }
-  T&& operator*() && { return std::move(*std::get_if<0>(&state_)); }
+  // By value, so that `for (auto& x : *f())` does not outlive what it walks over.
+  T operator*() && { return std::move(*std::get_if<0>(&state_)); }
   T* operator->() { return std::get_if<0>(&state_); }
   const T* operator->() const { return std::get_if<0>(&state_); }
 
@@ -85,11 +86,11 @@ using Status = Result<void>;
 }  // namespace kith
 
 // Returns the error of `expr` from the enclosing function, if it has one.
-#define KITH_RETURN_IF_ERROR(expr)                                      \
-  do {                                                                  \
-    if (auto kith_status_ = (expr); !kith_status_) {                    \
-      return std::move(kith_status_).error();                           \
-    }                                                                   \
+#define KITH_RETURN_IF_ERROR(expr)                   \
+  do {                                               \
+    if (auto kith_status_ = (expr); !kith_status_) { \
+      return std::move(kith_status_).error();        \
+    }                                                \
   } while (false)
 
 #define KITH_CONCAT_INNER_(a, b) a##b

@@ -52,11 +52,7 @@ std::string_view bearer_token(const HttpRequest& request) {
 Authenticator::Authenticator(storage::KeyStore& keys, AuthOptions options)
     : keys_(keys), options_(std::move(options)) {}
 
-Result<bool> Authenticator::has_keys() const {
-  const TenantId tenant{storage::kDefaultTenant};
-  KITH_ASSIGN_OR_RETURN(const auto rows, keys_.list(storage::TenantScope{tenant}));
-  return !rows.empty();
-}
+Result<bool> Authenticator::has_keys() const { return keys_.has_any(); }
 
 api::Outcome<Principal> Authenticator::authenticate(const HttpRequest& request) const {
   const std::string_view token = bearer_token(request);

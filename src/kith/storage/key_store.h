@@ -38,6 +38,8 @@ class KeyStore {
   virtual Status add(const ApiKeyRow& key) = 0;
   // Also returns revoked keys. Over all tenants, since the key is what names the tenant.
   virtual Result<std::optional<ApiKeyRow>> find(const std::string& id) = 0;
+  // Whether there is a key, revoked ones included, of any tenant.
+  virtual Result<bool> has_any() = 0;
   // In order of id.
   virtual Result<std::vector<ApiKeyRow>> list(const TenantScope& scope) = 0;
   // False if there is no such key, or it was revoked before.

@@ -400,7 +400,9 @@ TEST_P(StorageConformanceTest, ReplacesAndErasesDocuments) {
 
 TEST_P(StorageConformanceTest, KeepsApiKeysByIdAndRevokesThem) {
   const ApiKeyRow key{"id1", "00ff", KeyRole::kOperator, ada_.tenant, UserId{}, "ci", 5, {}};
+  EXPECT_FALSE(*stores().keys().has_any());
   ASSERT_TRUE(stores().keys().add(key));
+  EXPECT_TRUE(*stores().keys().has_any());
   EXPECT_EQ(code_of(stores().keys().add(key)), ErrorCode::kConflict);
   reopen();
   EXPECT_EQ(**stores().keys().find("id1"), key);
@@ -409,6 +411,7 @@ TEST_P(StorageConformanceTest, KeepsApiKeysByIdAndRevokesThem) {
   EXPECT_TRUE(*stores().keys().revoke(ada_.tenant_scope(), "id1", 8));
   EXPECT_FALSE(*stores().keys().revoke(ada_.tenant_scope(), "id1", 9));
   EXPECT_EQ((*stores().keys().find("id1"))->revoked_at, 8);
+  EXPECT_TRUE(*stores().keys().has_any());
   EXPECT_THAT(*stores().keys().list(ada_.tenant_scope()), SizeIs(1));
   EXPECT_THAT(*stores().keys().list(other_ada_.tenant_scope()), IsEmpty());
 }

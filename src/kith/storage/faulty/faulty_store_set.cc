@@ -241,6 +241,9 @@ class FaultyKeyStore final : public KeyStore {
   Result<std::optional<ApiKeyRow>> find(const std::string& id) override {
     return gate_.pass([&] { return inner_.find(id); });
   }
+  Result<bool> has_any() override {
+    return gate_.pass([&] { return inner_.has_any(); });
+  }
   Result<std::vector<ApiKeyRow>> list(const TenantScope& scope) override {
     return gate_.pass([&] { return inner_.list(scope); });
   }

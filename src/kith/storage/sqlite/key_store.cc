@@ -43,6 +43,12 @@ Result<std::optional<ApiKeyRow>> SqliteKeyStore::find(const std::string& id) {
   });
 }
 
+Result<bool> SqliteKeyStore::has_any() {
+  return database_.read([](Session& session) -> Result<bool> {
+    return session.query("SELECT 1 FROM api_keys LIMIT 1").step();
+  });
+}
+
 Result<std::vector<ApiKeyRow>> SqliteKeyStore::list(const TenantScope& scope) {
   KITH_RETURN_IF_ERROR(check_scope(scope));
   return database_.read([&](Session& session) -> Result<std::vector<ApiKeyRow>> {

@@ -31,6 +31,7 @@ class SqliteKeyStore final : public KeyStore {
   explicit SqliteKeyStore(Database& database) : database_(database) {}
   Status add(const ApiKeyRow& key) override;
   Result<std::optional<ApiKeyRow>> find(const std::string& id) override;
+  Result<bool> has_any() override;
   Result<std::vector<ApiKeyRow>> list(const TenantScope& scope) override;
   Result<bool> revoke(const TenantScope& scope, const std::string& id,
                       base::UnixMicros at) override;
