@@ -6,6 +6,7 @@
 
 #include "kith/base/rng.h"
 #include "kith/personalize/session.h"
+#include "kith/profile/erase.h"
 
 namespace kith::personalize {
 namespace {
@@ -77,6 +78,7 @@ class Pipeline::Impl {
              std::move(assigner),
              options,
              memory::Knowledge(services.stores.knowledge(), services.clock),
+             {},
              StepRunner(options.step_threads),
              StepRunner(options.step_threads)} {}
 
@@ -85,6 +87,12 @@ class Pipeline::Impl {
     auto result = run(request, sink, cancel);
     kit_.services.metrics.on_request(result ? "answered" : name_of(result.error().code));
     return result;
+  }
+
+  Result<storage::EraseReceipt> erase_user(const storage::Scope& scope) {
+    return kit_.gate.erase(scope, [&] {
+      return profile::erase_user(kit_.services.stores, scope, kit_.services.clock);
+    });
   }
 
   const SessionKit& kit() const { return kit_; }
@@ -122,6 +130,10 @@ Pipeline::~Pipeline() = default;
 Result<ChatAnswer> Pipeline::answer(const ChatRequest& request, AnswerSink* sink,
                                     const CancelToken& cancel) {
   return impl_->answer(request, sink, cancel);
+}
+
+Result<storage::EraseReceipt> Pipeline::erase_user(const storage::Scope& scope) {
+  return impl_->erase_user(scope);
 }
 
 const persona::PersonaCatalogue& Pipeline::catalogue() const {

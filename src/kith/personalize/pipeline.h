@@ -95,6 +95,9 @@ class Pipeline {
   Result<ChatAnswer> answer(const ChatRequest& request, AnswerSink* sink = nullptr,
                             const CancelToken& cancel = {});
 
+  // profile::erase_user(); answers that are under way record nothing about the user afterwards.
+  Result<storage::EraseReceipt> erase_user(const storage::Scope& scope);
+
   const persona::PersonaCatalogue& catalogue() const;
   const Generator& generator() const;
 

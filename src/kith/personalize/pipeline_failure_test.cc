@@ -77,6 +77,24 @@ TEST_F(PipelineTest, ASlowStoreIsNotWaitedFor) {
   pipeline_.reset();
 }
 
+TEST_F(PipelineTest, AnAnswerUnderWayDoesNotWriteAnErasedUserBack) {
+  add_user("ada", {{"grade", "director"}});
+  generator_.answer = [this](const GenerationRequest&, int sample) {
+    if (sample == 0) EXPECT_TRUE(pipeline_->erase_user(scope("ada")));
+    return FakeGenerator::text("Plain answer to you.");
+  };
+  const ChatAnswer answer = must_answer(ask("ada", "planted5678 again"));
+  EXPECT_EQ(answer.choices.front().text, "Plain answer to you.");
+  EXPECT_EQ(metrics_.count("degraded record conflict"), 1);
+  EXPECT_EQ(num_turns("ada"), 0U);
+  EXPECT_FALSE(sqlite_->users().find(scope("ada"))->has_value());
+  EXPECT_TRUE(sqlite_->decisions().list(scope("ada"), 9)->empty());
+  // The next question is a new beginning.
+  generator_.answer = [](const GenerationRequest&, int) { return FakeGenerator::text("Hello."); };
+  must_answer(ask("ada", "hello"));
+  EXPECT_EQ(num_turns("ada"), 2U);
+}
+
 TEST_F(PipelineTest, AFailingScoreCostsOnlyTheScore) {
   add_document("kb-1", "Vault", kVault);
   generator_.score_of = [](auto) -> Result<std::vector<double>> {

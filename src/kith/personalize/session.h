@@ -14,6 +14,7 @@
 #include "kith/personalize/candidates.h"
 #include "kith/personalize/composer.h"
 #include "kith/personalize/pipeline.h"
+#include "kith/personalize/recording_gate.h"
 #include "kith/personalize/snapshot.h"
 #include "kith/personalize/step_runner.h"
 
@@ -25,6 +26,7 @@ struct SessionKit {
   std::shared_ptr<const persona::Assigner> assigner;  // may be null
   PipelineOptions options;
   memory::Knowledge knowledge;
+  RecordingGate gate;  // before the runners: their late work still passes it
   StepRunner runner;
   // Scores wait for the generator, stores must not wait for scores.
   StepRunner score_runner;
@@ -106,6 +108,7 @@ class Session {
   AnswerSink* sink_;
   const CancelToken& cancel_;
   const GeneratorCapabilities capabilities_;
+  const std::shared_ptr<const RecordingGate::Visit> visit_;
 
   ChatAnswer answer_;
   std::string question_;  // the last user message

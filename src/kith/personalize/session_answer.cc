@@ -190,11 +190,12 @@ void Session::record() {
   }
   record.decision = to_decision_row(answer_, learns_);
   record.persona = persona_row_;
-  auto& stores = kit_.services.stores;
   const auto failed = step<std::vector<Degradation>>(
       "record", kit_.options.budgets.record,
-      [&stores, record = std::move(record)]() -> Result<std::vector<Degradation>> {
-        return write_record(stores, record);
+      [&kit = kit_, visit = visit_, record = std::move(record)] {
+        return kit.gate.write(*visit, record.scope, [&]() -> Result<std::vector<Degradation>> {
+          return write_record(kit.services.stores, record);
+        });
       });
   if (!failed) return;
   for (const Degradation& part : *failed) {

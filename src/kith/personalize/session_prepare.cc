@@ -72,7 +72,8 @@ Session::Session(SessionKit& kit, const ChatRequest& request, const SessionIds& 
       ids_(ids),
       sink_(sink),
       cancel_(cancel),
-      capabilities_(kit.services.generator.capabilities()) {
+      capabilities_(kit.services.generator.capabilities()),
+      visit_(kit.gate.enter()) {
   answer_.decision = ids.decision;
   answer_.completion = ids.completion;
   answer_.created_at = kit.services.clock.now();
@@ -126,12 +127,13 @@ void Session::identify() {
 
 void Session::store_history() {
   if (!learns_) return;
-  auto& conversations = kit_.services.stores.conversations();
   const auto history = step<StoredHistory>(
       "conversation", kit_.options.budgets.conversation,
-      [&conversations, scope = request_.scope, named = request_.conversation,
+      [&kit = kit_, visit = visit_, scope = request_.scope, named = request_.conversation,
        turns = to_turns(request_.messages, answer_.created_at), new_id = ids_.conversation] {
-        return store_turns(conversations, scope, named, turns, new_id);
+        return kit.gate.write(*visit, scope, [&] {
+          return store_turns(kit.services.stores.conversations(), scope, named, turns, new_id);
+        });
       });
   if (!history) return;
   answer_.conversation = history->conversation;

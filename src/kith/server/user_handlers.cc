@@ -157,7 +157,7 @@ api::Outcome<HttpResponse> put_user(const Context& context, const Call& call) {
 api::Outcome<HttpResponse> delete_user(const Context& context, const Call& call) {
   auto scope = scope_of_user(call.request, call.principal, call.params[0]);
   if (!scope) return std::move(scope).error();
-  const auto receipt = profile::erase_user(context.services.stores, *scope, context.services.clock);
+  const auto receipt = context.services.pipeline.erase_user(*scope);
   if (!receipt) return explain(receipt.error(), call);
   return json_response(profile::to_json(*receipt));
 }
