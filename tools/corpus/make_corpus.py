@@ -225,6 +225,25 @@ def sentence_with(text, fact, lang):
     raise ValueError(f"no sentence holds the key fact: {fact}")
 
 
+def desk_chunks(article):
+    """Its passages, and the same joined by two, since a search may return either."""
+    single = [chunk for _, chunk in chunks(article["text"], 60, 420 if article["lang"] == "zh" else 900)]
+    return single + [f"{one}\n\n{two}" for one, two in zip(single, single[1:])]
+
+
+def desk_passages(rng, articles, article, answer):
+    """One to three passages, one of which holds the answer."""
+    home = [c for c in desk_chunks(article) if answer in c] or [answer]
+    passages = [(article["title"], rng.choice(home))]
+    for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
+        other = rng.choice([a for a in articles.values() if a["lang"] == article["lang"]])
+        spare = [c for c in desk_chunks(other) if answer not in c and len(c) < 700]
+        if spare:
+            passages.append((other["title"], rng.choice(spare)))
+    rng.shuffle(passages)
+    return passages
+
+
 def write_desk(out, example, rng):
     """The articles that may train, and questions on them, answered by the sentence that holds the key fact."""
     articles = {a["id"]: a for a in read_lines(example / "knowledge") if a["split"] == "train"}
@@ -236,16 +255,14 @@ def write_desk(out, example, rng):
             continue
         lang = article["lang"]
         answer = sentence_with(article["text"], item["key_fact"], lang)
-        home = [c for c in chunks(article["text"], 60, 420 if lang == "zh" else 900) if answer in c[1]]
-        passage = home[0][1] if home else answer
-        out.write("desk_qa", "train", prompt.chat(item["question"], answer, [(article["title"], passage)], prompt.DESK))
         for _ in range(3):
-            sentences = (q.split_chinese if lang == "zh" else q.split_english)(passage.replace("\n", " "))
-            if sentences:
-                sentence = rng.choice(sentences)
-                question = (q.chinese_question if lang == "zh" else q.english_question)(rng, sentence)
-                if question:
-                    out.write("desk_qa", "train", prompt.chat(question, sentence, [(article["title"], passage)], prompt.DESK))
+            out.write("desk_qa", "train", prompt.chat(item["question"], answer, desk_passages(rng, articles, article, answer), prompt.DESK))
+        split = q.split_chinese if lang == "zh" else q.split_english
+        sentences = [s for chunk in desk_chunks(article) if "\n\n" not in chunk for s in split(chunk.replace("\n", " "))]
+        for sentence in rng.sample(sentences, min(3, len(sentences))):
+            question = (q.chinese_question if lang == "zh" else q.english_question)(rng, sentence)
+            if question:
+                out.write("desk_qa", "train", prompt.chat(question, sentence, desk_passages(rng, articles, article, sentence), prompt.DESK))
 
 
 def main():

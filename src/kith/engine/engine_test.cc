@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "kith/base/json.h"
+#include "kith/engine/perplexity.h"
 #include "kith/text/byte_symbols.h"
 
 namespace kith::engine {
@@ -185,6 +186,40 @@ TEST(EngineTest, ScoringLongTextsInPiecesGivesTheSameScores) {
   Fixture whole(256, {.max_step_tokens = 1000});
   Fixture pieces(256, {.max_step_tokens = 20});
   EXPECT_EQ((*whole.engine.score(score))[0].logprobs, (*pieces.engine.score(score))[0].logprobs);
+}
+
+TEST(PerplexityTest, SumsTheScoresOfEveryWindowByPosition) {
+  Fixture fixture;
+  std::vector<TokenId> tokens(50);
+  std::iota(tokens.begin(), tokens.end(), 10);
+  const auto ranges =
+      loss_by_position(fixture.engine, tokens, {.window = 20, .boundaries = {8, 16, 64}});
+  ASSERT_TRUE(ranges) << ranges.error().message;
+  ASSERT_EQ(ranges->size(), 3U);
+  // Windows of 20, 20 and 10 tokens; the first of each is given.
+  EXPECT_EQ((*ranges)[0].tokens, 3 * 7);
+  EXPECT_EQ((*ranges)[1].tokens, 2 * 8 + 2);
+  EXPECT_EQ((*ranges)[2].tokens, 2 * 4);
+  EXPECT_EQ((*ranges)[2].end, 20);
+  double expected = 0.0;
+  for (const std::size_t begin : {0U, 20U, 40U}) {
+    const auto end = std::min<std::size_t>(begin + 20, 50);
+    const auto at = [&](std::size_t i) { return tokens.begin() + static_cast<std::ptrdiff_t>(i); };
+    const auto scores = fixture.engine.score(
+        {.prompt = {tokens[begin]}, .continuations = {{at(begin + 1), at(end)}}});
+    for (const float logprob : (*scores)[0].logprobs) expected -= logprob;
+  }
+  EXPECT_NEAR((*ranges)[0].loss + (*ranges)[1].loss + (*ranges)[2].loss, expected, 1e-3);
+  expect_idle(fixture.engine);
+}
+
+TEST(PerplexityTest, RefusesWhatItCannotMeasure) {
+  Fixture fixture;
+  const std::vector<TokenId> one{5};
+  const std::vector<TokenId> two{5, 6};
+  EXPECT_EQ(loss_by_position(fixture.engine, one).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(loss_by_position(fixture.engine, two, {.window = 513}).error().message,
+              HasSubstr("2 to 512 tokens"));
 }
 
 class CountingSink final : public EventSink {
