@@ -46,6 +46,7 @@ void print_rows(const base::OrderedJson& rows) {
 struct PerplexityArguments {
   std::vector<std::string> files;
   int window = 0;
+  std::string adapter;
 };
 
 // A file of plain text, or records whose member "text" counts.
@@ -70,13 +71,18 @@ Status perplexity(const GlobalOptions& options, const PerplexityArguments& argum
     KITH_ASSIGN_OR_RETURN(const std::string more, text_of_file(file));
     text += more;
   }
+  std::shared_ptr<const model::Adapter> adapter;
+  if (!arguments.adapter.empty()) {
+    KITH_ASSIGN_OR_RETURN(adapter,
+                          model::Adapter::load(arguments.adapter, model.decoder->config()));
+  }
   const base::SystemClock clock;
   const int blocks = model.decoder->config().max_positions / nn::kBlockTokens + 1;
   engine::Engine engine(std::make_unique<engine::DecoderStepModel>(model.decoder, blocks),
                         model.tokenizer, clock);
-  KITH_ASSIGN_OR_RETURN(
-      const auto ranges,
-      engine::loss_by_position(engine, model.tokenizer.encode(text), {.window = arguments.window}));
+  KITH_ASSIGN_OR_RETURN(const auto ranges,
+                        engine::loss_by_position(engine, model.tokenizer.encode(text),
+                                                 {.window = arguments.window, .adapter = adapter}));
   base::OrderedJson results = base::OrderedJson::array();
   for (const auto& range : ranges) {
     results.push_back({{"begin", range.begin},
@@ -167,6 +173,7 @@ void add_model_commands(CLI::App& app, GlobalOptions& options, int& status) {
       ->required();
   sub->add_option("--window", arguments->window, "tokens read together (default: the context)")
       ->check(CLI::Range(2, 1 << 20));
+  sub->add_option("--adapter", arguments->adapter, "PEFT directory to put on the model");
   sub->callback([&options, &status, arguments] {
     status = finish(perplexity(options, *arguments), options.json);
   });

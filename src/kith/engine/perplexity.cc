@@ -41,9 +41,10 @@ Result<std::vector<PositionLoss>> loss_by_position(Engine& engine,
     const auto length = std::min(tokens.size(), static_cast<std::size_t>(window));
     const auto part = tokens.first(length);
     tokens = tokens.subspan(length);
-    KITH_ASSIGN_OR_RETURN(
-        const auto scores,
-        engine.score({.prompt = {part[0]}, .continuations = {{part.begin() + 1, part.end()}}}));
+    KITH_ASSIGN_OR_RETURN(const auto scores,
+                          engine.score({.prompt = {part[0]},
+                                        .continuations = {{part.begin() + 1, part.end()}},
+                                        .adapter = options.adapter}));
     auto range = ranges.begin();
     int position = 1;
     for (const float logprob : scores.front().logprobs) {
