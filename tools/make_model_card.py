@@ -5,7 +5,7 @@
 
 DIR holds, as `tools/measure_model.sh` leaves them: answers.txt (`kith eval answers --samples 20`), answers.json, personas.txt,
 personas.json, voices.json (`kith eval ... --json`), positions.json (`kith model perplexity --json`), served.json
-(`tools/measure_served.py`), and limits.md (what it is bad at, written by hand).
+(`tools/measure_served.py`), and by hand training.md (how the runs went) and limits.md (what it is bad at).
 """
 import argparse
 import json
@@ -57,7 +57,7 @@ def figure_rows(report):
     rows = []
     for name, figure in report["figures"].items():
         baselines = ", ".join(f"{k} {v:.3f}" for k, v in figure["baselines"].items()) or "-"
-        rows.append(f"| {name} | {figure['value']:.3f} | [{figure['low']:.3f}, {figure['high']:.3f}] | {baselines} |")
+        rows.append(f"| {report['suite']}: {name} | {figure['value']:.3f} | [{figure['low']:.3f}, {figure['high']:.3f}] | {baselines} |")
     return rows
 
 
@@ -103,7 +103,8 @@ def main():
     figures = [row for name in ("answers", "personas", "voices") for row in figure_rows(report[f"{name}.json"])]
     table = "\n".join(line for line in text["personas.txt"].splitlines() if not line.startswith(("own_adapter", "perplexity_gain")))
     parts = [
-        INTRO.format(parameters=options.parameters, recipes="`recipes/builtin.toml`, `recipes/builtin_assist.toml`") + training_table(options.log),
+        INTRO.format(parameters=options.parameters, recipes="`recipes/builtin.toml`, `recipes/builtin_assist.toml`, `recipes/builtin_polish.toml`") + training_table(options.log),
+        text["training.md"].strip(),
         "## Measured\n\n`kith eval answers`, `personas` and `voices`, intervals of 95 % by bootstrap:\n\n| figure | value | interval | baselines |\n|---|---|---|---|\n"
         + "\n".join(figures), f"```\n{table}\n```",
         "## Loss by position\n\n`kith model perplexity` on held-out documentation, windows of the whole context:\n\n" + position_table(report["positions.json"]),

@@ -74,6 +74,44 @@ RELATIONS = [
      ["Which button resets {t}?", "What do I press when {t} is frozen?", "How do I wake {t}?"]),
     ("priority", ["A fault of {t} counts as {v}.", "{T} is handled with priority {v}.", "When {t} stops, open a ticket of class {v}."],
      ["Which priority has a fault of {t}?", "How is {t} ranked?", "What class of ticket is it when {t} stops?"]),
+    ("count", ["One person may hold at most {v} of {t}.", "{T} admits {v} visitors at once.", "Each team gets {v} of {t}, and a further one needs a reason."],
+     ["How many of {t} may one person hold?", "How many visitors does {t} admit?", "What is the largest number of {t} for a team?"]),
+    ("name", ["Spare parts for {t} come from the partner {v}.", "Repairs of {t} are done by the firm {v} and not by the desk.", "If {t} breaks down on the road, call the service {v}."],
+     ["To which partner does {t} go for repair?", "Which firm repairs {t}?", "Which service do I call when {t} breaks down?"]),
+    ("name", ["At the plant {v} hands out {t}.", "Invitations to {t} are written by {v} in the office.", "The list of {t} is kept by {v}, who also strikes names off."],
+     ["Who hands out {t} at the plant?", "Who writes the invitations to {t}?", "Who keeps the list of {t}?"]),
+    ("time", ["Unless someone checks in, {t} is released after {v} and offered to others.", "If nobody turns up within {v}, {t} goes back to the pool.", "No reply for {v} closes the request for {t}."],
+     ["When is {t} released if nobody checks in?", "How long is {t} held for me if I am late?", "After how long without a reply is the request for {t} closed?"]),
+    ("time", ["A link to {t} works for {v} and may be renewed twice.", "The permit for {t} runs for {v}.", "Your right to use {t} ends {v} after the start."],
+     ["How long does a link to {t} last?", "For how long is the permit for {t} valid?", "When does my right to use {t} end?"]),
+    ("time", ["Press and hold for {v} to restart {t}.", "Leave {t} unplugged for {v} before you try again.", "Wait {v} between two tries with {t}."],
+     ["How long do I hold to restart {t}?", "For how long must {t} stay unplugged?", "How much time must pass between two tries with {t}?"]),
+    ("time", ["Records of {t} are kept for {v}, then destroyed.", "What happens on {t} is logged and stored for {v}.", "Films from {t} are overwritten after {v}."],
+     ["How long are records of {t} kept?", "For how long is the log of {t} stored?", "When are films from {t} overwritten?"]),
+    ("time", ["Book {t} at least {v} ahead.", "A request for {t} must arrive {v} before it is needed.", "The notice for {t} is {v}."],
+     ["How far ahead must I book {t}?", "How early do I have to ask for {t}?", "What notice does {t} need?"]),
+    ("money", ["A lost {n} is charged with {v}; the rule covers {t}.", "Whoever damages {t} pays a share of {v}.", "The deposit for {t} is {v}, paid back on return."],
+     ["What do I pay if {t} gets lost or damaged?", "How high is the deposit for {t}?", "What does it cost me when I break {t}?"]),
+    ("money", ["Each visit for {t} is billed at {v}.", "A test of {t} costs the project {v}.", "Per night {t} may cost {v}."],
+     ["What does one visit for {t} cost?", "What does a test of {t} cost the project?", "How much may {t} cost per night?"]),
+    ("percent", ["Installs on {t} wait while the battery is below {v}.", "Keep {t} charged above {v}.", "{T} switches to saving mode at {v}."],
+     ["Below which battery level does {t} wait?", "How full must the battery of {t} be?", "At what charge does {t} begin to save?"]),
+    ("code", ["A blocked nozzle or a worn part in {t} is reported as {v}.", "The warning {v} means that the second part of {t} is worn out.", "When the seal of {t} is broken it shows {v}."],
+     ["Which error reports a fault inside {t}?", "Which code means that a part of {t} is worn out?", "What warning does {t} give when the seal is broken?"]),
+    ("code", ["Log a case about {t} under the category {v}.", "Put {v} in the subject when you write about {t}.", "Until there is a number, use the prefix {v} for {t}."],
+     ["As which category do I log {t}?", "What do I put in the subject about {t}?", "Which prefix stands in for the number of {t}?"]),
+    ("size", ["The reason for {t} needs at least {v}.", "Files for {t} may be up to {v} each.", "A site for {t} starts with {v}."],
+     ["How long must the reason for {t} be?", "How big may one file for {t} be?", "How much room does a site for {t} start with?"]),
+    ("tool", ["Suppliers reach {t} through the gateway {v}.", "Pick the profile {v} for {t}.", "In China choose the entry {v} for {t}."],
+     ["Which gateway do suppliers use for {t}?", "Which profile do I pick for {t}?", "What entry do I choose for {t} in China?"]),
+    ("tool", ["A third screen on {t} needs the adapter {v}.", "To connect {t} ask for the cable {v}.", "{T} is armed with the key card {v}."],
+     ["What do I need to connect another screen to {t}?", "Which cable does {t} take?", "Which key card arms {t}?"]),
+    ("tool", ["Type {v} in the search field to see {t}.", "The bundle {v} contains {t}.", "{T} appears on the tile {v}."],
+     ["What do I type to see {t}?", "Which bundle contains {t}?", "On which tile does {t} appear?"]),
+    ("clock", ["On the last day {t} is closed at {v}.", "Deliveries of {t} leave at {v}.", "Whoever asks for {t} after {v} is served the next day."],
+     ["When is {t} closed on the last day?", "At what time do deliveries of {t} leave?", "Until when must I ask for {t} to get it the same day?"]),
+    ("extension", ["Outside office hours the hotline for {t} is {v}.", "Read the number of {t} to the duty desk, extension {v}.", "If the van with {t} is stuck, dial {v}."],
+     ["What number is the hotline for {t}?", "Whom do I dial about {t} at night?", "Which extension has the duty desk for {t}?"]),
 ]
 TAILS = ["", "", "", "", "", "", "", "", "", "", "", "", ", without exception", ", as before", ", weekends included", ", and the desk is told by mail", ", whatever the site", ", which cannot be changed later"]
 FILLERS = ["Nothing else changes for you.", "The desk answers questions about this during office hours.", "Please read the whole page before you begin.",
@@ -98,6 +136,13 @@ ZH_RELATIONS = [
     ("clock", ["{t}每天 {v} 关闭。", "{t}每晚 {v} 重启。"], ["{t}几点关闭？", "{t}什么时间重启？"]),
     ("tool", ["{t}在 {v} 里管理。", "修改{t}请用 {v}。"], ["{t}用哪个系统管理？", "改{t}用什么工具？"]),
     ("zhcolour", ["{t}贴{v}标签。", "{t}放进{v}箱子。"], ["{t}是什么颜色的？", "{t}用哪种颜色标记？"]),
+    ("zhtime", ["没有人签到时，{t}在 {v}后释放。", "{t}的链接有效期是 {v}。"], ["没人签到，{t}多久释放？", "{t}的链接能用多长时间？"]),
+    ("zhtime", ["{t}的记录保存 {v}。", "申请{t}要提前 {v}。"], ["{t}的记录留多久？", "{t}要提前多长时间申请？"]),
+    ("zhmoney", ["{t}的押金是 {v}。", "{t}每晚标准是 {v}。"], ["{t}押金多少？", "{t}每晚的标准是多少？"]),
+    ("zhname", ["{t}的名单由{v}保管。", "夜里{t}的事找{v}。"], ["{t}的名单在谁那里？", "夜里{t}出问题联系谁？"]),
+    ("code", ["{t}的工单用前缀 {v}。", "校验不通过时{t}报 {v}。"], ["{t}的工单用什么前缀？", "{t}校验不过会报哪个代码？"]),
+    ("tool", ["在国内{t}的网关选 {v}。", "{t}要连 {v} 网络。"], ["在国内{t}选哪个网关？", "{t}连哪个网络？"]),
+    ("zhsize", ["{t}的初始容量是 {v}。", "每人最多有 {v}{t}。"], ["{t}一开始有多大？", "每个人最多能有多少{t}？"]),
 ]
 ZH_FILLERS = ["其他规定不变。", "有疑问请先问再做。", "请先读完整页说明。", "旧的说明已经作废。", "外包人员同样适用。", "完成后会收到短信。"]
 ZH_SURNAMES, ZH_GIVEN = "蒋沈韩杨朱秦许何吕施张孔曹严华金魏陶姜", "文博雅静志强晓峰丽娜建国思远春梅子涵海涛"
@@ -170,17 +215,28 @@ def thing(rng, chinese):
 
 
 def facts(rng, chinese):
-    """Distinct (statement, question) pairs about one to three things."""
+    """Distinct (statement, question) pairs about one thing, told apart by what is asked alone, or about several."""
     relations = ZH_RELATIONS if chinese else RELATIONS
-    things = list(dict.fromkeys(thing(rng, chinese) for _ in range(rng.randint(1, 4))))
+    things = list(dict.fromkeys(thing(rng, chinese) for _ in range(rng.choice([1, 1, 1, 2, 3, 4]))))
     count = min(rng.randint(3, 8), len(relations) * len(things))
     chosen = rng.sample([(r, t) for r in relations for t in things], count)
-    for (kind, statements, questions), t in chosen:
-        fields = {"t": t, "T": upper_first(t), "n": t.split()[-1], "v": value(rng, kind)}
-        statement = rng.choice(statements).format(**fields)
+    for i, ((kind, statements, questions), t) in enumerate(chosen):
+        named = t
+        if len(things) == 1 and i > 0 and rng.random() < 0.5:  # as a text goes on about the same thing
+            named = "它" if chinese else rng.choice(["it", "it", "the " + noun_of(t)])
+        fields = {"t": named, "T": upper_first(named), "n": noun_of(t), "v": value(rng, kind)}
+        form = rng.randrange(len(statements))
+        statement = statements[form].format(**fields)
         if not chinese:
             statement = statement[:-1] + rng.choice(TAILS) + "."
-        yield upper_first(statement), rng.choice(questions).format(**fields)
+        # Lists of one length answer each other one by one.
+        question = questions[form] if len(questions) == len(statements) else rng.choice(questions)
+        asked = t if rng.random() < 0.7 or chinese else "the " + noun_of(t)
+        yield upper_first(statement), question.format(t=asked)
+
+
+def noun_of(t):
+    return next((noun for noun in NOUNS if noun in t), t)
 
 
 def lookup(rng):
