@@ -3,8 +3,8 @@
 
   make_model_card.py --log runs/builtin/log.jsonl --log runs/assist/log.jsonl --figures DIR [--out models/builtin/README.md]
 
-DIR holds, as `tools/measure_model.sh` leaves them: answers.txt (`kith eval answers --samples 20`), answers.json, personas.txt,
-personas.json, voices.json (`kith eval ... --json`), positions.json (`kith model perplexity --json`), served.json
+DIR holds, as `tools/measure_model.sh` leaves them: answers.txt (`kith eval answers --samples 20`), personas.txt, voices.txt,
+positions.json (`kith model perplexity --json`), served.json
 (`tools/measure_served.py`), and by hand training.md (how the runs went) and limits.md (what it is bad at).
 """
 import argparse
@@ -53,11 +53,12 @@ def read_log(path):
     return steps, valid
 
 
-def figure_rows(report):
+def figure_rows(suite, text):
+    """The rows of the figures that `kith eval` printed: name value [low, high], then baselines."""
     rows = []
-    for name, figure in report["figures"].items():
-        baselines = ", ".join(f"{k} {v:.3f}" for k, v in figure["baselines"].items()) or "-"
-        rows.append(f"| {report['suite']}: {name} | {figure['value']:.3f} | [{figure['low']:.3f}, {figure['high']:.3f}] | {baselines} |")
+    for name, value, low, high, rest in re.findall(r"(?m)^(\w+) ([\d.e-]+) \[([\d.e-]+), ([\d.e-]+)\](.*)$", text):
+        baselines = ", ".join(f"{k} {float(v):.3f}" for k, v in re.findall(r"(\w+) ([\d.e-]+)", rest)) or "-"
+        rows.append(f"| {suite}: {name} | {float(value):.3f} | [{float(low):.3f}, {float(high):.3f}] | {baselines} |")
     return rows
 
 
@@ -100,7 +101,7 @@ def main():
     options = parser.parse_args()
     text = {path.name: path.read_text() for path in options.figures.iterdir() if path.is_file()}
     report = {name: json.loads(content) for name, content in text.items() if name.endswith(".json")}
-    figures = [row for name in ("answers", "personas", "voices") for row in figure_rows(report[f"{name}.json"])]
+    figures = [row for name in ("answers", "personas", "voices") for row in figure_rows(name, text[f"{name}.txt"])]
     table = "\n".join(line for line in text["personas.txt"].splitlines() if not line.startswith(("own_adapter", "perplexity_gain")))
     parts = [
         INTRO.format(parameters=options.parameters, recipes="`recipes/builtin.toml`, `recipes/builtin_assist.toml`, `recipes/builtin_polish.toml`") + training_table(options.log),

@@ -7,10 +7,8 @@ kith=$1 held_out=$3 out=$4
 export KITH_MODEL_DIR=$2
 mkdir -p "$out"
 "$kith" eval answers --samples 20 > "$out/answers.txt"
-"$kith" eval answers --json > "$out/answers.json"
 "$kith" eval personas > "$out/personas.txt"
-"$kith" eval personas --json > "$out/personas.json"
-"$kith" eval voices --json > "$out/voices.json"
+"$kith" eval voices > "$out/voices.txt"
 "$kith" model perplexity "$held_out" --json > "$out/positions.json"
 data=$(mktemp -d)
 "$kith" demo --data "$data" --port 7791 > "$out/server.log" 2>&1 &

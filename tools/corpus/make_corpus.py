@@ -226,18 +226,22 @@ def sentence_with(text, fact, lang):
 
 
 def desk_chunks(article):
+    return [chunk for _, chunk in chunks(article["text"], 60, 420 if article["lang"] == "zh" else 900)]
+
+
+def desk_candidates(article):
     """Its passages, and the same joined by two, since a search may return either."""
-    single = [chunk for _, chunk in chunks(article["text"], 60, 420 if article["lang"] == "zh" else 900)]
+    single = desk_chunks(article)
     return single + [f"{one}\n\n{two}" for one, two in zip(single, single[1:])]
 
 
 def desk_passages(rng, articles, article, answer):
     """One to three passages, one of which holds the answer."""
-    home = [c for c in desk_chunks(article) if answer in c] or [answer]
+    home = [c for c in desk_candidates(article) if answer in c] or [answer]
     passages = [(article["title"], rng.choice(home))]
     for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
         other = rng.choice([a for a in articles.values() if a["lang"] == article["lang"]])
-        spare = [c for c in desk_chunks(other) if answer not in c and len(c) < 700]
+        spare = [c for c in desk_candidates(other) if answer not in c and len(c) < 700]
         if spare:
             passages.append((other["title"], rng.choice(spare)))
     rng.shuffle(passages)
@@ -258,7 +262,7 @@ def write_desk(out, example, rng):
         for _ in range(3):
             out.write("desk_qa", "train", prompt.chat(item["question"], answer, desk_passages(rng, articles, article, answer), prompt.DESK))
         split = q.split_chinese if lang == "zh" else q.split_english
-        sentences = [s for chunk in desk_chunks(article) if "\n\n" not in chunk for s in split(chunk.replace("\n", " "))]
+        sentences = [s for chunk in desk_chunks(article) for s in split(chunk.replace("\n", " "))]
         for sentence in rng.sample(sentences, min(3, len(sentences))):
             question = (q.chinese_question if lang == "zh" else q.english_question)(rng, sentence)
             if question:

@@ -31,8 +31,7 @@ def article_index(example):
     for article in mc.read_lines(example / "knowledge"):
         if article["split"] != "train":
             continue
-        low, high = (60, 420) if article["lang"] == "zh" else (60, 900)
-        entries += [(article["title"], chunk, article["id"]) for _, chunk in mc.chunks(article["text"], low, high)]
+        entries += [(article["title"], chunk, article["id"]) for chunk in mc.desk_chunks(article)]
     return retrieval.Index(entries)
 
 
@@ -56,8 +55,7 @@ def conversation_record(rng, index, conversation, persona, with_style):
 
 def shared_record(rng, item, question, article, persona, with_style):
     answer_sentence = mc.sentence_with(article["text"], question["key_fact"], article["lang"])
-    high = 420 if article["lang"] == "zh" else 900
-    home = [c for _, c in mc.chunks(article["text"], 60, high) if answer_sentence in c] or [answer_sentence]
+    home = [c for c in mc.desk_chunks(article) if answer_sentence in c] or [answer_sentence]
     return prompt.chat(question["question"], item["text"], [(article["title"], home[0])], prompt.DESK,
                        style_line(persona) if with_style else None)
 
