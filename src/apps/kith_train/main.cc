@@ -149,7 +149,7 @@ void add_training_options(CLI::App& command, Arguments& arguments) {
   command.add_option("--out", arguments.out, "output directory instead of the recipe's");
   command.add_flag("--resume", arguments.options.resume, "continue from the checkpoint, if any");
   command.add_option("--max-minutes", arguments.options.max_minutes,
-                     "stop with a checkpoint after this sitting of so many minutes");
+                     "stop with a checkpoint after so many minutes of this call");
   command.add_option("--max-steps", arguments.options.max_steps,
                      "stop with a checkpoint after this sitting of so many steps");
   command.add_option("--minutes", arguments.minutes, "budget in minutes instead of the recipe's");

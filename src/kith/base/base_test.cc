@@ -12,6 +12,7 @@
 #include "kith/base/json.h"
 #include "kith/base/result.h"
 #include "kith/base/rng.h"
+#include "kith/base/test_directory.h"
 
 namespace kith::base {
 namespace {
@@ -78,7 +79,8 @@ TEST(JsonTest, RefusesAnIntegerThatWouldWrap) {
 }
 
 TEST(FileTest, ReplacesAtomicallyAndMaps) {
-  const auto path = std::filesystem::temp_directory_path() / "kith_file_test";
+  const TestDirectory directory;
+  const auto path = directory.path() / "file";
   ASSERT_TRUE(write_file_atomically(path, "one", 0600));
   ASSERT_TRUE(write_file_atomically(path, "two", 0600));
   EXPECT_EQ(*read_file(path), "two");

@@ -1,7 +1,6 @@
 #include "kith/engine/chat_model.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,6 +8,7 @@
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
+#include "kith/base/test_directory.h"
 #include "kith/engine/adapter_registry.h"
 #include "kith/engine/engine.h"
 #include "kith/text/byte_symbols.h"
@@ -26,15 +26,9 @@ class ChatModelTest : public ::testing::Test {
     const char* source = std::getenv("KITH_SOURCE_DIR");
     if (source == nullptr) GTEST_SKIP() << "KITH_SOURCE_DIR is not set";
     testdata_ = fs::path(source) / "src/kith/model/testdata";
-    dir_ = fs::temp_directory_path() / ("kith_chat_model_" + std::to_string(::getpid()));
-    fs::remove_all(dir_);
     fs::copy(testdata_ / "gqa_tied", dir_, fs::copy_options::recursive);
     write_tokenizer();
   }
-  void TearDown() override {
-    if (!dir_.empty()) fs::remove_all(dir_);
-  }
-
   void write_tokenizer() const {
     base::Json vocab = base::Json::object();
     for (int i = 0; i < 94; ++i) {
@@ -66,7 +60,8 @@ class ChatModelTest : public ::testing::Test {
   }
 
   fs::path testdata_;
-  fs::path dir_;
+  const base::TestDirectory directory_;
+  const fs::path dir_ = directory_.path();
 };
 
 TEST_F(ChatModelTest, WhatPeopleWriteNeverBecomesAControlToken) {

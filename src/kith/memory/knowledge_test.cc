@@ -5,9 +5,9 @@
 
 #include <fstream>
 
+#include "kith/base/test_directory.h"
 #include "kith/storage/faulty/faulty_store_set.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::memory {
 namespace {
@@ -33,7 +33,7 @@ class KnowledgeTest : public testing::Test {
     return ids;
   }
 
-  const storage::TestDirectory directory_;
+  const base::TestDirectory directory_;
   const std::unique_ptr<storage::StoreSet> stores_ =
       *storage::open_sqlite(directory_.path() / "kith.db");
   const base::ManualClock clock_;

@@ -5,8 +5,8 @@
 
 #include <array>
 
+#include "kith/base/test_directory.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::memory {
 namespace {
@@ -33,7 +33,7 @@ class RecentTest : public testing::Test {
     return joined;
   }
 
-  const storage::TestDirectory directory_;
+  const base::TestDirectory directory_;
   const std::unique_ptr<storage::StoreSet> stores_ =
       *storage::open_sqlite(directory_.path() / "kith.db");
   const storage::Scope scope_{TenantId("acme"), UserId("ada")};

@@ -8,10 +8,10 @@
 #include <map>
 
 #include "kith/base/json.h"
+#include "kith/base/test_directory.h"
 #include "kith/memory/extract.h"
 #include "kith/memory/knowledge.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::memory {
 namespace {
@@ -83,7 +83,7 @@ TEST(ServiceDeskTest, FindsTheRightArticleAndQuotesTheFact) {
   const auto questions = read_questions(files_in(example / "questions"));
   if (articles.empty() || questions.empty()) GTEST_SKIP() << "no " << example;
 
-  const storage::TestDirectory directory;
+  const base::TestDirectory directory;
   const auto stores = *storage::open_sqlite(directory.path() / "kith.db");
   const base::SystemClock clock;
   Knowledge knowledge(stores->knowledge(), clock);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kith/base/json.h"
+#include "kith/base/test_directory.h"
 #include "kith/model/adapter_config.h"
 #include "kith/model/test_model.h"
 
@@ -32,7 +33,7 @@ class AdapterTest : public testing::Test {
     return adapter ? "no error" : adapter.error().message;
   }
 
-  TempDir dir_;
+  base::TestDirectory dir_;
   NamedTensors tensors_ = tiny_adapter(1);
   Json settings_ = settings();
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kith/base/json.h"
+#include "kith/base/test_directory.h"
 #include "kith/model/test_model.h"
 
 namespace kith::model {
@@ -116,7 +117,7 @@ TEST(DecoderConfigTest, RefusesImpossibleRopeScaling) {
 }
 
 TEST(DecoderConfigTest, TakesEndTokensFromTheGenerationConfig) {
-  const TempDir dir;
+  const base::TestDirectory dir;
   write_text(dir.path() / "config.json", tiny_config_json());
   write_text(dir.path() / "generation_config.json", R"({"eos_token_id": 9})");
   const auto config = load_decoder_config(dir.path());

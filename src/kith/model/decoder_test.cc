@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "kith/base/rng.h"
+#include "kith/base/test_directory.h"
 #include "kith/model/test_model.h"
 
 namespace kith::model {
@@ -75,7 +76,7 @@ class DecoderTest : public testing::TestWithParam<DType> {
     return all;
   }
 
-  TempDir dir_;
+  base::TestDirectory dir_;
   std::unique_ptr<Decoder> decoder_;
 };
 
@@ -199,7 +200,7 @@ INSTANTIATE_TEST_SUITE_P(Weights, DecoderTest,
                          [](const auto& test) { return std::string(dtype_name(test.param)); });
 
 TEST(DecoderLoraTest, UnmergedEqualsMerged) {
-  const TempDir dir;
+  const base::TestDirectory dir;
   write_tiny_model(dir.path() / "base", 1);
   const NamedTensors lora = tiny_adapter(4);
   write_tiny_adapter(dir.path() / "adapter", lora, kAdapterConfig);
@@ -253,7 +254,7 @@ class DecoderErrorTest : public testing::Test {
 
   const std::vector<TokenId> tokens_{1, 2, 3};
   const std::vector<std::int32_t> blocks_{0, 1};
-  TempDir dir_;
+  base::TestDirectory dir_;
   std::unique_ptr<Decoder> decoder_;
   std::optional<nn::KvCache> cache_;
 };
@@ -312,7 +313,7 @@ TEST_F(DecoderErrorTest, NamesTheTensorThatIsMissingOrMisshapen) {
 }
 
 TEST_F(DecoderErrorTest, ReportsADirectoryWithoutAModel) {
-  const TempDir empty;
+  const base::TestDirectory empty;
   const auto decoder = Decoder::load(empty.path(), {});
   ASSERT_FALSE(decoder);
   EXPECT_EQ(decoder.error().code, ErrorCode::kNotFound);

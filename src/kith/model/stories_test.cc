@@ -7,6 +7,7 @@
 
 #include "kith/base/file.h"
 #include "kith/base/rng.h"
+#include "kith/base/test_directory.h"
 #include "kith/model/test_model.h"
 #include "kith/text/tokenizer.h"
 
@@ -22,7 +23,7 @@ constexpr int kVocab = 512;
 class StoriesTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    dir_ = new TempDir;
+    dir_ = new base::TestDirectory;
     has_data_ = convert_stories(dir_->path());
   }
   static void TearDownTestSuite() {
@@ -43,10 +44,10 @@ class StoriesTest : public testing::Test {
     return *base::read_file(*find_test_data("weights-stories260K") / "golden_greedy_257.txt");
   }
 
-  static TempDir* dir_;
+  static base::TestDirectory* dir_;
   static bool has_data_;
 };
-TempDir* StoriesTest::dir_ = nullptr;
+base::TestDirectory* StoriesTest::dir_ = nullptr;
 bool StoriesTest::has_data_ = false;
 
 // Draws from softmax(logits).

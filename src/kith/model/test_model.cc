@@ -46,17 +46,6 @@ std::string layer_prefix(int layer) { return "model.layers." + std::to_string(la
 
 }  // namespace
 
-TempDir::TempDir() {
-  std::string name = (std::filesystem::temp_directory_path() / "kith_model_XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) std::abort();
-  path_ = name;
-}
-
-TempDir::~TempDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::string tiny_config_json() {
   return R"({"architectures":["LlamaForCausalLM"],"vocab_size":97,"hidden_size":32,
     "intermediate_size":48,"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,

@@ -15,20 +15,6 @@
 
 namespace kith::model {
 
-// A directory that disappears with the object.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 struct NamedTensor {
   std::vector<std::int64_t> shape;
   std::vector<float> values;

@@ -10,6 +10,7 @@
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
+#include "kith/base/test_directory.h"
 
 namespace kith::persona {
 namespace {
@@ -241,17 +242,17 @@ TEST(AssignmentTest, TrainingTextsTeachTheWordsOfAPersona) {
 }
 
 TEST(AssignmentTest, TrainingTextsAreReadWithTheirLineInErrors) {
-  const auto file = std::filesystem::temp_directory_path() / "kith_persona_texts.jsonl";
-  std::ofstream(file) << "{\"persona\":\"boss\",\"text\":\"budget please\"}\n\n{\"persona\":3}\n";
+  const base::TestDirectory directory;
+  const auto file = directory.write(
+      "texts.jsonl", "{\"persona\":\"boss\",\"text\":\"budget please\"}\n\n{\"persona\":3}\n");
   const auto broken = load_training_texts(file);
   ASSERT_FALSE(broken);
-  EXPECT_THAT(broken.error().message, testing::HasSubstr("kith_persona_texts.jsonl:3"));
-  std::ofstream(file) << "{\"persona\":\"boss\",\"text\":\"budget please\"}\n";
+  EXPECT_THAT(broken.error().message, testing::HasSubstr("texts.jsonl:3"));
+  directory.write("texts.jsonl", "{\"persona\":\"boss\",\"text\":\"budget please\"}\n");
   const auto texts = load_training_texts(file);
   ASSERT_TRUE(texts);
   ASSERT_EQ(texts->size(), 1U);
   EXPECT_EQ(texts->front().text, "budget please");
-  std::filesystem::remove(file);
 }
 
 // The service-desk example: attributes alone, compared with the truth that assignment never sees.

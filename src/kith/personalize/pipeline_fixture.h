@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -14,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "kith/base/test_directory.h"
 #include "kith/memory/knowledge.h"
 #include "kith/personalize/pipeline.h"
 #include "kith/storage/faulty/faulty_store_set.h"
@@ -165,11 +165,7 @@ length = "short"
 class PipelineTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::temp_directory_path() /
-              ("kith_pipeline_" + std::string(info->name()) + "_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(folder_);
-    auto opened = storage::open_sqlite(folder_ / "kith.db");
+    auto opened = storage::open_sqlite(directory_.path() / "kith.db");
     ASSERT_TRUE(opened) << opened.error().message;
     sqlite_ = *std::move(opened);
     stores_ = storage::make_faulty(*sqlite_);
@@ -187,8 +183,6 @@ class PipelineTest : public ::testing::Test {
     pipeline_.reset();
     stores_.reset();
     sqlite_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 
   // Makes the pipeline anew, with options_ as they are now.
@@ -255,7 +249,7 @@ class PipelineTest : public ::testing::Test {
     return rows ? rows->size() : 0;
   }
 
-  std::filesystem::path folder_;
+  const base::TestDirectory directory_;
   base::SystemClock clock_;
   std::unique_ptr<storage::StoreSet> sqlite_;
   std::unique_ptr<storage::FaultyStoreSet> stores_;

@@ -5,10 +5,10 @@
 
 #include <fstream>
 
+#include "kith/base/test_directory.h"
 #include "kith/profile/consent.h"
 #include "kith/storage/faulty/faulty_store_set.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::profile {
 namespace {
@@ -36,7 +36,7 @@ class ImportTest : public testing::Test {
 
   static Scope user(const char* id) { return {TenantId(storage::kDefaultTenant), UserId(id)}; }
 
-  const storage::TestDirectory directory_;
+  const base::TestDirectory directory_;
   const std::unique_ptr<storage::StoreSet> stores_ =
       *storage::open_sqlite(directory_.path() / "kith.db");
   base::ManualClock clock_;

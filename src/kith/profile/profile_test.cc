@@ -4,13 +4,13 @@
 #include <array>
 
 #include "kith/base/json.h"
+#include "kith/base/test_directory.h"
 #include "kith/profile/consent.h"
 #include "kith/profile/erase.h"
 #include "kith/profile/export.h"
 #include "kith/profile/fields.h"
 #include "kith/storage/faulty/faulty_store_set.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::profile {
 namespace {
@@ -49,7 +49,7 @@ class ProfileTest : public testing::Test {
                                      {}}));
   }
 
-  const storage::TestDirectory directory_;
+  const base::TestDirectory directory_;
   const std::unique_ptr<storage::StoreSet> stores_ =
       *storage::open_sqlite(directory_.path() / "kith.db");
   const base::ManualClock clock_;

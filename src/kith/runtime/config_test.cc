@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kith/base/file.h"
+#include "kith/base/test_directory.h"
 
 namespace kith::runtime {
 namespace {
@@ -17,13 +17,16 @@ Environment environment(std::map<std::string, std::string> values) {
   };
 }
 
-std::filesystem::path write_config(const std::string& text) {
-  const auto path = std::filesystem::temp_directory_path() / "kith_config_test.toml";
-  EXPECT_TRUE(base::write_file_atomically(path, text));
-  return path;
-}
+class ConfigTest : public ::testing::Test {
+ protected:
+  std::filesystem::path write_config(const std::string& text) const {
+    return directory_.write("kith.toml", text);
+  }
 
-TEST(ConfigTest, CommandLineBeatsEnvironmentBeatsFileBeatsDefault) {
+  base::TestDirectory directory_;
+};
+
+TEST_F(ConfigTest, CommandLineBeatsEnvironmentBeatsFileBeatsDefault) {
   ConfigLoader loader(environment({{"KITH_SERVER_PORT", "2"}, {"KITH_MODEL_DTYPE", "int8"}}));
   ASSERT_TRUE(loader.read_file(
       write_config("[server]\nport = 1\nhost = \"::1\"\n[answer]\nextractive = false\n")));
@@ -38,7 +41,7 @@ TEST(ConfigTest, CommandLineBeatsEnvironmentBeatsFileBeatsDefault) {
   EXPECT_EQ(config->data.dir, "data");
 }
 
-TEST(ConfigTest, SaysWhereEachValueCameFrom) {
+TEST_F(ConfigTest, SaysWhereEachValueCameFrom) {
   ConfigLoader loader(environment({{"KITH_UPSTREAM_API_KEY", "secret"}}));
   ASSERT_TRUE(loader.read_file(write_config("[server]\nport = 1\n")));
   ASSERT_TRUE(loader.read_environment());
@@ -56,7 +59,7 @@ TEST(ConfigTest, SaysWhereEachValueCameFrom) {
   }
 }
 
-TEST(ConfigTest, NamesFileLineKeyAndWhatIsAllowed) {
+TEST_F(ConfigTest, NamesFileLineKeyAndWhatIsAllowed) {
   ConfigLoader loader(environment({}));
   const auto unknown = loader.read_file(write_config("[server]\nhost = \"x\"\npotr = 1\n"));
   EXPECT_THAT(unknown.error().message, AllOf(HasSubstr(":3"), HasSubstr("server.potr")));
@@ -67,7 +70,7 @@ TEST(ConfigTest, NamesFileLineKeyAndWhatIsAllowed) {
   EXPECT_EQ(loader.read_file("/nowhere.toml").error().code, ErrorCode::kNotFound);
 }
 
-TEST(ConfigTest, RefusesValuesOutsideTheList) {
+TEST_F(ConfigTest, RefusesValuesOutsideTheList) {
   ConfigLoader loader(environment({}));
   ASSERT_TRUE(loader.set("model.dtype", "fp4"));
   EXPECT_THAT(loader.finish().error().message, HasSubstr("f32, bf16, int8"));

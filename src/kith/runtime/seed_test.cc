@@ -1,10 +1,10 @@
 #include "kith/runtime/seed.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 
+#include "kith/base/test_directory.h"
 #include "kith/runtime/server_file.h"
 
 namespace kith::runtime {
@@ -14,14 +14,10 @@ namespace fs = std::filesystem;
 
 class InstallationTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    dir_ = fs::temp_directory_path() / ("kith_installation_" + std::to_string(::getpid()));
-    fs::remove_all(dir_);
-    config_.data.dir = dir_.string();
-  }
-  void TearDown() override { fs::remove_all(dir_); }
+  void SetUp() override { config_.data.dir = dir_.string(); }
 
-  fs::path dir_;
+  const base::TestDirectory directory_;
+  const fs::path dir_ = directory_.path() / "data";
   Config config_;
 };
 

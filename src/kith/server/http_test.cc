@@ -8,11 +8,11 @@
 #include <fstream>
 #include <latch>
 
+#include "kith/base/test_directory.h"
 #include "kith/server/identity.h"
 #include "kith/server/metrics.h"
 #include "kith/server/static_files.h"
 #include "kith/server/worker_pool.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::server {
 namespace {
@@ -126,7 +126,7 @@ class StaticFilesTest : public testing::Test {
     return files.find(request);
   }
 
-  storage::TestDirectory directory_;
+  base::TestDirectory directory_;
 };
 
 TEST_F(StaticFilesTest, ServesFilesWithTypeCachingAndPolicy) {

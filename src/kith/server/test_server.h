@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "kith/base/test_directory.h"
 #include "kith/server/server.h"
 #include "kith/storage/api_key.h"
 #include "kith/storage/faulty/faulty_store_set.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::server {
 
@@ -72,7 +72,7 @@ class TestServer {
   FakeGenerator generator;
 
  private:
-  storage::TestDirectory directory_;
+  base::TestDirectory directory_;
   base::SystemClock clock_;
   Metrics metrics_;
   std::unique_ptr<storage::StoreSet> stores_;

@@ -6,10 +6,10 @@
 #include <array>
 #include <thread>
 
+#include "kith/base/test_directory.h"
 #include "kith/storage/digest.h"
 #include "kith/storage/faulty/faulty_store_set.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::storage {
 namespace {
@@ -30,7 +30,7 @@ class HistoryTest : public testing::Test {
 
   std::size_t num_conversations() { return conversations_.list(scope_, 99)->size(); }
 
-  const TestDirectory directory_;
+  const base::TestDirectory directory_;
   const std::unique_ptr<StoreSet> stores_ = *open_sqlite(directory_.path() / "kith.db");
   ConversationStore& conversations_ = stores_->conversations();
   const Scope scope_{TenantId("acme"), UserId("ada")};

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "kith/base/json.h"
-#include "kith/storage/test_directory.h"
+#include "kith/base/test_directory.h"
 
 namespace kith::storage {
 namespace {
@@ -32,7 +32,7 @@ class RecordReaderTest : public testing::Test {
     return lines;
   }
 
-  const TestDirectory directory_;
+  const base::TestDirectory directory_;
   RecordOptions options_;
   Result<WriteOutcome> outcome_ = WriteOutcome::kAdded;
   std::vector<std::string> records_;

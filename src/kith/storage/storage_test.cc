@@ -6,16 +6,16 @@
 #include <array>
 #include <csignal>
 
+#include "kith/base/test_directory.h"
 #include "kith/storage/api_key.h"
 #include "kith/storage/data_directory.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::storage {
 namespace {
 
 TEST(ApiKeyTest, ProvesOnlyTheRightSecret) {
-  const TestDirectory directory;
+  const base::TestDirectory directory;
   const auto stores = *open_sqlite(directory.path() / "kith.db");
   const auto key = make_api_key(KeyRole::kEndUser, TenantId("acme"), UserId("ada"), "phone", 5);
   ASSERT_TRUE(key);
@@ -43,7 +43,7 @@ TEST(ApiKeyTest, MakesEveryKeyDifferent) {
 }
 
 TEST(DataDirectoryTest, RefusesADirectoryThatIsServedAndNamesTheHolder) {
-  const TestDirectory directory;
+  const base::TestDirectory directory;
   const auto path = directory.path() / "data";
   {
     const auto held = DataDirectory::open(path);
@@ -58,7 +58,7 @@ TEST(DataDirectoryTest, RefusesADirectoryThatIsServedAndNamesTheHolder) {
 }
 
 TEST(DataDirectoryTest, IsFreeAgainWhenItsHolderWasKilled) {
-  const TestDirectory directory;
+  const base::TestDirectory directory;
   std::array<int, 2> ready{};
   ASSERT_EQ(pipe(ready.data()), 0);
   const pid_t child = fork();
@@ -78,7 +78,7 @@ TEST(DataDirectoryTest, IsFreeAgainWhenItsHolderWasKilled) {
 }
 
 TEST(DataDirectoryTest, SaysWhyADirectoryCannotBeUsed) {
-  const TestDirectory directory;
+  const base::TestDirectory directory;
   std::ofstream(directory.path() / "file") << "x";
   const auto refused = DataDirectory::open(directory.path() / "file");
   ASSERT_FALSE(refused);
@@ -99,7 +99,7 @@ TEST(DataDirectoryTest, SaysWhyADirectoryCannotBeUsed) {
 }
 
 TEST(KilledProcessTest, LosesNoAcknowledgedWrite) {
-  const TestDirectory directory;
+  const base::TestDirectory directory;
   const auto file = directory.path() / "kith.db";
   for (int round = 0; round < 3; ++round) {
     std::array<int, 2> acknowledged{};

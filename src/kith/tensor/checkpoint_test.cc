@@ -2,10 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "kith/base/test_directory.h"
 
 namespace kith::tensor {
 namespace {
@@ -15,13 +16,6 @@ using testing::HasSubstr;
 
 class CheckpointTest : public testing::Test {
  protected:
-  void SetUp() override {
-    dir_ =
-        std::filesystem::temp_directory_path() / ("kith_checkpoint_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(dir_);
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
-
   void save(const std::string& file, const std::string& tensor, float value) {
     ASSERT_TRUE(save_safetensors(
         dir_ / file, std::vector<TensorToSave>{
@@ -36,7 +30,8 @@ class CheckpointTest : public testing::Test {
     return reader ? "no error" : reader.error().message;
   }
 
-  std::filesystem::path dir_;
+  const base::TestDirectory directory_;
+  const std::filesystem::path dir_ = directory_.path();
 };
 
 TEST_F(CheckpointTest, ReadsOneFile) {

@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
 #include "kith/base/file.h"
+#include "kith/base/test_directory.h"
 
 namespace kith::tensor {
 namespace {
@@ -95,8 +95,8 @@ TEST(SafetensorsTest, WhatIsWrittenIsRead) {
   const std::vector<TensorToSave> tensors{
       {"z", DType::kUint8, {1}, std::as_bytes(std::span(bytes))},
       {"a", DType::kF32, {3, 1}, std::as_bytes(std::span(values))}};
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("kith_safetensors_" + std::to_string(::getpid()) + ".safetensors");
+  const base::TestDirectory directory;
+  const auto path = directory.path() / "model.safetensors";
   ASSERT_TRUE(save_safetensors(path, tensors, {{"format", "pt"}}));
   const auto file = SafetensorsFile::open(path);
   ASSERT_TRUE(file) << file.error().message;
@@ -108,7 +108,6 @@ TEST(SafetensorsTest, WhatIsWrittenIsRead) {
   convert_to_f32(view->bytes, view->dtype, read);
   EXPECT_EQ(read, values);
   EXPECT_FALSE(file->find("b"));
-  std::filesystem::remove(path);
 }
 
 TEST(SafetensorsTest, RefusesToWriteWhatCouldNotBeRead) {

@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "kith/base/file.h"
+#include "kith/base/test_directory.h"
 #include "kith/text/test_tokenizers.h"
 
 namespace kith::text {
@@ -130,22 +130,15 @@ TEST(ChatTemplateTest, RecognisesFamiliesByTheirMarkers) {
 
 class ChatTemplateLoadTest : public testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = std::filesystem::temp_directory_path() /
-                 ("kith_chat_template_test." + std::to_string(::getpid()));
-    std::filesystem::create_directories(directory_);
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::string load(const Tokenizer& tokenizer) {
-    const auto chat = ChatTemplate::load(directory_, tokenizer);
+    const auto chat = ChatTemplate::load(directory_.path(), tokenizer);
     return chat ? chat->name() : chat.error().message;
   }
   void write(const char* name, std::string_view text) {
-    ASSERT_TRUE(base::write_file_atomically(directory_ / name, text));
+    ASSERT_TRUE(base::write_file_atomically(directory_.path() / name, text));
   }
 
-  std::filesystem::path directory_;
+  const base::TestDirectory directory_;
 };
 
 TEST_F(ChatTemplateLoadTest, FallsBackToTheTokens) {

@@ -54,7 +54,7 @@ class AgreementTest : public ::testing::TestWithParam<RopeScaling> {
     return (torch::from_blob(got.data(), want.sizes()) - want).abs().max().item<double>();
   }
 
-  TemporaryDirectory directory_;
+  base::TestDirectory directory_;
   std::unique_ptr<Decoder> decoder_;
   std::vector<text::TokenId> ids_;
 };

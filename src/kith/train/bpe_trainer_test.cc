@@ -35,7 +35,7 @@ TEST(BpeTrainerTest, WritesATokenizerThatRoundTrips) {
   BpeTrainer trainer;
   for (int i = 0; i < 3; ++i)
     trainer.add_text("The printer's toner is low, 请更换墨盒。 Émile's café!");
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   ASSERT_TRUE(save_tokenizer(trainer.train(330), 128, directory.path()));
   const auto tokenizer = text::Tokenizer::load(directory.path());
   ASSERT_TRUE(tokenizer) << tokenizer.error().message;

@@ -12,7 +12,7 @@ namespace kith::train {
 namespace {
 
 // Documents of the given lengths; tokens count up through the shard, all of them counted.
-TokenShard make_shard(const TemporaryDirectory& directory, const std::vector<int>& lengths) {
+TokenShard make_shard(const base::TestDirectory& directory, const std::vector<int>& lengths) {
   ShardBuilder builder;
   std::uint32_t next = 1;
   for (const int length : lengths) {
@@ -25,7 +25,7 @@ TokenShard make_shard(const TemporaryDirectory& directory, const std::vector<int
 }
 
 TEST(PackingTest, AStreamMakesEachTokenATargetOnce) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   const TokenShard shard = make_shard(directory, {5, 17, 1, 30, 8});
   WindowStream stream({{&shard, 1.0, Packing::kStream}}, 3, 0);
   stream.set_stage(0, 8);
@@ -43,7 +43,7 @@ TEST(PackingTest, AStreamMakesEachTokenATargetOnce) {
 }
 
 TEST(PackingTest, TargetsAreInputsShiftedByOne) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   const TokenShard shard = make_shard(directory, {40});
   WindowStream stream({{&shard, 1.0, Packing::kStream}}, 3, 0);
   stream.set_stage(0, 8);
@@ -56,7 +56,7 @@ TEST(PackingTest, TargetsAreInputsShiftedByOne) {
 }
 
 TEST(PackingTest, WholeDocumentsThatFitAreNeverCut) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   const TokenShard shard = make_shard(directory, {5, 9, 2, 7, 3, 4, 9, 6, 20});
   base::Rng rng(1);
   std::map<std::uint32_t, int> pieces;
@@ -74,14 +74,14 @@ TEST(PackingTest, WholeDocumentsThatFitAreNeverCut) {
 
 // 5 + 4 and 7 + 2 and 6 + 3 fill three windows of nine exactly.
 TEST(PackingTest, BestFitLeavesNoRoomWhereNoneNeedBe) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   const TokenShard shard = make_shard(directory, {5, 7, 6, 2, 3, 4});
   base::Rng rng(1);
   EXPECT_EQ(pack_whole(shard, 8, rng).size(), 3U);
 }
 
 TEST(PackingTest, PaddingDoesNotCount) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   const TokenShard shard = make_shard(directory, {4});
   WindowStream stream({{&shard, 1.0, Packing::kWhole}}, 3, 7);
   stream.set_stage(0, 8);
@@ -92,7 +92,7 @@ TEST(PackingTest, PaddingDoesNotCount) {
 }
 
 TEST(PackingTest, TokensWithoutTheBitAreNotTargets) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   ShardBuilder builder;
   builder.tokens = {1, 2, 3 | kCountedBit, 4};
   builder.end_document();
@@ -104,7 +104,7 @@ TEST(PackingTest, TokensWithoutTheBitAreNotTargets) {
 }
 
 TEST(PackingTest, SeekingGoesOnWhereAnotherStreamStood) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   const TokenShard shard = make_shard(directory, {50, 60, 70});
   WindowStream first({{&shard, 1.0, Packing::kStream}}, 3, 0);
   first.set_stage(0, 8);
@@ -116,7 +116,7 @@ TEST(PackingTest, SeekingGoesOnWhereAnotherStreamStood) {
 }
 
 TEST(PackingTest, WeightsSetTheSharesOfACycle) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   const TokenShard shard = make_shard(directory, {801});
   const auto size = [&](double weight) {
     WindowStream stream({{&shard, weight, Packing::kStream}}, 3, 0);
@@ -129,7 +129,7 @@ TEST(PackingTest, WeightsSetTheSharesOfACycle) {
 }
 
 TEST(TokenShardTest, RefusesFilesThatAreNotShards) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   const auto refused = [&](const std::string& bytes) {
     return !TokenShard::open(directory.write("x", bytes));
   };

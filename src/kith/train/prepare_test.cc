@@ -31,7 +31,7 @@ class PrepareTest : public ::testing::Test {
     return tokenizer->decode(ids);
   }
 
-  TemporaryDirectory directory_;
+  base::TestDirectory directory_;
 };
 
 constexpr const char* kChat =

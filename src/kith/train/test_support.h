@@ -1,41 +1,13 @@
-// What the tests of `train` share: a directory that goes away, a tiny model and a tiny corpus.
+// What the tests of `train` share: a tiny model and a tiny corpus.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
 #include <string>
 
+#include "kith/base/test_directory.h"
 #include "kith/train/model_config.h"
 #include "kith/train/recipe.h"
 
 namespace kith::train {
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "kith-train-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no temporary directory";
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline ModelConfig tiny_model() {
   ModelConfig config;
@@ -72,7 +44,7 @@ inline std::string tiny_chats() {
 }
 
 // A recipe over both files in `directory`, which it writes; six steps on one thread.
-inline Recipe tiny_recipe(const TemporaryDirectory& directory) {
+inline Recipe tiny_recipe(const base::TestDirectory& directory) {
   Recipe recipe;
   recipe.output = directory.path() / "out";
   recipe.device = "cpu";

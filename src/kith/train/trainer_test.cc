@@ -38,7 +38,7 @@ std::string weights_of(const Recipe& recipe) {
 }
 
 TEST(TrainerTest, ResumingGivesTheSameWeightsBitForBit) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   Recipe straight = tiny_recipe(directory);
   straight.bf16 = false;
   straight.stages = {{0.5, 32}, {1.0, 48}};  // the stage changes where the run is cut
@@ -57,7 +57,7 @@ TEST(TrainerTest, ResumingGivesTheSameWeightsBitForBit) {
 }
 
 TEST(TrainerTest, MuonLowersTheLossAndResumesToTheSameBytes) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   Recipe straight = tiny_recipe(directory);
   straight.optimizer.kind = OptimizerKind::kMuon;
   straight.optimizer.schedule.peak = 1e-2;
@@ -77,7 +77,7 @@ TEST(TrainerTest, MuonLowersTheLossAndResumesToTheSameBytes) {
 }
 
 TEST(TrainerTest, TrainingLowersTheLoss) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   Recipe recipe = tiny_recipe(directory);
   recipe.optimizer.schedule.peak = 1e-2;
   recipe.run.budget.steps = 1;
@@ -92,7 +92,7 @@ TEST(TrainerTest, TrainingLowersTheLoss) {
 }
 
 TEST(TrainerTest, MicroBatchesDoNotChangeTheResult) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   Recipe recipe = tiny_recipe(directory);
   recipe.bf16 = false;
   recipe.run.micro_batch_tokens = recipe.run.batch_tokens;
@@ -105,7 +105,7 @@ TEST(TrainerTest, MicroBatchesDoNotChangeTheResult) {
 }
 
 TEST(TrainerTest, ACheckpointOfAnotherShapeIsRefused) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   Recipe recipe = tiny_recipe(directory);
   ASSERT_TRUE(train_base(recipe, quiet()));
   recipe.model.intermediate_size = 40;
@@ -117,7 +117,7 @@ TEST(TrainerTest, ACheckpointOfAnotherShapeIsRefused) {
 }
 
 TEST(TrainerTest, WhatAKilledRunLeftHalfWrittenIsIgnoredAndRemoved) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   Recipe recipe = tiny_recipe(directory);
   TrainOptions options = quiet();
   options.max_steps = 2;
@@ -132,7 +132,7 @@ TEST(TrainerTest, WhatAKilledRunLeftHalfWrittenIsIgnoredAndRemoved) {
 }
 
 TEST(TrainerTest, TheExportedModelHasTheLogitsOfTheTrainedOne) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   Recipe recipe = tiny_recipe(directory);
   recipe.bf16 = false;
   ASSERT_TRUE(train_base(recipe, quiet()));
@@ -153,7 +153,7 @@ TEST(TrainerTest, TheExportedModelHasTheLogitsOfTheTrainedOne) {
 }
 
 TEST(TrainerTest, AWarmStartBeginsWithTheGivenWeights) {
-  const TemporaryDirectory directory;
+  const base::TestDirectory directory;
   Recipe recipe = tiny_recipe(directory);
   recipe.optimizer.schedule.peak = 1e-2;
   recipe.run.budget.steps = 60;
@@ -192,7 +192,7 @@ class AdapterTest : public ::testing::Test {
     adapter_.run.budget.steps = 40;
   }
 
-  TemporaryDirectory directory_;
+  base::TestDirectory directory_;
   Recipe base_;
   Recipe adapter_;
 };

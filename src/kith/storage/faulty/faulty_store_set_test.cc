@@ -7,8 +7,8 @@
 #include <chrono>
 #include <string>
 
+#include "kith/base/test_directory.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::storage {
 namespace {
@@ -20,7 +20,7 @@ class FaultyStoreSetTest : public testing::Test {
     return faulty_->conversations().append(ada_, ConversationId("c"), index, turn);
   }
 
-  const TestDirectory directory_;
+  const base::TestDirectory directory_;
   const std::unique_ptr<StoreSet> inner_ = *open_sqlite(directory_.path() / "kith.db");
   const std::unique_ptr<FaultyStoreSet> faulty_ = make_faulty(*inner_);
   const Scope ada_{TenantId("acme"), UserId("ada")};

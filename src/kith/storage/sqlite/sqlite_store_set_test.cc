@@ -3,9 +3,9 @@
 #include <sqlite3.h>
 
 #include "kith/base/file.h"
+#include "kith/base/test_directory.h"
 #include "kith/storage/faulty/faulty_store_set.h"
 #include "kith/storage/storage_conformance.h"
-#include "kith/storage/test_directory.h"
 
 namespace kith::storage {
 namespace {
@@ -28,7 +28,7 @@ class SqliteBackend final : public Backend {
   }
 
  private:
-  TestDirectory directory_;
+  base::TestDirectory directory_;
   std::unique_ptr<StoreSet> stores_ = open(directory_.path() / "kith.db");
 };
 
@@ -88,7 +88,7 @@ class SqliteStoreSetTest : public testing::Test {
  protected:
   std::filesystem::path file() const { return directory_.path() / "kith.db"; }
 
-  const TestDirectory directory_;
+  const base::TestDirectory directory_;
   const Scope ada_{TenantId("acme"), UserId("ada")};
 };
 

@@ -1,21 +1,24 @@
 // A directory of a test's own, removed at its end. For tests only.
+//
+// Tests run side by side, each in a process of its own, so nothing that they write may have a fixed
+// name.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <unistd.h>
+#include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
 
-namespace kith::storage {
+namespace kith::base {
 
 class TestDirectory {
  public:
   TestDirectory() {
-    std::string name = testing::TempDir() + "/kith-test-XXXXXX";
+    std::string name = (std::filesystem::temp_directory_path() / "kith-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
@@ -27,6 +30,11 @@ class TestDirectory {
   }
 
   const std::filesystem::path& path() const { return path_; }
+
+  std::filesystem::path write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name, std::ios::binary) << text;
+    return path_ / name;
+  }
 
   // Names of the files below the directory that hold these bytes.
   std::vector<std::string> files_holding(const std::string& bytes) const {
@@ -44,4 +52,4 @@ class TestDirectory {
   std::filesystem::path path_;
 };
 
-}  // namespace kith::storage
+}  // namespace kith::base
