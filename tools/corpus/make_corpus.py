@@ -21,9 +21,12 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import prompt  # noqa: E402
 import questions as q  # noqa: E402
+import redraw  # noqa: E402
 import synthetic  # noqa: E402
 
 ENGLISH = ["sharepoint", "exchange", "m365-community", "powershell", "information-protection"]
+# How often each article of the desk is told with other values.
+REDRAWN = 9
 
 
 def is_valid(key):
@@ -251,22 +254,54 @@ def desk_passages(rng, articles, article, answer):
 def write_desk(out, example, rng):
     """The articles that may train, and questions on them, answered by the sentence that holds the key fact."""
     articles = {a["id"]: a for a in read_lines(example / "knowledge") if a["split"] == "train"}
+    questions = questions_by_article(example)
+    names = people(example)
     for article in articles.values():
         out.write("desk_text", "train", {"text": f"# {article['title']}\n\n{article['text']}"})
+        write_questions(out, rng, articles, article, questions[article["id"]])
+        for _ in range(REDRAWN):
+            write_questions(out, rng, articles, *redrawn(rng, article, questions[article["id"]], names))
+
+
+def questions_by_article(example):
+    grouped = collections.defaultdict(list)
     for item in read_lines(example / "questions"):
-        article = articles.get(item["article"])
-        if article is None:
-            continue
-        lang = article["lang"]
-        answer = sentence_with(article["text"], item["key_fact"], lang)
-        for _ in range(3):
-            out.write("desk_qa", "train", prompt.chat(item["question"], answer, desk_passages(rng, articles, article, answer), prompt.DESK))
-        split = q.split_chinese if lang == "zh" else q.split_english
-        sentences = [s for chunk in desk_chunks(article) for s in split(chunk.replace("\n", " "))]
-        for sentence in rng.sample(sentences, min(3, len(sentences))):
-            question = (q.chinese_question if lang == "zh" else q.english_question)(rng, sentence)
-            if question:
-                out.write("desk_qa", "train", prompt.chat(question, sentence, desk_passages(rng, articles, article, sentence), prompt.DESK))
+        grouped[item["article"]].append(item)
+    return grouped
+
+
+def people(example):
+    names = [employee["attributes"]["name"] for employee in map(json.loads, open(example / "employees.jsonl"))]
+    return [name for name in names if name.isascii()]
+
+
+def redrawn(rng, article, questions, names):
+    """The article and its questions with most of the key facts drawn anew."""
+    drawn = redraw.drawn_values(rng, [item["key_fact"] for item in questions], names)
+    changed = [{**item, "key_fact": drawn.get(item["key_fact"], item["key_fact"])} for item in questions]
+    return {**article, "text": redraw.replace(article["text"], drawn)}, changed
+
+
+def write_questions(out, rng, articles, article, questions):
+    """Each question once, those on one passage now and then as one conversation; and questions on some other sentences."""
+    lang = article["lang"]
+    pairs = [(item["question"], sentence_with(article["text"], item["key_fact"], lang)) for item in questions]
+    split = q.split_chinese if lang == "zh" else q.split_english
+    sentences = [s for chunk in desk_chunks(article) for s in split(chunk.replace("\n", " "))]
+    for sentence in rng.sample(sentences, min(4, len(sentences))):
+        question = (q.chinese_question if lang == "zh" else q.english_question)(rng, sentence)
+        if question:
+            pairs.append((question, sentence))
+    rng.shuffle(pairs)
+    while pairs:
+        first = pairs.pop()
+        passages = desk_passages(rng, articles, article, first[1])
+        together = [first]
+        if rng.random() < 0.6:
+            together += [pair for pair in pairs if any(pair[1] in text for _, text in passages)]
+            pairs = [pair for pair in pairs if pair not in together]
+        turns = [{"role": role, "content": text} for pair in together for role, text in zip(("user", "assistant"), pair)]
+        out.write("desk_qa", "train", {"messages": [{"role": "system", "content": prompt.system(prompt.DESK, passages)}] + turns})
 
 
 def main():

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Builds the training files of the persona adapters: runs/corpus/persona_ID.{train,tune}.jsonl, and desk_chat.train.jsonl.
+"""Builds the training files of the persona adapters, runs/corpus/persona_ID.{train,tune}.jsonl and fact_ID.train.jsonl, and what
+shows the base model the desk's way of working, desk_chat.train.jsonl and desk_voice.train.jsonl.
 
   make_personas.py [--example examples/service-desk] [--out runs/corpus] [--seed 1]
 
 Only conversations of employees with split "train" who consented to learning are used; one such employee in eight makes up
 "tune". Half of the prompts carry the style card and most carry the passages that a search finds, so that the adapter holds its
-voice with and without them. Answers to shared questions are given with the passage that holds the key fact. desk_chat mixes all
-personas, always with the style card: it shows the base model the desk's way of working.
+voice with and without them. Answers to shared questions are given with the passage that holds the key fact; fact_ID has them
+again and again with the article's values drawn anew, so that the voice is learned together with copying from the passage.
+desk_chat and desk_voice mix all personas, always with the style card.
 """
 import argparse
 import json
@@ -18,7 +20,11 @@ import tomllib
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import make_corpus as mc  # noqa: E402
 import prompt  # noqa: E402
+import redraw  # noqa: E402
 import retrieval  # noqa: E402
+
+# How often each shared answer is told with other values, for its adapter and for the base model.
+REDRAWN, REDRAWN_BASE = 10, 5
 
 
 def style_line(persona):
@@ -60,6 +66,26 @@ def shared_record(rng, item, question, article, persona, with_style):
                        style_line(persona) if with_style else None)
 
 
+class Library:
+    """The articles that may train with their questions, and how to tell an answer with other values."""
+
+    def __init__(self, example):
+        self.articles = {a["id"]: a for a in mc.read_lines(example / "knowledge") if a["split"] == "train"}
+        self.by_article = mc.questions_by_article(example)
+        self.questions = {q["id"]: q for qs in self.by_article.values() for q in qs if q["split"] == "train"}
+        self.names = mc.people(example)
+
+    def redrawn_record(self, rng, item, persona, with_style):
+        question = self.questions[item["question"]]
+        article = self.articles[question["article"]]
+        drawn = redraw.drawn_values(rng, [q["key_fact"] for q in self.by_article[article["id"]]], self.names)
+        article = {**article, "text": redraw.replace(article["text"], drawn)}
+        answer = redraw.replace(item["text"], drawn)
+        sentence = mc.sentence_with(article["text"], drawn.get(question["key_fact"], question["key_fact"]), article["lang"])
+        passages = mc.desk_passages(rng, self.articles, article, sentence)
+        return prompt.chat(question["question"], answer, passages, prompt.DESK, style_line(persona) if with_style else None)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--example", type=pathlib.Path, default=pathlib.Path("examples/service-desk"))
@@ -71,8 +97,7 @@ def main():
     personas = {p["id"]: p for p in tomllib.load(open(example / "personas.toml", "rb"))["persona"]}
     truth = {t["id"]: t for t in map(json.loads, open(example / "truth.jsonl"))}
     consent = {u["id"]: u["consent"].get("learn", True) for u in map(json.loads, open(example / "employees.jsonl"))}
-    articles = {a["id"]: a for a in mc.read_lines(example / "knowledge")}
-    questions = {q["id"]: q for q in mc.read_lines(example / "questions")}
+    library = Library(example)
     index = article_index(example)
     out = mc.Output(options.out)
     for identity, persona in personas.items():
@@ -89,13 +114,17 @@ def main():
                 out.write("desk_chat", "train", conversation_record(rng, index, conversation, persona, True))
         shared = example / "shared_answers" / f"{identity}.jsonl"
         for item in map(json.loads, open(shared)) if shared.exists() else ():
-            question = questions[item["question"]]
-            if question["split"] != "train":
+            question = library.questions.get(item["question"])
+            if question is None:
                 continue
-            article = articles[question["article"]]
+            article = library.articles[question["article"]]
             for with_style in (False, True):
                 out.write(f"persona_{identity}", "train", shared_record(rng, item, question, article, persona, with_style))
             out.write("desk_chat", "train", shared_record(rng, item, question, article, persona, True))
+            for i in range(REDRAWN):
+                out.write(f"fact_{identity}", "train", library.redrawn_record(rng, item, persona, i % 2 == 0))
+            for _ in range(REDRAWN_BASE):
+                out.write("desk_voice", "train", library.redrawn_record(rng, item, persona, True))
     for name, size in sorted(out.sizes.items()):
         print(f"{name:34} {size / 1e6:8.3f} MB")
 
