@@ -154,6 +154,7 @@ struct Decoder::Impl {
   Status project(const Plan& plan, int layer, const Projection& projection,
                  std::span<const LoraPart> parts);
   Status attention(const Plan& plan, int layer, nn::KvCache& cache);
+  void normalize_heads(const Plan& plan, const LayerWeights& layer_weights);
   void rotate(const Plan& plan);
   Status mlp(const Plan& plan, int layer);
   Status head(const Plan& plan, std::vector<float>& logits);
@@ -199,6 +200,20 @@ Status Decoder::Impl::project(const Plan& plan, int layer, const Projection& pro
   return {};
 }
 
+// Every query and key head by itself, in place.
+void Decoder::Impl::normalize_heads(const Plan& plan, const LayerWeights& layer_weights) {
+  if (!config.qk_norm) return;
+  const std::size_t q = to_size(config.q_size());
+  const std::size_t kv = to_size(config.kv_size());
+  for (std::size_t row = 0; row < to_size(plan.num_rows); ++row) {
+    const std::span<float> heads(qkv.data() + row * (q + 2 * kv), q + kv);
+    nn::rms_norm(heads.first(q), layer_weights.q_norm, config.num_heads, config.rms_norm_eps,
+                 heads.first(q));
+    nn::rms_norm(heads.subspan(q), layer_weights.k_norm, config.num_kv_heads, config.rms_norm_eps,
+                 heads.subspan(q));
+  }
+}
+
 void Decoder::Impl::rotate(const Plan& plan) {
   const std::size_t stride = to_size(config.q_size() + 2 * config.kv_size());
   // Keys follow the queries, so their heads are rotated in one go.
@@ -220,6 +235,7 @@ Status Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache)
   nn::rms_norm(std::span(residual).first(used), layer_weights.input_norm, plan.num_rows,
                config.rms_norm_eps, normed);
   KITH_RETURN_IF_ERROR(project(plan, layer, {&layer_weights.qkv, &normed, &qkv}, qkv_parts));
+  normalize_heads(plan, layer_weights);
   rotate(plan);
   const std::size_t stride = to_size(q + 2 * kv);
   const std::span<const float> rows(qkv);
@@ -227,7 +243,8 @@ Status Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache)
     nn::append_kv(chunk, rows.subspan(to_size(q)), rows.subspan(to_size(q + kv)), stride, layer,
                   cache);
   }
-  nn::attend(plan.chunks, {rows, stride, attended, config.num_heads}, layer, cache);
+  nn::attend(plan.chunks, {rows, stride, attended, config.num_heads, config.sliding_window}, layer,
+             cache);
   KITH_RETURN_IF_ERROR(project(plan, layer, {&layer_weights.o, &attended, &projected}, o_part));
   nn::add(std::span(projected).first(used), residual);
   return {};

@@ -1,4 +1,4 @@
-// A decoder-only transformer of the Llama kind: weights from a Hugging Face directory, and one
+// A decoder-only transformer (Llama, Mistral, Qwen2, Qwen3): weights from a Hugging Face directory, and one
 // forward pass over a batch of pieces of many sequences, each with its own adapter or none.
 //
 // The pieces may be prompts, parts of prompts (chunked prefill) and single next tokens, mixed: a

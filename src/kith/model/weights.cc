@@ -52,6 +52,13 @@ Result<std::vector<float>> read_vector(const tensor::CheckpointReader& reader,
   return values;
 }
 
+// The norm of the query or key heads; empty for families without.
+Result<std::vector<float>> read_head_norm(const tensor::CheckpointReader& reader,
+                                          const std::string& name, const DecoderConfig& config) {
+  if (!config.qk_norm) return std::vector<float>();
+  return read_vector(reader, name + ".weight", config.head_dim);
+}
+
 // One of the matrices that are stacked into a linear map.
 struct PartName {
   std::string name;  // without ".weight"
@@ -98,23 +105,30 @@ Result<LayerWeights> read_layer(const tensor::CheckpointReader& reader, int laye
                         read_vector(reader, prefix + "input_layernorm.weight", hidden));
   KITH_ASSIGN_OR_RETURN(auto post_norm,
                         read_vector(reader, prefix + "post_attention_layernorm.weight", hidden));
-  KITH_ASSIGN_OR_RETURN(auto qkv_map,
-                        read_linear(reader, qkv, hidden, config.attention_bias, options));
+  KITH_ASSIGN_OR_RETURN(auto q_norm, read_head_norm(reader, attention + "q_norm", config));
+  KITH_ASSIGN_OR_RETURN(auto k_norm, read_head_norm(reader, attention + "k_norm", config));
+  KITH_ASSIGN_OR_RETURN(auto qkv_map, read_linear(reader, qkv, hidden, config.qkv_bias, options));
   KITH_ASSIGN_OR_RETURN(auto o_map,
-                        read_linear(reader, o, config.q_size(), config.attention_bias, options));
+                        read_linear(reader, o, config.q_size(), config.o_bias, options));
   KITH_ASSIGN_OR_RETURN(auto gate_up_map,
                         read_linear(reader, gate_up, hidden, config.mlp_bias, options));
   KITH_ASSIGN_OR_RETURN(
       auto down_map, read_linear(reader, down, config.intermediate_size, config.mlp_bias, options));
-  return LayerWeights{std::move(input_norm), std::move(qkv_map),     std::move(o_map),
-                      std::move(post_norm),  std::move(gate_up_map), std::move(down_map)};
+  return LayerWeights{.input_norm = std::move(input_norm),
+                      .qkv = std::move(qkv_map),
+                      .q_norm = std::move(q_norm),
+                      .k_norm = std::move(k_norm),
+                      .o = std::move(o_map),
+                      .post_norm = std::move(post_norm),
+                      .gate_up = std::move(gate_up_map),
+                      .down = std::move(down_map)};
 }
 
 }  // namespace
 
 std::size_t LayerWeights::bytes() const {
   return qkv.bytes() + o.bytes() + gate_up.bytes() + down.bytes() +
-         (input_norm.size() + post_norm.size()) * sizeof(float);
+         (input_norm.size() + post_norm.size() + q_norm.size() + k_norm.size()) * sizeof(float);
 }
 
 Embedding::Embedding(std::span<const std::byte> bytes, DType from, std::size_t width, DType weights)

@@ -18,6 +18,8 @@ namespace kith::model {
 struct LayerWeights {
   std::vector<float> input_norm;  // [hidden]
   tensor::Linear qkv;             // hidden -> q_size + 2 kv_size
+  std::vector<float> q_norm;      // [head_dim], empty without config.qk_norm
+  std::vector<float> k_norm;      // the same
   tensor::Linear o;               // q_size -> hidden
   std::vector<float> post_norm;   // [hidden]
   tensor::Linear gate_up;         // hidden -> 2 intermediate
