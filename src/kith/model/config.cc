@@ -9,6 +9,7 @@
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
+#include "kith/model/quantized_map.h"
 
 namespace kith::model {
 namespace {
@@ -212,14 +213,26 @@ Status refuse_windows_by_layer(const Json& json, const Family& family) {
   return {};
 }
 
+// Other programs' quantised weights are refused: their names and layouts differ.
+Result<bool> read_quantization(const Json& json) {
+  const auto it = json.find("quantization_config");
+  if (it == json.end() || it->is_null()) return false;
+  KITH_ASSIGN_OR_RETURN(const auto method, base::read_string(*it, "quant_method"));
+  if (!method || *method != kQuantMethod) {
+    return invalid(std::string("quantization_config is not supported (supported: ") + kQuantMethod +
+                   "): use the unquantized checkpoint");
+  }
+  KITH_ASSIGN_OR_RETURN(const auto version, base::read_integer(*it, "version"));
+  if (version == kQuantVersion) return true;
+  return invalid("quantization_config: version must be " + std::to_string(kQuantVersion) + ": " +
+                 std::to_string(version.value_or(0)));
+}
+
 // Features that change the computation and that this decoder lacks.
 Status refuse_unsupported(const Json& json, const Family& family) {
   KITH_ASSIGN_OR_RETURN(const auto activation, base::read_string(json, "hidden_act"));
   if (activation && *activation != "silu") {
     return invalid("hidden_act is not supported (supported: silu): " + activation->substr(0, 100));
-  }
-  if (json.contains("quantization_config") && !json["quantization_config"].is_null()) {
-    return invalid("quantization_config is not supported: use the unquantized checkpoint");
   }
   KITH_ASSIGN_OR_RETURN(const bool mrope, read_flag(json, "use_mrope"));
   if (mrope) return invalid("use_mrope is not supported");
@@ -279,6 +292,7 @@ Result<DecoderConfig> parse_decoder_config(std::string_view json_text) {
   KITH_ASSIGN_OR_RETURN(const Family family, read_family(json));
   config.architecture = family.architecture;
   KITH_RETURN_IF_ERROR(refuse_unsupported(json, family));
+  KITH_ASSIGN_OR_RETURN(config.is_quantized, read_quantization(json));
   KITH_RETURN_IF_ERROR(read_sizes(json, family, config));
   KITH_RETURN_IF_ERROR(read_attention(json, family, config));
   KITH_ASSIGN_OR_RETURN(const double eps, read_positive(json, "rms_norm_eps", 1e-6));

@@ -29,6 +29,8 @@ struct DecoderConfig {
   int max_positions = 0;
   float rms_norm_eps = 1e-6F;
   bool tie_word_embeddings = false;
+  // Weights are int8 in the file already, as `kith model quantize` writes them.
+  bool is_quantized = false;
   // Biases of the query, key and value projections; of the output projection; of the three of the
   // feed-forward part.
   bool qkv_bias = false;

@@ -178,7 +178,7 @@ void Decoder::Impl::embed(std::span<const Chunk> batch) {
   float* row = residual.data();
   for (const Chunk& chunk : batch) {
     for (const text::TokenId id : chunk.tokens) {
-      weights.embedding.read(id, {row, width});
+      weights.read_embedding(id, {row, width});
       row += width;
     }
   }
@@ -352,7 +352,7 @@ Status Decoder::forward(std::span<const Chunk> batch, nn::KvCache& cache,
 }
 
 std::size_t Decoder::weight_bytes() const {
-  return impl_->weights.embedding.bytes() + weight_bytes_read_per_token();
+  return impl_->weights.embedding_bytes() + weight_bytes_read_per_token();
 }
 
 std::size_t Decoder::weight_bytes_read_per_token() const {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 #include "kith/model/test_model.h"
@@ -14,11 +13,6 @@ namespace kith::model {
 namespace {
 
 using tensor::DType;
-
-std::filesystem::path testdata(const std::string& name) {
-  const char* source = std::getenv("KITH_SOURCE_DIR");
-  return std::filesystem::path(source != nullptr ? source : ".") / "src/kith/model/testdata" / name;
-}
 
 struct Golden {
   std::vector<text::TokenId> tokens;

@@ -166,6 +166,11 @@ std::int32_t argmax(std::span<const float> logits) {
   return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
+std::filesystem::path testdata(const std::string& name) {
+  const char* source = std::getenv("KITH_SOURCE_DIR");
+  return std::filesystem::path(source != nullptr ? source : ".") / "src/kith/model/testdata" / name;
+}
+
 std::optional<std::filesystem::path> find_test_data(std::string_view name) {
   const char* source = std::getenv("KITH_SOURCE_DIR");
   const char* data = std::getenv("KITH_TEST_DATA");

@@ -52,6 +52,8 @@ std::vector<float> whole_logits(Decoder& decoder, std::span<const text::TokenId>
 // Index of the largest of `logits`.
 std::int32_t argmax(std::span<const float> logits);
 
+// A committed checkpoint; see golden_test.cc.
+std::filesystem::path testdata(const std::string& name);
 // Directory `name` of the public test data, if present.
 std::optional<std::filesystem::path> find_test_data(std::string_view name);
 // The converted stories260K in `dir`; false if the data or Python are absent.
