@@ -50,6 +50,8 @@ void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_knowledge_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_key_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_model_commands(CLI::App& app, GlobalOptions& options, int& status);
+// Those of `kith model` that look at or write checkpoints.
+void add_checkpoint_commands(CLI::App& command, GlobalOptions& options, int& status);
 void add_bench_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_config_commands(CLI::App& app, GlobalOptions& options, int& status);

@@ -1,4 +1,4 @@
-// kith model info|perplexity, kith bench decode|prefill|memory
+// kith model perplexity, kith bench decode|prefill|memory
 #include <iostream>
 
 #include "kith/base/clock.h"
@@ -12,25 +12,6 @@
 
 namespace kith::cli {
 namespace {
-
-Status info(const GlobalOptions& options) {
-  KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
-  const auto dir = runtime::model_directory(config);
-  KITH_ASSIGN_OR_RETURN(const model::DecoderConfig shape, model::load_decoder_config(dir));
-  KITH_ASSIGN_OR_RETURN(const text::Tokenizer tokenizer, text::Tokenizer::load(dir));
-  KITH_ASSIGN_OR_RETURN(const auto chat, text::ChatTemplate::load(dir, tokenizer));
-  print_json({{"directory", dir.string()},
-              {"architecture", shape.architecture},
-              {"parameters", shape.num_parameters()},
-              {"layers", shape.num_layers},
-              {"hidden_size", shape.hidden_size},
-              {"heads", shape.num_heads},
-              {"kv_heads", shape.num_kv_heads},
-              {"vocabulary", shape.vocab_size},
-              {"context", shape.max_positions},
-              {"chat_format", chat.name()}});
-  return {};
-}
 
 void print_rows(const base::OrderedJson& rows) {
   for (const auto& row : rows) {
@@ -164,9 +145,7 @@ Status bench(const GlobalOptions& options, const BenchArguments& arguments,
 void add_model_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("model", "checkpoints");
   command->require_subcommand(1);
-  command->add_subcommand("info", "shape, size and chat format")->callback([&options, &status] {
-    status = finish(info(options), options.json);
-  });
+  add_checkpoint_commands(*command, options, status);
   const auto arguments = std::make_shared<PerplexityArguments>();
   auto* sub = command->add_subcommand("perplexity", "how well it predicts a text, by position");
   sub->add_option("files", arguments->files, "plain text, or .jsonl with a member text")

@@ -154,6 +154,7 @@ struct Decoder::Impl {
   Status project(const Plan& plan, int layer, const Projection& projection,
                  std::span<const LoraPart> parts);
   Status attention(const Plan& plan, int layer, nn::KvCache& cache);
+  void normalize_heads(const Plan& plan, const LayerWeights& layer_weights);
   void rotate(const Plan& plan);
   Status mlp(const Plan& plan, int layer);
   Status head(const Plan& plan, std::vector<float>& logits);
@@ -177,7 +178,7 @@ void Decoder::Impl::embed(std::span<const Chunk> batch) {
   float* row = residual.data();
   for (const Chunk& chunk : batch) {
     for (const text::TokenId id : chunk.tokens) {
-      weights.embedding.read(id, {row, width});
+      weights.read_embedding(id, {row, width});
       row += width;
     }
   }
@@ -197,6 +198,20 @@ Status Decoder::Impl::project(const Plan& plan, int layer, const Projection& pro
     }
   }
   return {};
+}
+
+// Every query and key head by itself, in place.
+void Decoder::Impl::normalize_heads(const Plan& plan, const LayerWeights& layer_weights) {
+  if (!config.qk_norm) return;
+  const std::size_t q = to_size(config.q_size());
+  const std::size_t kv = to_size(config.kv_size());
+  for (std::size_t row = 0; row < to_size(plan.num_rows); ++row) {
+    const std::span<float> heads(qkv.data() + row * (q + 2 * kv), q + kv);
+    nn::rms_norm(heads.first(q), layer_weights.q_norm, config.num_heads, config.rms_norm_eps,
+                 heads.first(q));
+    nn::rms_norm(heads.subspan(q), layer_weights.k_norm, config.num_kv_heads, config.rms_norm_eps,
+                 heads.subspan(q));
+  }
 }
 
 void Decoder::Impl::rotate(const Plan& plan) {
@@ -220,6 +235,7 @@ Status Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache)
   nn::rms_norm(std::span(residual).first(used), layer_weights.input_norm, plan.num_rows,
                config.rms_norm_eps, normed);
   KITH_RETURN_IF_ERROR(project(plan, layer, {&layer_weights.qkv, &normed, &qkv}, qkv_parts));
+  normalize_heads(plan, layer_weights);
   rotate(plan);
   const std::size_t stride = to_size(q + 2 * kv);
   const std::span<const float> rows(qkv);
@@ -227,7 +243,8 @@ Status Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache)
     nn::append_kv(chunk, rows.subspan(to_size(q)), rows.subspan(to_size(q + kv)), stride, layer,
                   cache);
   }
-  nn::attend(plan.chunks, {rows, stride, attended, config.num_heads}, layer, cache);
+  nn::attend(plan.chunks, {rows, stride, attended, config.num_heads, config.sliding_window}, layer,
+             cache);
   KITH_RETURN_IF_ERROR(project(plan, layer, {&layer_weights.o, &attended, &projected}, o_part));
   nn::add(std::span(projected).first(used), residual);
   return {};
@@ -335,7 +352,7 @@ Status Decoder::forward(std::span<const Chunk> batch, nn::KvCache& cache,
 }
 
 std::size_t Decoder::weight_bytes() const {
-  return impl_->weights.embedding.bytes() + weight_bytes_read_per_token();
+  return impl_->weights.embedding_bytes() + weight_bytes_read_per_token();
 }
 
 std::size_t Decoder::weight_bytes_read_per_token() const {

@@ -1,5 +1,5 @@
-// A decoder-only transformer of the Llama kind: weights from a Hugging Face directory, and one
-// forward pass over a batch of pieces of many sequences, each with its own adapter or none.
+// A decoder-only transformer (Llama, Mistral, Qwen2, Qwen3): weights from a Hugging Face directory,
+// and one forward pass over a batch of pieces of many sequences, each with its own adapter or none.
 //
 // The pieces may be prompts, parts of prompts (chunked prefill) and single next tokens, mixed: a
 // row's result does not depend, bit for bit, on what else is in the batch or on how a prompt was
@@ -24,7 +24,8 @@ namespace kith::model {
 
 struct DecoderOptions {
   // How weights are held: kF32, kBf16, or kInt8 (a scale per output channel; activations are
-  // quantised per token). kBf16 becomes kF32 on a CPU without AVX512-BF16; see Decoder::weights().
+  // quantised per token). kBf16 becomes kF32 on a CPU without AVX512-BF16, and every type kInt8 for
+  // a checkpoint that is quantised (docs/formats/quantized.md); see Decoder::weights().
   tensor::DType weights = tensor::DType::kBf16;
   // Threads of a forward pass, >= 1.
   int threads = 1;

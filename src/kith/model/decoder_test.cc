@@ -7,7 +7,9 @@
 
 #include <cmath>
 #include <numeric>
+#include <tuple>
 
+#include "kith/base/json.h"
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
 #include "kith/model/test_model.h"
@@ -42,18 +44,21 @@ std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& dir,
   return adapter ? *adapter : nullptr;
 }
 
-// Runs over every way to hold the weights.
-class DecoderTest : public testing::TestWithParam<DType> {
+// Runs over every way to hold the weights and every family.
+class DecoderTest : public testing::TestWithParam<std::tuple<DType, TinyFamily>> {
  protected:
+  static DType dtype() { return std::get<DType>(GetParam()); }
+  static TinyFamily family() { return std::get<TinyFamily>(GetParam()); }
+
   void SetUp() override {
-    write_tiny_model(dir_.path(), 1);
-    decoder_ = load(dir_.path(), GetParam());
+    write_tiny_model(dir_.path(), 1, family());
+    decoder_ = load(dir_.path(), dtype());
     ASSERT_NE(decoder_, nullptr);
   }
 
   std::shared_ptr<const Adapter> adapter(std::uint64_t seed) {
     const auto path = dir_.path() / ("adapter" + std::to_string(seed));
-    write_tiny_adapter(path, tiny_adapter(seed), kAdapterConfig);
+    write_tiny_adapter(path, tiny_adapter(seed, family()), kAdapterConfig);
     return load_adapter(path, decoder_->config());
   }
 
@@ -137,7 +142,7 @@ TEST_P(DecoderTest, MixedBatchEqualsEverySequenceAlone) {
 }
 
 TEST_P(DecoderTest, AdapterWithZeroBEqualsTheBase) {
-  NamedTensors tensors = tiny_adapter(7);
+  NamedTensors tensors = tiny_adapter(7, family());
   for (auto& [name, tensor] : tensors) {
     if (name.find("lora_B") != std::string::npos) tensor.values.assign(tensor.values.size(), 0.0F);
   }
@@ -148,7 +153,7 @@ TEST_P(DecoderTest, AdapterWithZeroBEqualsTheBase) {
 }
 
 TEST_P(DecoderTest, ThreadsDoNotChangeTheResult) {
-  const auto two = load(dir_.path(), GetParam(), 2);
+  const auto two = load(dir_.path(), dtype(), 2);
   const auto tokens = random_tokens(9, 90);
   EXPECT_EQ(whole_logits(*two, tokens), whole_logits(*decoder_, tokens));
 }
@@ -196,8 +201,35 @@ TEST_P(DecoderTest, CopiedBlockContinuesLikeTheOriginal) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Weights, DecoderTest,
-                         testing::Values(DType::kF32, DType::kBf16, DType::kInt8),
-                         [](const auto& test) { return std::string(dtype_name(test.param)); });
+                         testing::Combine(testing::Values(DType::kF32, DType::kBf16, DType::kInt8),
+                                          testing::Values(TinyFamily::kLlama, TinyFamily::kMistral,
+                                                          TinyFamily::kQwen2, TinyFamily::kQwen3)),
+                         [](const auto& test) {
+                           return std::string(dtype_name(std::get<DType>(test.param))) + "_" +
+                                  tiny_family_name(std::get<TinyFamily>(test.param));
+                         });
+
+// The last of 60 tokens is 21 or more away from the first ten, in one layer: what they are matters
+// to a Mistral of one layer no more.
+TEST(SlidingWindowTest, HidesWhatIsFurtherBack) {
+  const base::TestDirectory dir;
+  write_tiny_model(dir.path(), 1, TinyFamily::kMistral);
+  auto json = *base::parse_json(tiny_config_json(TinyFamily::kMistral));
+  json["num_hidden_layers"] = 1;
+  const auto last_logits = [&](const std::vector<TokenId>& tokens) {
+    write_text(dir.path() / "config.json", base::dump_json(json));
+    const auto decoder = load(dir.path(), DType::kF32);
+    const auto logits = whole_logits(*decoder, tokens);
+    return std::vector<float>(logits.end() - kVocab, logits.end());
+  };
+  auto tokens = random_tokens(31, 60);
+  const auto expected = last_logits(tokens);
+  // The first token that the last one sees is 60 - 21 = 39.
+  tokens[38] = (tokens[38] + 1) % kVocab;
+  EXPECT_EQ(last_logits(tokens), expected);
+  json["sliding_window"] = 22;
+  EXPECT_NE(last_logits(tokens), expected);
+}
 
 TEST(DecoderLoraTest, UnmergedEqualsMerged) {
   const base::TestDirectory dir;

@@ -110,6 +110,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
       tile.queries[q] = io.queries.data() + batch_row * io.query_stride + column;
       tile.results[q] = io.out.data() + batch_row * out_stride + column;
       tile.lengths[q] = chunk.position + row + 1;
+      tile.begins[q] = io.window > 0 ? std::max(0, tile.lengths[q] - io.window) : 0;
     }
     const bool is_f32 = shape.dtype == tensor::DType::kF32;
     (is_f32 ? kernels().attention_f32 : kernels().attention_f16)(tile);

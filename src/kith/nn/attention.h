@@ -33,6 +33,9 @@ struct AttentionIo {
   // [batch rows, num_heads * head_dim]
   std::span<float> out;
   int num_heads = 0;
+  // Tokens that a row attends to at most, itself included (sliding-window attention, Beltagy et al.
+  // 2020); 0: all before it.
+  int window = 0;
 };
 
 // Scaled dot-product attention of every chunk's rows over the cache, whose entries for these rows

@@ -20,7 +20,9 @@ struct AttentionTile {
   const float* queries[kQueryTile];
   // Where the results go, [num_queries][head_dim].
   float* results[kQueryTile];
-  // Tokens that each query sees: itself and all before it.
+  // Each query sees the tokens [begins, lengths): itself and those before it, all or a window of
+  // them.
+  int begins[kQueryTile];
   int lengths[kQueryTile];
   int num_queries;
   int head_dim;

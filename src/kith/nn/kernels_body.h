@@ -192,12 +192,15 @@ KITH_INLINE void block_scores(const AttentionTile& tile, const T* keys, std::siz
   }
 }
 
-// Softmax over the first `length` scores, in place; scores up to `end`, a multiple of 16, become 0.
-KITH_INLINE void softmax(float* scores, std::size_t length, std::size_t end) {
+// Softmax over the scores [begin, length), in place; the others of [first, end) become 0. `first`
+// and `end` are multiples of 16. Zeros before `begin` leave the sums as they are, bit for bit.
+KITH_INLINE void softmax(float* scores, std::size_t begin, std::size_t length, std::size_t first,
+                         std::size_t end) {
   const float lowest = -3.0e38F;
+  for (std::size_t i = first; i < begin; ++i) scores[i] = lowest;
   for (std::size_t i = length; i < (length + 15) / 16 * 16; ++i) scores[i] = lowest;
   Float16 largest = Float16{} + lowest;
-  for (std::size_t i = 0; i < length; i += 16) {
+  for (std::size_t i = first; i < length; i += 16) {
     const Float16 value = load(scores + i);
     largest = value > largest ? value : largest;
   }
@@ -206,7 +209,7 @@ KITH_INLINE void softmax(float* scores, std::size_t length, std::size_t end) {
   float top = lanes[0];
   for (int i = 1; i < 16; ++i) top = lanes[i] > top ? lanes[i] : top;
   Float16 total{};
-  for (std::size_t i = 0; i < length; i += 16) {
+  for (std::size_t i = first; i < length; i += 16) {
     Float16 value = load(scores + i);
     // Masked scores must become exactly zero, not e^-87.
     value = value > lowest ? exp16(value - top) : Float16{};
@@ -214,18 +217,19 @@ KITH_INLINE void softmax(float* scores, std::size_t length, std::size_t end) {
     total += value;
   }
   const float inverse = 1.0F / sum_lanes(total);
-  for (std::size_t i = 0; i < length; i += 16) store(scores + i, load(scores + i) * inverse);
+  for (std::size_t i = first; i < length; i += 16) store(scores + i, load(scores + i) * inverse);
   for (std::size_t i = (length + 15) / 16 * 16; i < end; ++i) scores[i] = 0.0F;
 }
 
 // Weighted sum of values over all blocks, for `kWidth` vectors of the head starting at `column`.
-// Only tokens that some query sees are read: what lies behind them belongs to an earlier sequence.
+// Only tokens of [first, longest), which some query sees, are read: what lies behind them belongs
+// to an earlier sequence.
 template <std::size_t Q, std::size_t kWidth, typename T>
-KITH_INLINE void sum_values(const AttentionTile& tile, std::size_t stride, int longest,
+KITH_INLINE void sum_values(const AttentionTile& tile, std::size_t stride, int first, int longest,
                             std::size_t column) {
   const auto value_stride = static_cast<std::size_t>(tile.value_stride);
   Float16 sums[Q][kWidth] = {};
-  for (int token = 0; token < longest; ++token) {
+  for (int token = first; token < longest; ++token) {
     const T* values = static_cast<const T*>(tile.values[token / 16]) +
                       static_cast<std::size_t>(token % 16) * value_stride + column;
     Float16 value[kWidth];
@@ -245,22 +249,27 @@ KITH_INLINE void sum_values(const AttentionTile& tile, std::size_t stride, int l
 template <std::size_t Q, typename T>
 void attend(const AttentionTile& tile) {
   int longest = 0;
-  for (std::size_t q = 0; q < Q; ++q)
+  int first = tile.begins[0];
+  for (std::size_t q = 0; q < Q; ++q) {
     longest = tile.lengths[q] > longest ? tile.lengths[q] : longest;
+    first = tile.begins[q] < first ? tile.begins[q] : first;
+  }
+  const auto first_block = static_cast<std::size_t>(first / 16);
   const std::size_t blocks = static_cast<std::size_t>((longest + 15) / 16);
   const std::size_t stride = blocks * 16;
-  for (std::size_t block = 0; block < blocks; ++block) {
+  for (std::size_t block = first_block; block < blocks; ++block) {
     block_scores<Q>(tile, static_cast<const T*>(tile.keys[block]), stride, block);
   }
   for (std::size_t q = 0; q < Q; ++q) {
-    softmax(tile.scores + q * stride, static_cast<std::size_t>(tile.lengths[q]), stride);
+    softmax(tile.scores + q * stride, static_cast<std::size_t>(tile.begins[q]),
+            static_cast<std::size_t>(tile.lengths[q]), first_block * 16, stride);
   }
   int column = 0;
   for (; column + 64 <= tile.value_stride; column += 64) {
-    sum_values<Q, 4, T>(tile, stride, longest, static_cast<std::size_t>(column));
+    sum_values<Q, 4, T>(tile, stride, first, longest, static_cast<std::size_t>(column));
   }
   for (; column < tile.value_stride; column += 16) {
-    sum_values<Q, 1, T>(tile, stride, longest, static_cast<std::size_t>(column));
+    sum_values<Q, 1, T>(tile, stride, first, longest, static_cast<std::size_t>(column));
   }
   const auto value_stride = static_cast<std::size_t>(tile.value_stride);
   for (std::size_t q = 0; q < Q; ++q) {
