@@ -81,7 +81,15 @@ constexpr std::string_view kComponents = R"json("components":{
    "user":{"type":"string","maxLength":256},"safety_identifier":{"type":"string","maxLength":256},
    "metadata":{"type":"object","maxProperties":16,"additionalProperties":{"type":"string","maxLength":512}},
    "verbosity":{"enum":["low","medium","high"]},
+   "response_format":{"$ref":"#/components/schemas/ResponseFormat"},
+   "guided_json":{"type":["object","string"],"description":"as response_format with this schema"},
+   "guided_choice":{"$ref":"#/components/schemas/Choice"},
+   "structured_outputs":{"type":"object","properties":{"choice":{"$ref":"#/components/schemas/Choice"},"json":{"type":["object","string"]},"json_object":{"type":"boolean"}}},
    "kith":{"$ref":"#/components/schemas/KithRequest"}}},
+ "Choice":{"type":"array","minItems":1,"maxItems":2000,"items":{"type":"string","minLength":1},"description":"the answer is one of these texts"},
+ "ResponseFormat":{"type":"object","required":["type"],"properties":{
+   "type":{"enum":["text","json_object","json_schema"]},
+   "json_schema":{"type":"object","properties":{"name":{"type":"string","pattern":"^[A-Za-z0-9_-]{1,64}$"},"description":{"type":"string"},"strict":{"type":["boolean","null"]},"schema":{"type":"object"}}}}},
  "KithRequest":{"type":"object","additionalProperties":false,"properties":{
    "user":{"type":"string"},"tenant":{"type":"string"},"conversation":{"type":"string"},
    "context":{"type":"object","description":"device, channel, locale, place, ticket"},

@@ -1,4 +1,5 @@
-// kith model perplexity, kith bench decode|prefill|memory
+// kith model perplexity, kith bench decode|prefill|memory|constrained
+#include <algorithm>
 #include <iostream>
 
 #include "kith/base/clock.h"
@@ -6,6 +7,7 @@
 #include "kith/cli/command.h"
 #include "kith/engine/bench.h"
 #include "kith/engine/chat_model.h"
+#include "kith/engine/constrained_bench.h"
 #include "kith/engine/perplexity.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/storage/record_files.h"
@@ -107,9 +109,39 @@ struct BenchArguments {
   int context = 128;
 };
 
+Status bench_constrained(const GlobalOptions& options, const BenchArguments& arguments,
+                         const runtime::Config& config) {
+  const auto dir = runtime::model_directory(config);
+  KITH_ASSIGN_OR_RETURN(
+      engine::ChatModel model,
+      engine::ChatModel::load(dir, {.decoder = runtime::decoder_options(config)}));
+  const auto vocabulary =
+      std::make_shared<grammar::TokenVocabulary>(model.tokenizer, model.stop_tokens);
+  constexpr int kBlocksEach = 32;
+  const int largest = *std::max_element(arguments.batches.begin(), arguments.batches.end());
+  const base::SystemClock clock;
+  engine::Engine engine(
+      std::make_unique<engine::DecoderStepModel>(model.decoder, kBlocksEach * largest),
+      model.tokenizer, clock, {.max_sequences = largest});
+  KITH_ASSIGN_OR_RETURN(
+      const auto measured,
+      engine::bench_constrained(engine, vocabulary,
+                                {.batches = arguments.batches, .tokens = arguments.context}));
+  base::OrderedJson results = base::OrderedJson::array();
+  for (const auto& result : measured) {
+    results.push_back({{"batch", result.batch},
+                       {"free_tokens_per_second", result.free_tokens_per_second},
+                       {"constrained_tokens_per_second", result.constrained_tokens_per_second},
+                       {"ratio", result.ratio}});
+  }
+  print_results("constrained", results, options.json);
+  return {};
+}
+
 Status bench(const GlobalOptions& options, const BenchArguments& arguments,
              const std::string& scenario) {
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
+  if (scenario == "constrained") return bench_constrained(options, arguments, config);
   const auto decoder_settings = runtime::decoder_options(config);
   base::OrderedJson results = base::OrderedJson::array();
   if (scenario == "memory") {
@@ -162,13 +194,15 @@ void add_bench_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("bench", "measure speed beside the machine's own limit");
   command->require_subcommand(1);
   const auto arguments = std::make_shared<BenchArguments>();
-  for (const std::string scenario : {"decode", "prefill", "memory"}) {
+  for (const std::string scenario : {"decode", "prefill", "memory", "constrained"}) {
     auto* sub = command->add_subcommand(scenario);
     sub->add_option("--batch", arguments->batches, "sequences decoded together")
         ->check(CLI::Range(1, 256));
     sub->add_option("--length", arguments->lengths, "prompt lengths")->check(CLI::Range(1, 65536));
-    sub->add_option("--context", arguments->context, "tokens in the cache before decoding")
-        ->check(CLI::Range(1, 65536));
+    sub->add_option(
+           "--context", arguments->context,
+           "tokens in the cache before decoding (constrained: of each answer, at most 400)")
+        ->check(CLI::Range(1, scenario == "constrained" ? 400 : 65536));
     sub->callback([&options, &status, arguments, scenario] {
       status = finish(bench(options, *arguments, scenario), options.json);
     });

@@ -20,6 +20,7 @@
 #include "kith/base/result.h"
 #include "kith/engine/sampler.h"
 #include "kith/engine/step_model.h"
+#include "kith/grammar/token_grammar.h"
 #include "kith/model/adapter.h"
 #include "kith/text/token.h"
 #include "kith/text/tokenizer.h"
@@ -52,6 +53,10 @@ struct GenerateRequest {
   std::vector<text::TokenId> stop_tokens;
   // On the engine's monotonic clock.
   std::optional<std::chrono::nanoseconds> deadline;
+  // What every answer must look like; null: anything. Its vocabulary is the tokenizer's, its end
+  // tokens are among `stop_tokens`. Where the shortest text fits `max_tokens`, answers are led to
+  // their end in time, which kLength then reports; else they may be cut. Stop strings still cut.
+  std::shared_ptr<const grammar::TokenGrammar> grammar;
 };
 
 // One more token of an answer. Borrowed for the time of the call.

@@ -5,10 +5,13 @@
 
 #include <mutex>
 #include <numeric>
+#include <set>
 #include <thread>
 
 #include "kith/base/json.h"
+#include "kith/engine/constrained_bench.h"
 #include "kith/engine/perplexity.h"
+#include "kith/grammar/json_schema.h"
 #include "kith/text/byte_symbols.h"
 
 namespace kith::engine {
@@ -374,6 +377,134 @@ TEST(EngineTest, AStormOfCancelsLeavesNoBlockBehind) {
   }
   for (auto& sink : sinks) sink->wait();
   expect_idle(fixture.engine);
+}
+
+std::shared_ptr<const grammar::TokenVocabulary> byte_vocabulary() {
+  return std::make_shared<grammar::TokenVocabulary>(byte_tokenizer(), std::vector<TokenId>{kEnd});
+}
+
+std::shared_ptr<const grammar::TokenGrammar> grammar_of(const std::string& schema) {
+  auto automaton = grammar::compile_json_schema(schema);
+  EXPECT_TRUE(automaton) << automaton.error().message;
+  auto rules = grammar::TokenGrammar::create(*std::move(automaton), byte_vocabulary());
+  EXPECT_TRUE(rules) << rules.error().message;
+  return *rules;
+}
+
+constexpr const char* kPerson =
+    R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},"required":["name","age"]})";
+
+void expect_person(const std::string& text) {
+  const auto person = base::parse_json(text);
+  ASSERT_TRUE(person) << text;
+  EXPECT_TRUE(person->is_object() && (*person)["name"].is_string() &&
+              (*person)["age"].is_number_integer())
+      << text;
+}
+
+TEST(EngineTest, UnderAGrammarEveryAnswerIsWhole) {
+  Fixture fixture;
+  const auto rules = grammar_of(kPerson);
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    auto request = request_for("who", seed, 30 + static_cast<int>(seed) * 7);
+    request.grammar = rules;
+    request.samples.assign(3, request.samples[0]);
+    request.samples[1].temperature = 0.0;
+    request.samples[2].frequency_penalty = 1.5;
+    request.samples[2].logit_bias = {{'x', 100.0F}, {kEnd, 100.0F}};
+    const auto answers = fixture.engine.generate(request);
+    ASSERT_TRUE(answers) << answers.error().message;
+    for (const Answer& answer : *answers) {
+      expect_person(answer.text);
+      EXPECT_LE(answer.finish.completion_tokens, request.max_tokens);
+    }
+  }
+  expect_idle(fixture.engine);
+}
+
+TEST(EngineTest, AnAnswerThatWasCutShortIsWholeAndSaysSo) {
+  Fixture fixture;
+  auto request = request_for("who", 3, 24);
+  request.grammar = grammar_of(kPerson);
+  // As short as it may be: {"name":"","age":0} has 19 characters.
+  request.samples[0].logit_bias = {{'"', -100.0F}};
+  const auto answers = fixture.engine.generate(request);
+  ASSERT_TRUE(answers) << answers.error().message;
+  expect_person(answers->front().text);
+  EXPECT_EQ(answers->front().finish.reason, FinishReason::kLength);
+  // Out of reach: it is cut as any other answer.
+  request.max_tokens = 10;
+  const auto cut = fixture.engine.generate(request);
+  EXPECT_EQ(cut->front().finish.reason, FinishReason::kLength);
+  EXPECT_EQ(cut->front().finish.completion_tokens, 10);
+}
+
+TEST(EngineTest, AGrammarChangesNothingForItsNeighbours) {
+  const auto rules = grammar_of(kPerson);
+  const auto request_of = [&](std::uint64_t i) {
+    auto request = request_for(std::string(1 + i * 5, static_cast<char>('a' + i)), i);
+    if (i % 2 == 0) request.grammar = rules;
+    return request;
+  };
+  std::vector<std::vector<TokenId>> alone;
+  Fixture single;
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    alone.push_back(ids((*single.engine.generate(request_of(i)))[0]));
+  }
+  Fixture batch(256, {.max_step_tokens = 24});
+  std::vector<std::thread> threads;
+  std::vector<std::vector<TokenId>> together(10);
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    threads.emplace_back([&, i] { together[i] = ids((*batch.engine.generate(request_of(i)))[0]); });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(together, alone);
+  expect_idle(batch.engine);
+}
+
+TEST(EngineTest, ChoicesEndWithoutWaitingForAnEndToken) {
+  Fixture fixture;
+  auto automaton = grammar::compile_choice({"yes", "no", "not sure"});
+  auto rules = grammar::TokenGrammar::create(*std::move(automaton), byte_vocabulary());
+  ASSERT_TRUE(rules);
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    auto request = request_for("?", seed);
+    request.grammar = *rules;
+    const auto answers = fixture.engine.generate(request);
+    seen.insert(answers->front().text);
+    EXPECT_EQ(answers->front().finish.reason, FinishReason::kStop);
+  }
+  EXPECT_THAT(seen, ::testing::UnorderedElementsAre("yes", "no", "not sure"));
+}
+
+TEST(EngineTest, StopStringsAndCancelsEndConstrainedAnswersToo) {
+  Fixture fixture;
+  auto request = request_for("who", 5, 200);
+  request.grammar = grammar_of(R"({"type":"array","items":{"type":"string"},"minItems":300})");
+  request.stop = {"["};
+  const auto stopped = fixture.engine.generate(request);
+  ASSERT_TRUE(stopped);
+  EXPECT_EQ(stopped->front().text, "");
+  EXPECT_EQ(stopped->front().finish.reason, FinishReason::kStop);
+  request.stop.clear();
+  fixture.model.delay = std::chrono::milliseconds(3);
+  const auto sink = std::make_shared<CountingSink>();
+  const auto handle = fixture.engine.submit(request, sink);
+  ASSERT_TRUE(handle);
+  sink->wait_for_deltas(3);
+  handle->cancel();
+  EXPECT_EQ(sink->wait(), FinishReason::kCancelled);
+  expect_idle(fixture.engine);
+}
+
+TEST(EngineTest, MeasuresWhatAGrammarCosts) {
+  Fixture fixture;
+  const auto results = bench_constrained(fixture.engine, byte_vocabulary(),
+                                         {.batches = {1, 2}, .tokens = 20, .rounds = 1});
+  ASSERT_TRUE(results) << results.error().message;
+  ASSERT_EQ(results->size(), 2U);
+  EXPECT_GT((*results)[1].ratio, 0.0);
 }
 
 TEST(EngineTest, StoppingEndsEveryRequest) {

@@ -86,6 +86,11 @@ Status Engine::Loop::check(const Job& job) const {
                      std::to_string(worst_case_blocks(job) * nn::kBlockTokens) + " tokens of " +
                      std::to_string(model_->num_blocks() * nn::kBlockTokens)};
   }
+  const auto& grammar = job.request.grammar;
+  if (grammar != nullptr &&
+      static_cast<int>(grammar->vocabulary().num_tokens()) > model_->vocab_size()) {
+    return Error{ErrorCode::kInvalidArgument, "the grammar is of another vocabulary"};
+  }
   for (const SamplingParams& params : job.request.samples) {
     KITH_RETURN_IF_ERROR(params.validate());
   }
@@ -222,7 +227,10 @@ void Engine::Loop::step() {
   plan_prompts(budget);
   if (chunks_.empty()) return;
 
-  if (auto done = model_->forward(chunks_, logits_); !done) {
+  start_masks();
+  const Status done = model_->forward(chunks_, logits_);
+  mask_worker_.wait();
+  if (!done) {
     for (auto& job : running_) finish_all(*job, FinishReason::kError, done.error().message);
     return;
   }
@@ -235,6 +243,25 @@ void Engine::Loop::step() {
   }
   stats_.running = static_cast<int>(running_.size());
   stats_.kv_blocks_used = blocks_.num_blocks() - blocks_.num_free();
+}
+
+// The masks that this step's tokens are drawn with are worked out while the model computes.
+void Engine::Loop::start_masks() {
+  constraints_.clear();
+  for (const Work& work : works_) {
+    Job& job = *work.job;
+    if (job.request.grammar == nullptr) continue;
+    if (work.sequence != nullptr) {
+      Constraint& constraint = *work.sequence->constraint;
+      constraint.tokens_left = job.request.max_tokens - work.sequence->generated;
+      constraints_.push_back(&constraint);
+    } else if (work.tokens == job.prompt.pending()) {
+      job.first = std::make_unique<Constraint>(job.request.grammar);
+      job.first->tokens_left = job.request.max_tokens;
+      constraints_.push_back(job.first.get());
+    }
+  }
+  mask_worker_.start(constraints_);
 }
 
 void Engine::Loop::plan_sequences(int& budget) {
@@ -325,6 +352,10 @@ void Engine::Loop::add_sequences(Job& job) const {
         job.is_scoring() ? SamplingParams{} : job.request.samples[static_cast<std::size_t>(i)];
     job.sequences.push_back(
         std::make_unique<Sequence>(i, params, job.prompt, tokenizer_, job.request.stop));
+    if (job.request.grammar == nullptr) continue;
+    auto constraint = std::make_unique<Constraint>(job.request.grammar);
+    if (job.first != nullptr) constraint->next = job.first->next;
+    job.sequences.back()->constraint = std::move(constraint);
   }
 }
 
@@ -351,13 +382,37 @@ void Engine::Loop::start_sequences(Job& job, std::span<const float> logits) {
   }
 }
 
+Result<const grammar::TokenMask*> Engine::Loop::allowed_tokens(Sequence& sequence) const {
+  if (sequence.constraint == nullptr) return nullptr;
+  const auto& next = sequence.constraint->next;
+  KITH_CHECK(next.has_value(), "the mask of every token is worked out before its logits");
+  if (!*next) return next->error();
+  if ((*next)->is_steered) sequence.constraint->was_steered = true;
+  return &(*next)->allowed->tokens;
+}
+
+bool Engine::Loop::follow_grammar(Job& job, Sequence& sequence, text::TokenId token) {
+  if (sequence.constraint == nullptr) return true;
+  sequence.constraint->next.reset();
+  const Status followed = sequence.constraint->matcher.advance(token);
+  if (!followed) finish(job, sequence, FinishReason::kError, followed.error().message);
+  return followed.has_value();
+}
+
 void Engine::Loop::take_token(Job& job, Sequence& sequence, std::span<const float> logits) {
-  auto sampled = sequence.sampler.sample(logits);
+  const auto allowed = allowed_tokens(sequence);
+  if (!allowed) return finish(job, sequence, FinishReason::kError, allowed.error().message);
+  auto sampled = sequence.sampler.sample(logits, *allowed);
   if (!sampled) return finish(job, sequence, FinishReason::kError, sampled.error().message);
+  // An answer that was cut short says so, though it is whole.
+  const FinishReason stopped = sequence.constraint != nullptr && sequence.constraint->was_steered
+                                   ? FinishReason::kLength
+                                   : FinishReason::kStop;
   const auto& stops = job.request.stop_tokens;
   if (std::find(stops.begin(), stops.end(), sampled->token) != stops.end()) {
-    return finish(job, sequence, FinishReason::kStop);
+    return finish(job, sequence, stopped);
   }
+  if (!follow_grammar(job, sequence, sampled->token)) return;
   ++sequence.generated;
   sequence.context.tokens.push_back(sampled->token);
   const std::string shown = sequence.filter.append(sequence.decoder.append(sampled->token));
@@ -365,6 +420,10 @@ void Engine::Loop::take_token(Job& job, Sequence& sequence, std::span<const floa
     job.sink->on_delta(Delta{.sample = sequence.sample, .text = shown, .token = *sampled});
   });
   if (sequence.filter.stopped()) return finish(job, sequence, FinishReason::kStop);
+  // Nothing can follow: the end token need not be waited for.
+  if (sequence.constraint != nullptr && sequence.constraint->matcher.is_complete()) {
+    return finish(job, sequence, stopped);
+  }
   if (sequence.generated >= job.request.max_tokens) finish(job, sequence, FinishReason::kLength);
 }
 

@@ -50,8 +50,13 @@ class Engine::Loop {
   void plan_sequences(int& budget);
   void plan_prompts(int& budget);
   void add_work(Job& job, Sequence* sequence, CachedTokens& context, int tokens, bool all_logits);
+  void start_masks();
   void prepare_blocks(CachedTokens& context, int tokens);
   std::span<const float> row(int index) const;
+  // The tokens allowed next; null for all.
+  Result<const grammar::TokenMask*> allowed_tokens(Sequence& sequence) const;
+  // Whether `token` was taken on; otherwise the sequence has ended.
+  bool follow_grammar(Job& job, Sequence& sequence, text::TokenId token);
 
   void advance(const Work& work);
   void add_sequences(Job& job) const;
@@ -78,6 +83,8 @@ class Engine::Loop {
   std::vector<model::Chunk> chunks_;
   int planned_rows_ = 0;
   std::vector<float> logits_;
+  std::vector<Constraint*> constraints_;
+  MaskWorker mask_worker_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -56,6 +56,7 @@ struct ChatRequest {
   SamplingParams sampling;
   std::optional<int> max_tokens;
   std::vector<std::string> stop;
+  OutputFormat format;
   // Answers that the client wants, in [1, 128].
   int num_choices = 1;
   // JSON object of members that Kith does not read, for upstreams; empty if none.

@@ -44,6 +44,19 @@ struct SamplingParams {
   int top_logprobs = 0;  // [0, 20]
 };
 
+// What an answer must look like.
+struct OutputFormat {
+  enum class Kind : std::uint8_t { kText, kJsonObject, kJsonSchema, kChoice };
+
+  Kind kind = Kind::kText;
+  std::string schema;                // kJsonSchema: JSON text
+  std::vector<std::string> choices;  // kChoice: the answer is one of these
+  // The request's member that asked for it, for messages.
+  std::string member;
+
+  bool is_text() const { return kind == Kind::kText; }
+};
+
 struct GenerationRequest {
   std::vector<Message> messages;
   // Empty: the base model.
@@ -53,6 +66,8 @@ struct GenerationRequest {
   // Longest answer; absent: the generator's default.
   std::optional<int> max_tokens;
   std::vector<std::string> stop;
+  // Held to by the own engine; an upstream reads the client's own words in `extra`.
+  OutputFormat format;
   // The model that the client named.
   std::string model;
   // JSON object with the client's other members (tools, response_format, ...), for upstreams to

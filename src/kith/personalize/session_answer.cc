@@ -48,6 +48,7 @@ GenerationRequest Session::make_generation(int num_drafts) const {
   generation.adapter = answer_.adapter;
   generation.max_tokens = request_.max_tokens;
   generation.stop = request_.stop;
+  generation.format = request_.format;
   generation.model = request_.model;
   generation.extra = request_.extra;
   const std::uint64_t seed = request_.sampling.seed.value_or(ids_.seed);
@@ -150,8 +151,9 @@ void Session::choose(bool keeps_order) {
                                   storage::digest({candidate.text}), make_excerpt(candidate.text)});
   }
   answer_.style_measured = measure_style(answer_.choices.front().text);
-  plan(kTechniqueCandidates, candidates_.size() > 1,
-       candidates_.size() > 1 ? "chosen by likelihood and grounding" : "one draft");
+  std::string reason = candidates_.size() > 1 ? "chosen by likelihood and grounding" : "one draft";
+  if (!request_.format.is_text()) reason += "; extracts do not have the format asked for";
+  plan(kTechniqueCandidates, candidates_.size() > 1, std::move(reason));
 }
 
 void Session::send_chosen() {

@@ -131,6 +131,8 @@ Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
       engine::ChatModel::load(options.model_dir,
                               {.decoder = options.decoder, .chat_format = options.chat_format}));
   generator->model_ = std::make_unique<engine::ChatModel>(std::move(model));
+  generator->grammars_ =
+      std::make_unique<GrammarCache>(generator->model_->tokenizer, generator->model_->stop_tokens);
   generator->adapters_ =
       std::make_unique<engine::AdapterRegistry>(generator->model_->decoder->config());
   if (!options.adapters_dir.empty()) {
@@ -178,7 +180,11 @@ Result<engine::GenerateRequest> EngineGenerator::to_engine(
   for (const auto& sample : request.samples) out.samples.push_back(runtime::to_engine(sample));
   out.max_tokens = request.max_tokens.value_or(options_.default_max_tokens);
   out.stop = request.stop;
-  for (const auto& stop : model_->chat_template.stop_texts()) out.stop.push_back(stop);
+  KITH_ASSIGN_OR_RETURN(out.grammar, grammars_->get(request.format));
+  // A grammar ends its texts itself, and may well hold what ends a turn elsewhere.
+  if (out.grammar == nullptr) {
+    for (const auto& stop : model_->chat_template.stop_texts()) out.stop.push_back(stop);
+  }
   out.stop_tokens = model_->stop_tokens;
   return out;
 }

@@ -11,6 +11,7 @@
 #include "kith/engine/chat_model.h"
 #include "kith/engine/engine.h"
 #include "kith/personalize/ports.h"
+#include "kith/runtime/grammar_cache.h"
 
 namespace kith::runtime {
 
@@ -62,6 +63,7 @@ class EngineGenerator final : public personalize::Generator {
   EngineGeneratorOptions options_;
   std::string name_;
   std::unique_ptr<engine::ChatModel> model_;
+  std::unique_ptr<GrammarCache> grammars_;
   std::unique_ptr<engine::AdapterRegistry> adapters_;
   std::unique_ptr<engine::Engine> engine_;
 };
