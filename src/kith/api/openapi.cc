@@ -22,6 +22,13 @@ constexpr std::string_view kPaths = R"json("paths":{
    "default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/models":{"get":{"operationId":"listModels","summary":"The base model and its adapters","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/models/{id}":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getModel","summary":"One model","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/load_lora_adapter":{"post":{"operationId":"loadAdapter","summary":"Load an adapter from the server's directory of adapters while serving (operator)",
+  "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["lora_name","lora_path"],"properties":{
+    "lora_name":{"type":"string"},"lora_path":{"type":"string","description":"below the directory of adapters"},"load_inplace":{"type":"boolean","description":"replace an adapter of that name"}}}}}},
+  "responses":{"200":{"description":"Loaded","content":{"text/plain":{"schema":{"type":"string"}}}},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/unload_lora_adapter":{"post":{"operationId":"unloadAdapter","summary":"Forget an adapter; running requests keep it (operator)",
+  "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["lora_name"],"properties":{"lora_name":{"type":"string"}}}}}},
+  "responses":{"200":{"description":"Unloaded","content":{"text/plain":{"schema":{"type":"string"}}}},"default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/feedback":{"post":{"operationId":"giveFeedback","summary":"What came back on an answer; the same key counts once",
   "requestBody":{"required":true,"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Feedback"}}}},
   "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},

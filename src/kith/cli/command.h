@@ -35,6 +35,8 @@ Result<runtime::Config> load_config(const GlobalOptions& options);
 
 // One JSON value a line on standard output.
 void print_json(const base::OrderedJson& value);
+// Objects as lines of names and values.
+void print_rows(const base::OrderedJson& rows);
 
 // Prints the error on standard error (as JSON with --json) and returns the exit status.
 int report(const Error& error, bool json);

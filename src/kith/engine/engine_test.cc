@@ -225,6 +225,74 @@ TEST(PerplexityTest, RefusesWhatItCannotMeasure) {
               HasSubstr("2 to 512 tokens"));
 }
 
+std::string sentence(std::uint64_t seed, std::size_t length) {
+  base::Rng rng(seed);
+  std::string text;
+  while (text.size() < length) text += static_cast<char>('a' + rng.below(26));
+  return text;
+}
+
+TEST(PrefixReuseTest, ASecondPromptTakesOverTheBlocksOfItsBeginning) {
+  Fixture fixture;
+  Fixture without(256, {.prefix_cache = false});
+  const std::string beginning = sentence(1, 100);
+  EXPECT_EQ((*fixture.engine.generate(request_for(beginning, 1)))[0].finish.cached_tokens, 0);
+  const auto second = request_for(beginning + "and more", 2);
+  const auto answer = (*fixture.engine.generate(second))[0];
+  EXPECT_EQ(answer.finish.cached_tokens, 96);
+  const auto uncached = (*without.engine.generate(second))[0];
+  EXPECT_EQ(ids(answer), ids(uncached));
+  EXPECT_EQ(uncached.finish.cached_tokens, 0);
+  expect_idle(fixture.engine);
+  EXPECT_GT(fixture.engine.stats().kv_blocks_kept, 0);
+}
+
+TEST(PrefixReuseTest, TheLastTokenOfAPromptIsAlwaysComputed) {
+  Fixture fixture;
+  const auto request = request_for(sentence(2, 64), 3);
+  const auto first = (*fixture.engine.generate(request))[0];
+  const auto second = (*fixture.engine.generate(request))[0];
+  EXPECT_EQ(second.finish.cached_tokens, 48);
+  EXPECT_EQ(ids(first), ids(second));
+}
+
+TEST(PrefixReuseTest, TheNextTurnOfAConversationReusesTheAnswer) {
+  Fixture fixture;
+  auto request = request_for(sentence(3, 30), 4, 40);
+  const auto answer = (*fixture.engine.generate(request))[0];
+  for (const TokenId id : ids(answer)) request.prompt.push_back(id);
+  for (const char c : std::string("and then?")) {
+    request.prompt.push_back(static_cast<unsigned char>(c));
+  }
+  const auto next = (*fixture.engine.generate(request))[0];
+  // All of the answer but its last token has been through the model.
+  const int known = 30 + answer.finish.completion_tokens - 1;
+  EXPECT_EQ(next.finish.cached_tokens, known / 16 * 16);
+}
+
+TEST(PrefixReuseTest, SpacesAreKeptApart) {
+  Fixture fixture;
+  auto request = request_for(sentence(4, 80), 5);
+  request.cache_space = "acme";
+  ASSERT_TRUE(fixture.engine.generate(request));
+  request.cache_space = "bolt";
+  EXPECT_EQ((*fixture.engine.generate(request))[0].finish.cached_tokens, 0);
+  request.cache_space = "acme";
+  EXPECT_EQ((*fixture.engine.generate(request))[0].finish.cached_tokens, 64);
+}
+
+TEST(PrefixReuseTest, ScoringSharesBeginningsToo) {
+  Fixture fixture;
+  Fixture without(256, {.prefix_cache = false});
+  ScoreRequest score{.prompt = request_for(sentence(5, 90), 0).prompt,
+                     .continuations = {{1, 2, 3}, {4}}};
+  const auto expected = *without.engine.score(score);
+  for (int round = 0; round < 2; ++round) {
+    const auto scores = *fixture.engine.score(score);
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(scores[i].logprobs, expected[i].logprobs);
+  }
+}
+
 class CountingSink final : public EventSink {
  public:
   void on_delta(const Delta& delta) override {
@@ -266,6 +334,45 @@ class CountingSink final : public EventSink {
   int deltas_ = 0;
   int finishes_ = 0;
 };
+
+// Prompts of a few beginnings, cut anywhere, in a cache that is far too small for all: whatever is
+// reused, evicted, cancelled and shared, every answer is the one that an engine without the cache
+// gives.
+TEST(PrefixReuseTest, CachedEqualsUncachedUnderRandomLoad) {
+  Fixture cached(40, {.max_step_tokens = 48, .max_sequences = 8});
+  Fixture uncached(256, {.prefix_cache = false});
+  base::Rng rng(21);
+  std::atomic<int> reused = 0;
+  for (int round = 0; round < 12; ++round) {
+    std::vector<GenerateRequest> requests;
+    for (int i = 0; i < 6; ++i) {
+      const std::string text = sentence(100 + rng.below(3), 200).substr(0, 1 + rng.below(150));
+      requests.push_back(request_for(text + sentence(rng(), rng.below(30)), rng(),
+                                     1 + static_cast<int>(rng.below(30))));
+      requests.back().samples.assign(1 + rng.below(2), requests.back().samples[0]);
+      requests.back().cache_space = rng.below(2) == 0 ? "acme" : "bolt";
+    }
+    std::vector<std::thread> threads;
+    std::vector<std::vector<TokenId>> together(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      threads.emplace_back([&, i] {
+        const auto answer = (*cached.engine.generate(requests[i]))[0];
+        together[i] = ids(answer);
+        reused += answer.finish.cached_tokens;
+      });
+    }
+    const auto sink = std::make_shared<CountingSink>();
+    if (auto handle = cached.engine.submit(request_for(sentence(101, 120), rng(), 30), sink)) {
+      handle->cancel();
+    }
+    for (auto& thread : threads) thread.join();
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      EXPECT_EQ(together[i], ids((*uncached.engine.generate(requests[i]))[0])) << round << " " << i;
+    }
+  }
+  EXPECT_GT(reused.load(), 0);
+  expect_idle(cached.engine);
+}
 
 TEST(EngineTest, ACancelledRequestFreesItsBlocksWithinOneStep) {
   Fixture fixture;

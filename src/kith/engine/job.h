@@ -60,6 +60,12 @@ struct Job {
 
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
   CachedTokens prompt;
+  // Tokens of the prompt that were found in the prefix cache.
+  int reused_tokens = 0;
+  // Whose prompts may share blocks with this one.
+  std::string cache_space;
+  // What the model sees of request.adapters.
+  std::vector<model::AdapterShare> adapters;
   // Of all answers before their first token, which is chosen from the same mask.
   std::unique_ptr<Constraint> first;
   // Empty until the prompt is in the cache.

@@ -12,6 +12,7 @@
 #include "kith/engine/engine.h"
 #include "kith/engine/job.h"
 #include "kith/engine/kv_blocks.h"
+#include "kith/engine/prefix_cache.h"
 
 namespace kith::engine {
 
@@ -50,6 +51,9 @@ class Engine::Loop {
   void plan_sequences(int& budget);
   void plan_prompts(int& budget);
   void add_work(Job& job, Sequence* sequence, CachedTokens& context, int tokens, bool all_logits);
+  void reuse_prefix(Job& job);
+  void remember(const Job& job, const CachedTokens& context);
+  std::int32_t allocate_block();
   void start_masks();
   void prepare_blocks(CachedTokens& context, int tokens);
   std::span<const float> row(int index) const;
@@ -77,6 +81,7 @@ class Engine::Loop {
 
   // Compute thread only.
   KvBlocks blocks_;
+  PrefixCache prefixes_;
   int reserved_blocks_ = 0;
   std::vector<std::unique_ptr<Job>> running_;
   std::vector<Work> works_;

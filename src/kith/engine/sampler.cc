@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "kith/model/soft_prompt.h"
+
 namespace kith::engine {
 namespace {
 
@@ -89,7 +91,9 @@ Sampler::Sampler(const SamplingParams& params, std::uint64_t stream,
                  std::span<const text::TokenId> prompt)
     : params_(params), rng_(params.seed ^ (stream * 0x9E3779B97F4A7C15ULL)) {
   if (params_.repetition_penalty == 1.0) return;
-  for (const text::TokenId token : prompt) ++prompt_[token];
+  for (const text::TokenId token : prompt) {
+    if (!model::is_soft_token(token)) ++prompt_[token];
+  }
 }
 
 Result<SampledToken> Sampler::sample(std::span<const float> logits,

@@ -38,7 +38,7 @@ class WindowReader {
 
   // Logits after each of `tokens`, which continue the window at `position`.
   Result<std::vector<float>> read(std::span<const TokenId> tokens, std::size_t position) {
-    const Chunk chunk{tokens, static_cast<std::int32_t>(position), blocks_, nullptr, true};
+    const Chunk chunk{tokens, static_cast<std::int32_t>(position), blocks_, {}, true};
     std::vector<float> logits;
     KITH_RETURN_IF_ERROR(decoder_.forward({&chunk, 1}, cache_, logits));
     return logits;

@@ -153,9 +153,15 @@ std::vector<std::int32_t> consecutive_blocks(std::int32_t first, std::size_t tok
 
 std::vector<float> whole_logits(Decoder& decoder, std::span<const text::TokenId> tokens,
                                 const Adapter* adapter) {
+  const AdapterShare share{adapter, 1.0F};
+  return whole_logits(decoder, tokens, std::span(&share, adapter == nullptr ? 0 : 1));
+}
+
+std::vector<float> whole_logits(Decoder& decoder, std::span<const text::TokenId> tokens,
+                                std::span<const AdapterShare> adapters) {
   const auto blocks = consecutive_blocks(0, tokens.size());
   nn::KvCache cache = decoder.make_cache(static_cast<int>(blocks.size()));
-  const Chunk chunk{tokens, 0, blocks, adapter, true};
+  const Chunk chunk{tokens, 0, blocks, adapters, true};
   std::vector<float> logits;
   const auto status = decoder.forward({&chunk, 1}, cache, logits);
   EXPECT_TRUE(status) << status.error().message;

@@ -48,6 +48,8 @@ std::vector<std::int32_t> consecutive_blocks(std::int32_t first, std::size_t tok
 // Fails the test and returns nothing on an error.
 std::vector<float> whole_logits(Decoder& decoder, std::span<const text::TokenId> tokens,
                                 const Adapter* adapter = nullptr);
+std::vector<float> whole_logits(Decoder& decoder, std::span<const text::TokenId> tokens,
+                                std::span<const AdapterShare> adapters);
 
 // Index of the largest of `logits`.
 std::int32_t argmax(std::span<const float> logits);

@@ -148,6 +148,7 @@ struct ChatAnswer {
   // num_choices of them, best first.
   std::vector<Choice> choices;
   int prompt_tokens = 0;
+  int cached_tokens = 0;      // of the prompt, not computed again
   int completion_tokens = 0;  // of all drafts
 
   // The posterior, and the persona answered for (empty: none).

@@ -46,6 +46,7 @@ GenerationRequest Session::make_generation(int num_drafts) const {
   GenerationRequest generation;
   generation.messages = prompt_.messages;
   generation.adapter = answer_.adapter;
+  generation.tenant = request_.scope.tenant;
   generation.max_tokens = request_.max_tokens;
   generation.stop = request_.stop;
   generation.format = request_.format;
@@ -81,6 +82,7 @@ Result<std::vector<GeneratedText>> Session::generate(bool is_direct) {
   }
   for (const GeneratedText& draft : *drafts) {
     answer_.prompt_tokens = std::max(answer_.prompt_tokens, draft.prompt_tokens);
+    answer_.cached_tokens = std::max(answer_.cached_tokens, draft.cached_tokens);
     answer_.completion_tokens += draft.completion_tokens;
     if (draft.timings.decode_ms >= answer_.timings.generator.decode_ms) {
       answer_.timings.generator = draft.timings;
@@ -97,8 +99,11 @@ void Session::score_extractive() {
     auto& generator = kit_.services.generator;
     const auto scores = step_on<std::vector<double>>(
         kit_.score_runner, "score", kit_.options.budgets.score,
-        [&generator, messages = prompt_.messages, texts = std::vector{extractive_text_},
-         adapter = answer_.adapter] { return generator.score(messages, texts, adapter); });
+        [&generator,
+         request = ScoreRequest{
+             prompt_.messages, answer_.adapter, request_.scope.tenant, {extractive_text_}}] {
+          return generator.score(request);
+        });
     if (scores && scores->size() == 1) candidate.mean_logprob = scores->front();
   }
   candidates_.push_back(std::move(candidate));

@@ -164,6 +164,7 @@ api::ChatCompletion to_chat_completion(const personalize::ChatAnswer& answer) {
   api::ChatCompletion completion = to_chat_head(answer);
   for (const auto& choice : answer.choices) completion.choices.push_back(to_chat_choice(choice));
   completion.prompt_tokens = answer.prompt_tokens;
+  completion.cached_tokens = answer.cached_tokens;
   completion.completion_tokens = answer.completion_tokens;
   completion.kith.probability = answer.probability;
   completion.kith.style_measured = to_report(answer.style_measured);

@@ -64,7 +64,7 @@ class EventSink final : public personalize::AnswerSink {
     for (std::size_t i = 0; i < wire.choices.size(); ++i) {
       say(chunks_->finish(static_cast<int>(i), wire.choices[i], i == 0 ? &wire.kith : nullptr));
     }
-    if (wants_usage_) say(chunks_->usage(wire.prompt_tokens, wire.completion_tokens));
+    if (wants_usage_) say(chunks_->usage(wire));
     writer_.write(api::kSseDone);
     writer_.finish();
   }

@@ -42,6 +42,8 @@ void post_chat_completions(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_models(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_model(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_feedback(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_load_adapter(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_unload_adapter(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_users(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_user(const Context& context, const Call& call);
 api::Outcome<HttpResponse> put_user(const Context& context, const Call& call);

@@ -114,7 +114,7 @@ TestServer::~TestServer() {
 }
 
 Services TestServer::services() {
-  return {*pipeline_, *feedback_, *knowledge_, *faulty_, assigner_, metrics_, clock_};
+  return {*pipeline_, generator, *feedback_, *knowledge_, *faulty_, assigner_, metrics_, clock_};
 }
 
 std::string TestServer::add_key(storage::KeyRole role, const std::string& user) {
