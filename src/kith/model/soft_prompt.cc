@@ -1,11 +1,10 @@
 #include "kith/model/soft_prompt.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 
 #include "kith/base/check.h"
+#include "kith/base/fingerprint.h"
 #include "kith/tensor/dtype.h"
 #include "kith/tensor/safetensors.h"
 
@@ -18,15 +17,10 @@ Error invalid(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-// FNV-1a, 64 bits, over width and values.
 std::string version_of(int width, std::span<const float> values) {
-  std::uint64_t hash = 0xCBF29CE484222325ULL ^ static_cast<std::uint64_t>(width);
-  for (const std::byte byte : std::as_bytes(values)) {
-    hash = (hash ^ static_cast<std::uint64_t>(byte)) * 0x100000001B3ULL;
-  }
-  std::array<char, 17> text{};
-  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(hash));
-  return std::string(text.data());
+  const auto bytes = std::as_bytes(values);
+  return base::to_hex(base::hash_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                                       base::kHashSeed ^ static_cast<std::uint64_t>(width)));
 }
 
 }  // namespace

@@ -189,7 +189,11 @@ void Application::plan() {
     end_column_ = std::max(end_column_, task.column + lora.out);
   }
   if (s.down_f32.size() < floats) s.down_f32.resize(floats);
-  if (s.down_int8.size() < bytes) s.down_int8.resize(bytes);
+  if (s.down_int8.size() < bytes) {
+    s.down_int8.resize(bytes);
+    s.down_sums.resize(bytes);
+    s.down_scaled.resize(bytes);
+  }
   if (s.row_scales.size() < s.quantized.size()) s.row_scales.resize(s.quantized.size());
   if (s.x_int8.size() < s.quantized.size() * in4_) s.x_int8.resize(s.quantized.size() * in4_);
 }
@@ -237,18 +241,21 @@ void Application::down_int8(const Piece& piece) {
     const auto place = to_size(scratch_.place[to_size(task.rows[piece.first + i])]);
     x[i] = scratch_.x_int8.data() + place * in4_;
   }
-  std::vector<std::int32_t> sums(piece.count * rank4);
-  kernels().lora_down_int8(task.lora->a_int8.data(), x, piece.count, in4_, rank4, sums.data());
-  std::vector<float> t(rank4);
+  // The products of a task lie one after the other.
+  const std::size_t begin =
+      scratch_.products[scratch_.first_product[piece.task] + piece.first].begin;
+  std::int32_t* sums = scratch_.down_sums.data() + begin;
+  kernels().lora_down_int8(task.lora->a_int8.data(), x, piece.count, in4_, rank4, sums);
   for (std::size_t i = 0; i < piece.count; ++i) {
     const std::size_t place = to_size(scratch_.place[to_size(task.rows[piece.first + i])]);
     const LoraScratch::QuantizedRow& row = scratch_.row_scales[place];
     auto& product = scratch_.products[scratch_.first_product[piece.task] + piece.first + i];
+    float* t = scratch_.down_scaled.data() + product.begin;
     for (std::size_t r = 0; r < rank4; ++r) {
       t[r] = static_cast<float>(sums[i * rank4 + r] - 128 * row.sum) * task.lora->rank_scales[r];
     }
     const float scale = kernels().quantize_signed(
-        t.data(), rank4, rank4, scratch_.down_int8.data() + product.begin, &product.sum);
+        t, rank4, rank4, scratch_.down_int8.data() + product.begin, &product.sum);
     product.scale = scale * row.scale * factor_of(task, piece.first + i);
   }
 }

@@ -82,6 +82,9 @@ struct LoraScratch {
   std::vector<Product> products;
   std::vector<float> down_f32;
   std::vector<std::int8_t> down_int8;
+  // What down_int8 is made from: integers, and the same with the scales of the ranks.
+  std::vector<std::int32_t> down_sums;
+  std::vector<float> down_scaled;
   // Rows of x that an int8 update reads: their indices, and the place of each row of x among them.
   std::vector<std::int32_t> quantized;
   std::vector<std::int32_t> place;

@@ -128,41 +128,48 @@ PackedMatmul::PackedMatmul(PackedMatmul&&) noexcept = default;
 PackedMatmul& PackedMatmul::operator=(PackedMatmul&&) noexcept = default;
 PackedMatmul::~PackedMatmul() = default;
 
-Result<PackedMatmul> PackedMatmul::create(MatmulKind kind, int in, int out, const void* weights,
-                                          int threads) {
-  KITH_CHECK(in > 0 && out > 0 && threads > 0, "sizes must be positive");
+namespace {
+
+// Runs `make`, with oneDNN's exceptions turned into errors. oneDNN fixes the number of threads when
+// a primitive is made.
+template <typename Make>
+auto guarded(int threads, Make&& make) -> Result<decltype(make())> {
 #if defined(_OPENMP)
-  // oneDNN fixes the number of threads when a primitive is made.
   omp_set_num_threads(threads);
 #endif
   try {
+    return make();
+  } catch (const dnnl::error& error) {
+    return Error{ErrorCode::kInternal, std::string("onednn: ") + error.what()};
+  }
+}
+
+}  // namespace
+
+Result<PackedMatmul> PackedMatmul::create(MatmulKind kind, int in, int out, const void* weights,
+                                          int threads) {
+  KITH_CHECK(in > 0 && out > 0 && threads > 0, "sizes must be positive");
+  return guarded(threads, [&] {
     auto impl = std::make_unique<Impl>();
     impl->choose_layout(kind, in, out);
     impl->pack(types_of(kind).weights, in, out, weights);
     impl->prepare_buckets(kind, in, out);
     return PackedMatmul(std::move(impl));
-  } catch (const dnnl::error& error) {
-    return Error{ErrorCode::kInternal, std::string("onednn: ") + error.what()};
-  }
+  });
 }
 
 Result<std::optional<PackedMatmul>> PackedMatmul::borrow_blocked_int8(int in, int out,
                                                                       const std::int8_t* weights,
                                                                       int threads) {
   KITH_CHECK(in > 0 && out > 0 && threads > 0, "sizes must be positive");
-#if defined(_OPENMP)
-  omp_set_num_threads(threads);
-#endif
-  try {
+  return guarded(threads, [&]() -> std::optional<PackedMatmul> {
     auto impl = std::make_unique<Impl>();
     impl->choose_layout(MatmulKind::kInt8, in, out);
-    if (!impl->is_blocked_int8) return std::optional<PackedMatmul>();
+    if (!impl->is_blocked_int8) return std::nullopt;
     impl->weights = reinterpret_cast<const std::byte*>(weights);
     impl->prepare_buckets(MatmulKind::kInt8, in, out);
-    return std::optional<PackedMatmul>(PackedMatmul(std::move(impl)));
-  } catch (const dnnl::error& error) {
-    return Error{ErrorCode::kInternal, std::string("onednn: ") + error.what()};
-  }
+    return PackedMatmul(std::move(impl));
+  });
 }
 
 Status PackedMatmul::run(const void* x, int rows, void* y) const {
