@@ -5,16 +5,13 @@
 #include <string>
 #include <utility>
 
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
-
 #include "kith/base/check.h"
 #include "kith/model/weights.h"
 #include "kith/nn/attention.h"
 #include "kith/nn/layers.h"
 #include "kith/nn/rope.h"
 #include "kith/tensor/aligned.h"
+#include "kith/tensor/team.h"
 
 namespace kith::model {
 namespace {
@@ -166,20 +163,25 @@ struct Decoder::Impl {
         threads(threads_in),
         rope(config.rope, config.head_dim) {}
 
-  void prepare(int rows);
+  void prepare(int rows, int logit_rows);
   void embed(std::span<const Chunk> batch);
-  Status project(const Plan& plan, int layer, const Projection& projection,
-                 std::span<const LoraPart> parts);
-  Status attention(const Plan& plan, int layer, nn::KvCache& cache);
-  void normalize_heads(const Plan& plan, const LayerWeights& layer_weights);
-  void rotate(const Plan& plan);
-  Status mlp(const Plan& plan, int layer);
-  Status head(const Plan& plan, std::vector<float>& logits);
   Status multiply_only(int rows, int logit_rows);
   Status forward(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& logits);
+
+  // Called by the whole team.
+  void project(const Plan& plan, int layer, const Projection& projection,
+               std::span<const LoraPart> parts);
+  void plan_adapters(const Plan& plan, int layer, const Projection& projection,
+                     std::span<const LoraPart> parts);
+  nn::LoraBatch lora_batch(const Projection& projection) const;
+  void attention(const Plan& plan, int layer, nn::KvCache& cache);
+  void place_rows(const Plan& plan, int layer, nn::KvCache& cache);
+  void normalize_heads(std::size_t row, const LayerWeights& layer_weights);
+  void mlp(const Plan& plan, int layer);
+  void head(const Plan& plan, std::span<float> logits);
 };
 
-void Decoder::Impl::prepare(int rows) {
+void Decoder::Impl::prepare(int rows, int logit_rows) {
   grow(residual, rows, config.hidden_size);
   grow(normed, rows, config.hidden_size);
   grow(qkv, rows, config.q_size() + 2 * config.kv_size());
@@ -187,6 +189,12 @@ void Decoder::Impl::prepare(int rows) {
   grow(projected, rows, config.hidden_size);
   grow(gate_up, rows, 2 * config.intermediate_size);
   grow(activated, rows, config.intermediate_size);
+  for (const LayerWeights& layer : weights.layers) {
+    for (const tensor::Linear* linear : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) {
+      linear->reserve(rows, threads, scratch);
+    }
+  }
+  weights.head.reserve(logit_rows, threads, scratch);
 }
 
 void Decoder::Impl::embed(std::span<const Chunk> batch) {
@@ -205,10 +213,18 @@ void Decoder::Impl::embed(std::span<const Chunk> batch) {
   }
 }
 
-Status Decoder::Impl::project(const Plan& plan, int layer, const Projection& projection,
-                              std::span<const LoraPart> parts) {
-  const tensor::Linear& linear = *projection.linear;
-  KITH_RETURN_IF_ERROR(linear.forward(*projection.x, plan.num_rows, *projection.y, scratch));
+void Decoder::Impl::project(const Plan& plan, int layer, const Projection& projection,
+                            std::span<const LoraPart> parts) {
+  if (!plan.groups.empty() && tensor::team_rank() == 0) {
+    plan_adapters(plan, layer, projection, parts);
+  }
+  // Its end makes the plan known to all.
+  projection.linear->forward_in_team(*projection.x, plan.num_rows, *projection.y, scratch);
+  if (!plan.groups.empty()) nn::apply_loras(lora_tasks, lora_batch(projection), lora_scratch);
+}
+
+void Decoder::Impl::plan_adapters(const Plan& plan, int layer, const Projection& projection,
+                                  std::span<const LoraPart> parts) {
   lora_tasks.clear();
   for (const AdapterGroup& group : plan.groups) {
     for (const LoraPart& part : parts) {
@@ -216,127 +232,120 @@ Status Decoder::Impl::project(const Plan& plan, int layer, const Projection& pro
       if (lora != nullptr) lora_tasks.push_back({lora, part.column, group.rows, group.factors});
     }
   }
-  nn::apply_loras(lora_tasks,
-                  {*projection.x, to_size(linear.in()), *projection.y, to_size(linear.out())},
-                  lora_scratch);
-  return {};
+  nn::plan_loras(lora_tasks, lora_batch(projection), lora_scratch);
+}
+
+nn::LoraBatch Decoder::Impl::lora_batch(const Projection& projection) const {
+  return {*projection.x, to_size(projection.linear->in()), *projection.y,
+          to_size(projection.linear->out())};
 }
 
 // Every query and key head by itself, in place.
-void Decoder::Impl::normalize_heads(const Plan& plan, const LayerWeights& layer_weights) {
-  if (!config.qk_norm) return;
+void Decoder::Impl::normalize_heads(std::size_t row, const LayerWeights& layer_weights) {
+  const std::size_t head_dim = to_size(config.head_dim);
   const std::size_t q = to_size(config.q_size());
   const std::size_t kv = to_size(config.kv_size());
-  for (std::size_t row = 0; row < to_size(plan.num_rows); ++row) {
-    const std::span<float> heads(qkv.data() + row * (q + 2 * kv), q + kv);
-    nn::rms_norm(heads.first(q), layer_weights.q_norm, config.num_heads, config.rms_norm_eps,
-                 heads.first(q));
-    nn::rms_norm(heads.subspan(q), layer_weights.k_norm, config.num_kv_heads, config.rms_norm_eps,
-                 heads.subspan(q));
+  float* heads = qkv.data() + row * (q + 2 * kv);
+  for (std::size_t at = 0; at < q + kv; at += head_dim) {
+    const auto& weight = at < q ? layer_weights.q_norm : layer_weights.k_norm;
+    nn::rms_norm_row({heads + at, head_dim}, weight, config.rms_norm_eps);
   }
 }
 
-void Decoder::Impl::rotate(const Plan& plan) {
-  const std::size_t stride = to_size(config.q_size() + 2 * config.kv_size());
+// Turns queries and keys to their positions and writes keys and values into the cache.
+void Decoder::Impl::place_rows(const Plan& plan, int layer, nn::KvCache& cache) {
+  const std::size_t q = to_size(config.q_size());
+  const std::size_t kv = to_size(config.kv_size());
+  const std::size_t stride = q + 2 * kv;
   // Keys follow the queries, so their heads are rotated in one go.
   const int num_heads = config.num_heads + config.num_kv_heads;
-  for (std::size_t row = 0; row < to_size(plan.num_rows); ++row) {
+  const auto [begin, end] = tensor::team_share(to_size(plan.num_rows));
+  for (std::size_t row = begin; row < end; ++row) {
+    if (config.qk_norm) normalize_heads(row, weights.layers[to_size(layer)]);
     nn::apply_rope({qkv.data() + row * stride, to_size(num_heads) * to_size(config.head_dim)},
                    rope.at(plan.positions[row]), num_heads);
   }
+  const std::span<const float> rows(qkv);
+  nn::append_kv(plan.chunks, begin, end, rows.subspan(q), rows.subspan(q + kv), stride, layer,
+                cache);
+  tensor::team_wait();
 }
 
-Status Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache) {
+void Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache) {
   const LayerWeights& layer_weights = weights.layers[to_size(layer)];
-  const std::size_t used = to_size(plan.num_rows) * to_size(config.hidden_size);
   const int q = config.q_size();
   const int kv = config.kv_size();
   const std::array<LoraPart, 3> qkv_parts{{{Target::kQ, 0}, {Target::kK, q}, {Target::kV, q + kv}}};
   const std::array<LoraPart, 1> o_part{{{Target::kO, 0}}};
 
-  nn::rms_norm(std::span(residual).first(used), layer_weights.input_norm, plan.num_rows,
-               config.rms_norm_eps, normed);
-  KITH_RETURN_IF_ERROR(project(plan, layer, {&layer_weights.qkv, &normed, &qkv}, qkv_parts));
-  normalize_heads(plan, layer_weights);
-  rotate(plan);
-  const std::size_t stride = to_size(q + 2 * kv);
-  const std::span<const float> rows(qkv);
-  for (const nn::AttentionChunk& chunk : plan.chunks) {
-    nn::append_kv(chunk, rows.subspan(to_size(q)), rows.subspan(to_size(q + kv)), stride, layer,
-                  cache);
+  // What the layer before has left is added first.
+  if (layer == 0) {
+    nn::rms_norm(residual, layer_weights.input_norm, plan.num_rows, config.rms_norm_eps, normed);
+  } else {
+    nn::add_rms_norm(projected, residual, layer_weights.input_norm, plan.num_rows,
+                     config.rms_norm_eps, normed);
   }
-  nn::attend(plan.chunks, {rows, stride, attended, config.num_heads, config.sliding_window}, layer,
+  project(plan, layer, {&layer_weights.qkv, &normed, &qkv}, qkv_parts);
+  place_rows(plan, layer, cache);
+  nn::attend(plan.chunks,
+             {qkv, to_size(q + 2 * kv), attended, config.num_heads, config.sliding_window}, layer,
              cache);
-  KITH_RETURN_IF_ERROR(project(plan, layer, {&layer_weights.o, &attended, &projected}, o_part));
-  nn::add(std::span(projected).first(used), residual);
-  return {};
+  project(plan, layer, {&layer_weights.o, &attended, &projected}, o_part);
 }
 
-Status Decoder::Impl::mlp(const Plan& plan, int layer) {
+void Decoder::Impl::mlp(const Plan& plan, int layer) {
   const LayerWeights& layer_weights = weights.layers[to_size(layer)];
-  const std::size_t used = to_size(plan.num_rows) * to_size(config.hidden_size);
   const std::array<LoraPart, 2> gate_up_parts{
       {{Target::kGate, 0}, {Target::kUp, config.intermediate_size}}};
   const std::array<LoraPart, 1> down_part{{{Target::kDown, 0}}};
 
-  nn::rms_norm(std::span(residual).first(used), layer_weights.post_norm, plan.num_rows,
-               config.rms_norm_eps, normed);
-  KITH_RETURN_IF_ERROR(
-      project(plan, layer, {&layer_weights.gate_up, &normed, &gate_up}, gate_up_parts));
+  nn::add_rms_norm(projected, residual, layer_weights.post_norm, plan.num_rows, config.rms_norm_eps,
+                   normed);
+  project(plan, layer, {&layer_weights.gate_up, &normed, &gate_up}, gate_up_parts);
   nn::swiglu(gate_up, plan.num_rows, to_size(config.intermediate_size), activated);
-  KITH_RETURN_IF_ERROR(
-      project(plan, layer, {&layer_weights.down, &activated, &projected}, down_part));
-  nn::add(std::span(projected).first(used), residual);
-  return {};
+  project(plan, layer, {&layer_weights.down, &activated, &projected}, down_part);
 }
 
-Status Decoder::Impl::head(const Plan& plan, std::vector<float>& logits) {
-  const std::size_t width = to_size(config.hidden_size);
-  const std::size_t vocab = to_size(config.vocab_size);
-  const int num_wanted = static_cast<int>(plan.wanted.size());
-  // Rows move towards the front, each to a place at or before its own.
-  for (std::size_t i = 0; i < plan.wanted.size(); ++i) {
-    std::memmove(residual.data() + i * width, residual.data() + to_size(plan.wanted[i]) * width,
-                 width * sizeof(float));
-  }
-  nn::rms_norm(std::span(residual).first(plan.wanted.size() * width), weights.final_norm,
-               num_wanted, config.rms_norm_eps, normed);
-  logits.resize(to_size(tensor::padded_rows(num_wanted)) * vocab);
-  KITH_RETURN_IF_ERROR(weights.head.forward(normed, num_wanted, logits, scratch));
-  logits.resize(plan.wanted.size() * vocab);
-  return {};
+void Decoder::Impl::head(const Plan& plan, std::span<float> logits) {
+  nn::add_rms_norm_rows(projected, residual, weights.final_norm, plan.wanted, config.rms_norm_eps,
+                        normed);
+  weights.head.forward_in_team(normed, static_cast<int>(plan.wanted.size()), logits, scratch);
 }
 
 Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
                               std::vector<float>& logits) {
   const Plan plan = make_plan(batch);
-#if defined(_OPENMP)
-  omp_set_num_threads(threads);
-#endif
-  prepare(plan.num_rows);
+  const std::size_t vocab = to_size(config.vocab_size);
+  const int num_wanted = static_cast<int>(plan.wanted.size());
+  prepare(plan.num_rows, num_wanted);
   rope.reserve(*std::max_element(plan.positions.begin(), plan.positions.end()) + 1);
   embed(batch);
-  for (int layer = 0; layer < config.num_layers; ++layer) {
-    KITH_RETURN_IF_ERROR(attention(plan, layer, cache));
-    KITH_RETURN_IF_ERROR(mlp(plan, layer));
-  }
-  return head(plan, logits);
+  logits.resize(to_size(tensor::padded_rows(num_wanted)) * vocab);
+  tensor::run_team(threads, [&] {
+    for (int layer = 0; layer < config.num_layers; ++layer) {
+      attention(plan, layer, cache);
+      mlp(plan, layer);
+    }
+    head(plan, logits);
+  });
+  logits.resize(plan.wanted.size() * vocab);
+  return scratch.take_status();
 }
 
 Status Decoder::Impl::multiply_only(int rows, int logit_rows) {
-#if defined(_OPENMP)
-  omp_set_num_threads(threads);
-#endif
-  prepare(rows);
+  prepare(rows, logit_rows);
   Buffer logits;
   grow(logits, logit_rows, config.vocab_size);
-  for (const LayerWeights& layer : weights.layers) {
-    KITH_RETURN_IF_ERROR(layer.qkv.forward(normed, rows, qkv, scratch));
-    KITH_RETURN_IF_ERROR(layer.o.forward(attended, rows, projected, scratch));
-    KITH_RETURN_IF_ERROR(layer.gate_up.forward(normed, rows, gate_up, scratch));
-    KITH_RETURN_IF_ERROR(layer.down.forward(activated, rows, projected, scratch));
-  }
-  return weights.head.forward(normed, logit_rows, logits, scratch);
+  tensor::run_team(threads, [&] {
+    for (const LayerWeights& layer : weights.layers) {
+      layer.qkv.forward_in_team(normed, rows, qkv, scratch);
+      layer.o.forward_in_team(attended, rows, projected, scratch);
+      layer.gate_up.forward_in_team(normed, rows, gate_up, scratch);
+      layer.down.forward_in_team(activated, rows, projected, scratch);
+    }
+    weights.head.forward_in_team(normed, logit_rows, logits, scratch);
+  });
+  return scratch.take_status();
 }
 
 Decoder::Decoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -59,9 +59,13 @@ Result<std::vector<tensor::QuantizedRows>> write_maps(const WeightReader& reader
   for (const MapNames& map : maps) {
     KITH_ASSIGN_OR_RETURN(const auto parts, reader.find_parts(map));
     KITH_ASSIGN_OR_RETURN(tensor::QuantizedRows rows, tensor::quantize_parts(map.in, parts));
-    std::vector<std::int8_t> weights = std::exchange(rows.weights, {});
-    if (layout == Int8Layout::kBlocked) weights = tensor::to_blocked(weights, map.in, map.out());
-    KITH_RETURN_IF_ERROR(writer.append(std::as_bytes(std::span(weights))));
+    const std::vector<std::int8_t> weights = std::exchange(rows.weights, {});
+    if (layout == Int8Layout::kBlocked) {
+      const auto blocked = tensor::to_blocked(weights, map.in, map.out());
+      KITH_RETURN_IF_ERROR(writer.append(std::as_bytes(std::span(blocked))));
+    } else {
+      KITH_RETURN_IF_ERROR(writer.append(std::as_bytes(std::span(weights))));
+    }
     rest.push_back(std::move(rows));
   }
   return rest;

@@ -7,6 +7,7 @@
 #include "kith/base/check.h"
 #include "kith/nn/kernels.h"
 #include "kith/tensor/aligned.h"
+#include "kith/tensor/team.h"
 
 namespace kith::nn {
 namespace {
@@ -39,20 +40,24 @@ struct Work {
   int num;
 };
 
-// Tiles of all chunks; several tiles make up one piece of work so that block tables are made
-// seldom.
-std::vector<Work> split_work(std::span<const AttentionChunk> chunks, int kv_heads, int group) {
+// Tiles of all chunks, several to a piece of work so that block tables are made seldom. Calls
+// `each` with the calling member's pieces: in turn, because later pieces of a prompt take longer.
+template <typename Each>
+void for_own_work(std::span<const AttentionChunk> chunks, int kv_heads, int group,
+                  const Each& each) {
   constexpr int kQueriesPerWork = 16 * kQueryTile;
-  std::vector<Work> work;
+  const int rank = tensor::team_rank();
+  const int size = tensor::team_size();
+  int turn = 0;
   for (const AttentionChunk& chunk : chunks) {
     const int queries = chunk.num_rows * group;
     for (int head = 0; head < kv_heads; ++head) {
       for (int first = 0; first < queries; first += kQueriesPerWork) {
-        work.push_back({&chunk, head, first, std::min(kQueriesPerWork, queries - first)});
+        if (turn++ % size != rank) continue;
+        each(Work{&chunk, head, first, std::min(kQueriesPerWork, queries - first)});
       }
     }
   }
-  return work;
 }
 
 struct Scratch {
@@ -119,25 +124,30 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
 
 }  // namespace
 
-void append_kv(const AttentionChunk& chunk, std::span<const float> keys,
-               std::span<const float> values, std::size_t stride, int layer, KvCache& cache) {
+void append_kv(std::span<const AttentionChunk> chunks, std::size_t first, std::size_t last,
+               std::span<const float> keys, std::span<const float> values, std::size_t stride,
+               int layer, KvCache& cache) {
   const KvShape& shape = cache.shape();
   const std::size_t width = to_size(shape.num_kv_heads) * to_size(shape.head_dim);
   std::vector<std::uint16_t> halves(2 * width);
-  for (int row = 0; row < chunk.num_rows; ++row) {
-    const std::int32_t position = chunk.position + row;
-    const std::int32_t block = chunk.blocks[to_size(position / kBlockTokens)];
-    const std::size_t slot = to_size(position % kBlockTokens);
-    const float* key = keys.data() + to_size(chunk.first_row + row) * stride;
-    const float* value = values.data() + to_size(chunk.first_row + row) * stride;
-    if (shape.dtype == tensor::DType::kF32) {
-      write_row(key, value, slot, shape, cache.keys(layer, block), cache.values(layer, block));
-      continue;
+  for (const AttentionChunk& chunk : chunks) {
+    const std::size_t begin = std::max(first, to_size(chunk.first_row));
+    const std::size_t end = std::min(last, to_size(chunk.first_row + chunk.num_rows));
+    for (std::size_t row = begin; row < end; ++row) {
+      const std::size_t position = to_size(chunk.position) + row - to_size(chunk.first_row);
+      const std::int32_t block = chunk.blocks[position / kBlockTokens];
+      const std::size_t slot = position % kBlockTokens;
+      const float* key = keys.data() + row * stride;
+      const float* value = values.data() + row * stride;
+      if (shape.dtype == tensor::DType::kF32) {
+        write_row(key, value, slot, shape, cache.keys(layer, block), cache.values(layer, block));
+        continue;
+      }
+      kernels().to_f16(key, width, halves.data());
+      kernels().to_f16(value, width, halves.data() + width);
+      write_row(halves.data(), halves.data() + width, slot, shape, cache.keys(layer, block),
+                cache.values(layer, block));
     }
-    kernels().to_f16(key, width, halves.data());
-    kernels().to_f16(value, width, halves.data() + width);
-    write_row(halves.data(), halves.data() + width, slot, shape, cache.keys(layer, block),
-              cache.values(layer, block));
   }
 }
 
@@ -145,20 +155,10 @@ void attend(std::span<const AttentionChunk> chunks, const AttentionIo& io, int l
             const KvCache& cache) {
   const int kv_heads = cache.shape().num_kv_heads;
   KITH_CHECK(io.num_heads % kv_heads == 0, "heads must be a multiple of the key-value heads");
-  const std::vector<Work> work = split_work(chunks, kv_heads, io.num_heads / kv_heads);
-  const auto num_work = static_cast<std::int64_t>(work.size());
-#if defined(_OPENMP)
-#pragma omp parallel if (num_work > 1)
-#endif
-  {
-    Scratch scratch;
-#if defined(_OPENMP)
-#pragma omp for schedule(dynamic)
-#endif
-    for (std::int64_t i = 0; i < num_work; ++i) {
-      run(work[static_cast<std::size_t>(i)], io, layer, cache, scratch);
-    }
-  }
+  thread_local Scratch scratch;
+  for_own_work(chunks, kv_heads, io.num_heads / kv_heads,
+               [&](const Work& work) { run(work, io, layer, cache, scratch); });
+  tensor::team_wait();
 }
 
 }  // namespace kith::nn

@@ -1,4 +1,5 @@
-// Causal attention with grouped key-value heads (Ainslie et al. 2023) over a paged cache.
+// Causal attention with grouped key-value heads (Ainslie et al. 2023) over a paged cache. Called by
+// the whole team (tensor/team.h).
 #pragma once
 
 #include <cstddef>
@@ -21,10 +22,12 @@ struct AttentionChunk {
   std::span<const std::int32_t> blocks;
 };
 
-// Writes keys and values of a chunk's rows into the cache.
+// Writes keys and values of the rows [first, last) of the batch into the cache. The chunks follow
+// each other in the batch. Members of a team may write different rows at the same time.
 //   keys, values: rows of num_kv_heads * head_dim floats, `stride` apart, for the whole batch
-void append_kv(const AttentionChunk& chunk, std::span<const float> keys,
-               std::span<const float> values, std::size_t stride, int layer, KvCache& cache);
+void append_kv(std::span<const AttentionChunk> chunks, std::size_t first, std::size_t last,
+               std::span<const float> keys, std::span<const float> values, std::size_t stride,
+               int layer, KvCache& cache);
 
 struct AttentionIo {
   // Rows of num_heads * head_dim floats, query_stride apart, for the whole batch.
@@ -39,8 +42,8 @@ struct AttentionIo {
 };
 
 // Scaled dot-product attention of every chunk's rows over the cache, whose entries for these rows
-// must have been appended. Two passes over the scores of a row: no row depends on another, bit for
-// bit.
+// must have been appended; `out` is complete for the whole team on return. Two passes over the
+// scores of a row: no row depends on another, bit for bit.
 void attend(std::span<const AttentionChunk> chunks, const AttentionIo& io, int layer,
             const KvCache& cache);
 

@@ -7,6 +7,7 @@
 
 #include "kith/base/rng.h"
 #include "kith/nn/kernels.h"
+#include "kith/tensor/team.h"
 
 namespace kith::nn {
 namespace {
@@ -62,11 +63,16 @@ std::vector<float> run(const Problem& p, const std::vector<float>& rows,
   const AttentionChunk chunk{0, p.tokens, 0, blocks};
   const auto q = p.out_stride();
   const std::span<const float> all(rows);
-  append_kv(chunk, all.subspan(q),
-            all.subspan(q + static_cast<std::size_t>(p.kv_heads * p.head_dim)), p.stride(), 0,
-            cache);
   std::vector<float> out(static_cast<std::size_t>(p.tokens) * q);
-  attend({&chunk, 1}, {all, p.stride(), out, p.heads, window}, 0, cache);
+  // Any team does it: what the reference says holds whoever writes and reads which rows.
+  tensor::run_team(2, [&] {
+    const auto [begin, end] = tensor::team_share(static_cast<std::size_t>(p.tokens));
+    append_kv({&chunk, 1}, begin, end, all.subspan(q),
+              all.subspan(q + static_cast<std::size_t>(p.kv_heads * p.head_dim)), p.stride(), 0,
+              cache);
+    tensor::team_wait();
+    attend({&chunk, 1}, {all, p.stride(), out, p.heads, window}, 0, cache);
+  });
   return out;
 }
 

@@ -1,48 +1,83 @@
 #include "kith/nn/layers.h"
 
+#include <algorithm>
+
 #include "kith/base/check.h"
 #include "kith/nn/kernels.h"
+#include "kith/tensor/team.h"
 
 namespace kith::nn {
 namespace {
 
-// Below this many elements, waking other threads costs more than they save.
-constexpr std::size_t kParallelElements = 1U << 15;
+// Elements of a row that are never divided among threads.
+constexpr std::size_t kGrain = 64;
 
 }  // namespace
 
 void rms_norm(std::span<const float> in, std::span<const float> weight, int rows, float eps,
               std::span<float> out) {
   const std::size_t width = weight.size();
-  KITH_CHECK(in.size() >= static_cast<std::size_t>(rows) * width && out.size() >= in.size(),
-             "buffers too small");
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(static) if (static_cast <std::size_t>(rows) * width > \
-                                              kParallelElements)
-#endif
-  for (int row = 0; row < rows; ++row) {
-    const std::size_t at = static_cast<std::size_t>(row) * width;
+  const auto num_rows = static_cast<std::size_t>(rows);
+  KITH_CHECK(in.size() >= num_rows * width && out.size() >= num_rows * width, "buffers too small");
+  const auto [begin, end] = tensor::team_share(num_rows);
+  for (std::size_t at = begin * width; at < end * width; at += width) {
     kernels().rms_norm(in.data() + at, weight.data(), width, eps, out.data() + at);
   }
+  tensor::team_wait();
+}
+
+void rms_norm_row(std::span<float> row, std::span<const float> weight, float eps) {
+  kernels().rms_norm(row.data(), weight.data(), weight.size(), eps, row.data());
+}
+
+void add_rms_norm(std::span<const float> x, std::span<float> sum, std::span<const float> weight,
+                  int rows, float eps, std::span<float> out) {
+  const std::size_t width = weight.size();
+  const auto num_rows = static_cast<std::size_t>(rows);
+  KITH_CHECK(x.size() >= num_rows * width && sum.size() >= num_rows * width &&
+                 out.size() >= num_rows * width,
+             "buffers too small");
+  const auto [begin, end] = tensor::team_share(num_rows);
+  for (std::size_t at = begin * width; at < end * width; at += width) {
+    kernels().add(x.data() + at, width, sum.data() + at);
+    kernels().rms_norm(sum.data() + at, weight.data(), width, eps, out.data() + at);
+  }
+  tensor::team_wait();
+}
+
+void add_rms_norm_rows(std::span<const float> x, std::span<float> sum,
+                       std::span<const float> weight, std::span<const std::int32_t> picked,
+                       float eps, std::span<float> out) {
+  const std::size_t width = weight.size();
+  KITH_CHECK(out.size() >= picked.size() * width, "buffers too small");
+  const auto [begin, end] = tensor::team_share(picked.size());
+  for (std::size_t i = begin; i < end; ++i) {
+    const std::size_t at = static_cast<std::size_t>(picked[i]) * width;
+    KITH_DCHECK(at + width <= x.size() && at + width <= sum.size(), "no such row");
+    kernels().add(x.data() + at, width, sum.data() + at);
+    kernels().rms_norm(sum.data() + at, weight.data(), width, eps, out.data() + i * width);
+  }
+  tensor::team_wait();
 }
 
 void swiglu(std::span<const float> gate_up, int rows, std::size_t width, std::span<float> out) {
-  KITH_CHECK(gate_up.size() >= static_cast<std::size_t>(rows) * 2 * width &&
-                 out.size() >= static_cast<std::size_t>(rows) * width,
+  const auto num_rows = static_cast<std::size_t>(rows);
+  KITH_CHECK(gate_up.size() >= num_rows * 2 * width && out.size() >= num_rows * width,
              "buffers too small");
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(static) if (static_cast <std::size_t>(rows) * width > \
-                                              kParallelElements)
-#endif
-  for (int row = 0; row < rows; ++row) {
-    const float* gate = gate_up.data() + static_cast<std::size_t>(row) * 2 * width;
-    kernels().swiglu(gate, gate + width, width, out.data() + static_cast<std::size_t>(row) * width);
+  // In pieces of a row, so that a single row is shared out, too.
+  const std::size_t pieces = (width + kGrain - 1) / kGrain;
+  const auto [begin, end] = tensor::team_share(num_rows * pieces);
+  for (std::size_t piece = begin; piece < end;) {
+    const std::size_t row = piece / pieces;
+    const std::size_t last = std::min(end, (row + 1) * pieces);
+    const std::size_t first_column = piece % pieces * kGrain;
+    const std::size_t last_column = std::min(width, (last - row * pieces) * kGrain);
+    const float* gate = gate_up.data() + row * 2 * width + first_column;
+    kernels().swiglu(gate, gate + width, last_column - first_column,
+                     out.data() + row * width + first_column);
+    piece = last;
   }
-}
-
-void add(std::span<const float> x, std::span<float> y) {
-  KITH_CHECK(y.size() >= x.size(), "buffers too small");
-  kernels().add(x.data(), x.size(), y.data());
+  tensor::team_wait();
 }
 
 }  // namespace kith::nn

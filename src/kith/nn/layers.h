@@ -1,21 +1,37 @@
-// The element-wise parts of a transformer layer, over rows.
+// The element-wise parts of a transformer layer, over rows. Called by the whole team
+// (tensor/team.h) with complete inputs.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace kith::nn {
 
 // Root mean square norm (Zhang and Sennrich 2019): out = in / sqrt(mean(in^2) + eps) * weight.
+// `out` is complete for the whole team on return.
 //   in, out: [rows, weight.size()]; may be the same
 void rms_norm(std::span<const float> in, std::span<const float> weight, int rows, float eps,
               std::span<float> out);
 
-// SwiGLU (Shazeer 2020): out = silu(gate) * up.
+// sum += x, out = rms_norm(sum): what stands between two blocks of a pre-norm transformer.
+//   x, sum, out: [rows, weight.size()]
+void add_rms_norm(std::span<const float> x, std::span<float> sum, std::span<const float> weight,
+                  int rows, float eps, std::span<float> out);
+
+// sum += x, then the norm of the rows `picked`, one after the other.
+//   x, sum: [rows, weight.size()];  out: [picked.size(), weight.size()]
+// REQUIRES: picked in [0, rows).
+void add_rms_norm_rows(std::span<const float> x, std::span<float> sum,
+                       std::span<const float> weight, std::span<const std::int32_t> picked,
+                       float eps, std::span<float> out);
+
+// One row, in place, by the calling thread alone: the norm of a single head (Henry et al. 2020).
+//   row: [weight.size()]
+void rms_norm_row(std::span<float> row, std::span<const float> weight, float eps);
+
+// SwiGLU (Shazeer 2020): out = silu(gate) * up. `out` is complete for the whole team on return.
 //   gate_up: [rows, 2 * width], the gate first;  out: [rows, width]
 void swiglu(std::span<const float> gate_up, int rows, std::size_t width, std::span<float> out);
-
-// y += x over the first x.size() elements. REQUIRES: y.size() >= x.size().
-void add(std::span<const float> x, std::span<float> y);
 
 }  // namespace kith::nn

@@ -8,6 +8,7 @@
 #include "kith/base/rng.h"
 #include "kith/nn/kernels.h"
 #include "kith/tensor/dtype.h"
+#include "kith/tensor/team.h"
 
 namespace kith::nn {
 namespace {
@@ -88,26 +89,56 @@ INSTANTIATE_TEST_SUITE_P(Levels, LayersTest,
                            return "level" + std::to_string(static_cast<int>(test.param));
                          });
 
-TEST(LayersRowsTest, EveryRowIsDoneByItself) {
-  const auto in = random_values(6, 3 * 40);
-  const auto weight = random_values(7, 40);
+TEST(LayersRowsTest, EveryRowIsDoneByItselfByAnyTeam) {
+  const auto in = random_values(6, 3 * 200);
+  const auto weight = random_values(7, 200);
   std::vector<float> all(in.size());
   rms_norm(in, weight, 3, 1e-5F, all);
   for (std::size_t row = 0; row < 3; ++row) {
-    std::vector<float> one(40);
-    rms_norm(std::span(in).subspan(row * 40, 40), weight, 1, 1e-5F, one);
+    std::vector<float> one(200);
+    rms_norm(std::span(in).subspan(row * 200, 200), weight, 1, 1e-5F, one);
     EXPECT_TRUE(
-        std::equal(one.begin(), one.end(), all.begin() + static_cast<std::ptrdiff_t>(row * 40)));
+        std::equal(one.begin(), one.end(), all.begin() + static_cast<std::ptrdiff_t>(row * 200)));
   }
-  std::vector<float> out(3 * 20);
-  swiglu(in, 3, 20, out);
-  EXPECT_NEAR(out[20], in[40] / (1.0F + std::exp(-in[40])) * in[60], 1e-6F);
+  std::vector<float> out(3 * 100);
+  swiglu(in, 3, 100, out);
+  EXPECT_NEAR(out[100], in[200] / (1.0F + std::exp(-in[200])) * in[300], 1e-6F);
+  for (const int threads : {2, 5}) {
+    std::vector<float> by_team(all.size());
+    std::vector<float> gated(out.size());
+    tensor::run_team(threads, [&] {
+      rms_norm(in, weight, 3, 1e-5F, by_team);
+      swiglu(in, 3, 100, gated);
+    });
+    EXPECT_EQ(by_team, all);
+    EXPECT_EQ(gated, out);
+  }
 }
 
-TEST(LayersRowsTest, AddsInPlace) {
-  std::vector<float> y{1, 2, 3};
-  add(std::vector<float>{10, 20}, y);
-  EXPECT_EQ(y, (std::vector<float>{11, 22, 3}));
+TEST(LayersRowsTest, AddsBeforeTheNorm) {
+  const auto x = random_values(8, 3 * 40);
+  const auto before = random_values(9, 3 * 40);
+  const auto weight = random_values(7, 40);
+  auto sum = before;
+  std::vector<float> out(sum.size());
+  tensor::run_team(2, [&] { add_rms_norm(x, sum, weight, 3, 1e-5F, out); });
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(sum[i], before[i] + x[i]);
+  std::vector<float> expected(sum.size());
+  rms_norm(sum, weight, 3, 1e-5F, expected);
+  EXPECT_EQ(out, expected);
+
+  auto again = before;
+  std::vector<float> picked(2 * 40);
+  const std::vector<std::int32_t> rows{0, 2};
+  tensor::run_team(2, [&] { add_rms_norm_rows(x, again, weight, rows, 1e-5F, picked); });
+  EXPECT_TRUE(std::equal(picked.begin(), picked.begin() + 40, expected.begin()));
+  EXPECT_TRUE(std::equal(picked.begin() + 40, picked.end(), expected.begin() + 80));
+
+  std::vector<float> head(before.begin(), before.begin() + 40);
+  rms_norm_row(head, weight, 1e-5F);
+  std::vector<float> row(40);
+  rms_norm(std::span(before).first(40), weight, 1, 1e-5F, row);
+  EXPECT_EQ(head, row);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "kith/base/check.h"
 #include "kith/nn/kernels.h"
+#include "kith/tensor/team.h"
 
 namespace kith::nn {
 namespace {
@@ -12,9 +13,7 @@ namespace {
 using tensor::DType;
 
 // Columns that one piece of the second product covers.
-constexpr int kColumns = 256;
-// Multiply-adds below which threads cost more than they bring.
-constexpr std::size_t kParallelWork = 1 << 16;
+constexpr std::size_t kColumns = 256;
 
 std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
 
@@ -93,46 +92,35 @@ void pack_int8(std::span<const float> a, std::span<const float> b_by_rank, Lora&
   }
 }
 
-// One call of apply_loras().
+// Of one call of plan_loras() and apply_loras().
 class Application {
  public:
   Application(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch)
       : tasks_(tasks), batch_(batch), scratch_(scratch) {}
 
+  void plan();
+
   void run() {
-    plan();
-    const auto num_quantized = static_cast<std::int64_t>(scratch_.quantized.size());
-    const auto num_pieces = static_cast<std::int64_t>(pieces_.size());
-#if defined(_OPENMP)
-#pragma omp parallel if (work_ >= kParallelWork)
-#endif
-    {
-#if defined(_OPENMP)
-#pragma omp for schedule(static)
-#endif
-      for (std::int64_t i = 0; i < num_quantized; ++i) quantize(static_cast<std::size_t>(i));
-#if defined(_OPENMP)
-#pragma omp for schedule(static)
-#endif
-      for (std::int64_t i = 0; i < num_pieces; ++i) down(pieces_[static_cast<std::size_t>(i)]);
-#if defined(_OPENMP)
-#pragma omp for schedule(static)
-#endif
-      // Pieces of columns: two tasks on one row never write the same place at once, and always in
-      // the same order.
-      for (int column = 0; column < end_column_; column += kColumns) up(column);
+    if (!scratch_.quantized.empty()) {
+      const auto rows = tensor::team_share(scratch_.quantized.size());
+      for (std::size_t i = rows.begin; i < rows.end; ++i) quantize(i);
+      tensor::team_wait();
     }
+    const auto pieces = tensor::team_share(scratch_.pieces.size());
+    for (std::size_t i = pieces.begin; i < pieces.end; ++i) down(scratch_.pieces[i]);
+    tensor::team_wait();
+    // Pieces of columns: two tasks on one row never write the same place at once, and always in the
+    // same order.
+    const auto columns = tensor::team_share(to_size(scratch_.end_column), kColumns);
+    for (std::size_t column = columns.begin; column < columns.end; column += kColumns) {
+      up(static_cast<int>(column));
+    }
+    tensor::team_wait();
   }
 
  private:
-  // Up to kLoraRows rows of a task.
-  struct Piece {
-    std::size_t task;
-    std::size_t first;
-    std::size_t count;
-  };
+  using Piece = LoraScratch::Piece;
 
-  void plan();
   void add_quantized(const LoraTask& task);
   void quantize(std::size_t index);
   void down(const Piece& piece);
@@ -153,10 +141,6 @@ class Application {
   std::span<const LoraTask> tasks_;
   const LoraBatch& batch_;
   LoraScratch& scratch_;
-  std::vector<Piece> pieces_;
-  std::size_t in4_ = 0;
-  std::size_t work_ = 0;
-  int end_column_ = 0;
 };
 
 void Application::plan() {
@@ -164,6 +148,8 @@ void Application::plan() {
   s.first_product.clear();
   s.products.clear();
   s.quantized.clear();
+  s.pieces.clear();
+  s.end_column = 0;
   s.place.assign(batch_.x_stride == 0 ? 0 : batch_.x.size() / batch_.x_stride + 1, -1);
   std::size_t floats = 0;
   std::size_t bytes = 0;
@@ -172,7 +158,7 @@ void Application::plan() {
     const Lora& lora = *task.lora;
     KITH_DCHECK(task.factors.empty() || task.factors.size() == task.rows.size(),
                 "a factor for each row");
-    in4_ = round_up(to_size(lora.in), 4);
+    s.in4 = round_up(to_size(lora.in), 4);
     s.first_product.push_back(s.products.size());
     const bool is_int8 = lora.dtype == DType::kInt8;
     const std::size_t rank = is_int8 ? lora.rank_scales.size() : to_size(lora.rank);
@@ -181,12 +167,11 @@ void Application::plan() {
       s.products.push_back({.begin = used});
       used += rank;
       if (row % kLoraRows == 0) {
-        pieces_.push_back({i, row, std::min<std::size_t>(kLoraRows, task.rows.size() - row)});
+        s.pieces.push_back({i, row, std::min<std::size_t>(kLoraRows, task.rows.size() - row)});
       }
     }
     if (is_int8) add_quantized(task);
-    work_ += task.rows.size() * rank * to_size(lora.in + lora.out);
-    end_column_ = std::max(end_column_, task.column + lora.out);
+    s.end_column = std::max(s.end_column, task.column + lora.out);
   }
   if (s.down_f32.size() < floats) s.down_f32.resize(floats);
   if (s.down_int8.size() < bytes) {
@@ -195,7 +180,7 @@ void Application::plan() {
     s.down_scaled.resize(bytes);
   }
   if (s.row_scales.size() < s.quantized.size()) s.row_scales.resize(s.quantized.size());
-  if (s.x_int8.size() < s.quantized.size() * in4_) s.x_int8.resize(s.quantized.size() * in4_);
+  if (s.x_int8.size() < s.quantized.size() * s.in4) s.x_int8.resize(s.quantized.size() * s.in4);
 }
 
 void Application::add_quantized(const LoraTask& task) {
@@ -210,8 +195,8 @@ void Application::add_quantized(const LoraTask& task) {
 void Application::quantize(std::size_t index) {
   const std::size_t in = to_size(tasks_.front().lora->in);
   auto& row = scratch_.row_scales[index];
-  row.scale = kernels().quantize_signed(x_of(scratch_.quantized[index]), in, in4_,
-                                        scratch_.x_int8.data() + index * in4_, &row.sum);
+  row.scale = kernels().quantize_signed(x_of(scratch_.quantized[index]), in, scratch_.in4,
+                                        scratch_.x_int8.data() + index * scratch_.in4, &row.sum);
 }
 
 void Application::down(const Piece& piece) {
@@ -239,13 +224,13 @@ void Application::down_int8(const Piece& piece) {
   const std::int8_t* x[kLoraRows] = {};
   for (std::size_t i = 0; i < piece.count; ++i) {
     const auto place = to_size(scratch_.place[to_size(task.rows[piece.first + i])]);
-    x[i] = scratch_.x_int8.data() + place * in4_;
+    x[i] = scratch_.x_int8.data() + place * scratch_.in4;
   }
   // The products of a task lie one after the other.
   const std::size_t begin =
       scratch_.products[scratch_.first_product[piece.task] + piece.first].begin;
   std::int32_t* sums = scratch_.down_sums.data() + begin;
-  kernels().lora_down_int8(task.lora->a_int8.data(), x, piece.count, in4_, rank4, sums);
+  kernels().lora_down_int8(task.lora->a_int8.data(), x, piece.count, scratch_.in4, rank4, sums);
   for (std::size_t i = 0; i < piece.count; ++i) {
     const std::size_t place = to_size(scratch_.place[to_size(task.rows[piece.first + i])]);
     const LoraScratch::QuantizedRow& row = scratch_.row_scales[place];
@@ -267,7 +252,8 @@ void Application::up(int column) {
     const Lora& lora = *task.lora;
     // In the update's own columns, where vectors begin at multiples of 16.
     const int begin = std::max(0, (column - task.column + 15) / 16 * 16);
-    const int end = std::min(lora.out, (column + kColumns - task.column + 15) / 16 * 16);
+    const int end =
+        std::min(lora.out, (column + static_cast<int>(kColumns) - task.column + 15) / 16 * 16);
     if (begin >= end) continue;
     const std::size_t first = scratch_.first_product[i];
     if (lora.dtype == DType::kInt8) {
@@ -339,6 +325,10 @@ Lora pack_lora(std::span<const float> a, std::span<const float> b, int rank, flo
     lora.b_f32 = {};
   }
   return lora;
+}
+
+void plan_loras(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch) {
+  Application(tasks, batch, scratch).plan();
 }
 
 void apply_loras(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch) {

@@ -64,8 +64,15 @@ struct LoraBatch {
   std::size_t y_stride = 0;
 };
 
-// Buffers of apply_loras(), reused between calls. One per thread.
+// What plan_loras() finds out, and the buffers of apply_loras(); reused between calls. One per
+// team.
 struct LoraScratch {
+  // Up to kLoraRows rows of a task.
+  struct Piece {
+    std::size_t task = 0;
+    std::size_t first = 0;
+    std::size_t count = 0;
+  };
   // A row of the batch, quantised.
   struct QuantizedRow {
     float scale = 0.0F;
@@ -77,6 +84,10 @@ struct LoraScratch {
     std::int32_t sum = 0;
     std::size_t begin = 0;
   };
+  std::vector<Piece> pieces;
+  // Inputs rounded up to 4, and where the last columns of an update end.
+  std::size_t in4 = 0;
+  int end_column = 0;
   // Where the rows and products of each task begin.
   std::vector<std::size_t> first_product;
   std::vector<Product> products;
@@ -92,9 +103,14 @@ struct LoraScratch {
   tensor::AlignedVector<std::int8_t> x_int8;
 };
 
-// Adds all updates. Two tasks may name the same row (a blend of adapters).
-// A row's result does not depend on which other rows are named, bit for bit.
+// Prepares apply_loras() with the same tasks and batch: called by one member of the team, while no
+// other is in apply_loras().
 // REQUIRES: all updates have the same `in`.
+void plan_loras(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch);
+
+// Adds all updates: called by the whole team (tensor/team.h) once what plan_loras() left, x and y
+// are complete; y is complete again on return. Two tasks may name the same row (a blend of
+// adapters). A row's result does not depend on which other rows are named, bit for bit.
 void apply_loras(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch);
 
 }  // namespace kith::nn

@@ -9,6 +9,7 @@
 
 #include "kith/base/rng.h"
 #include "kith/nn/kernels.h"
+#include "kith/tensor/team.h"
 
 namespace kith::nn {
 namespace {
@@ -43,6 +44,7 @@ void apply(const Lora& lora, const LoraBatch& batch, std::span<const std::int32_
            std::span<const float> factors = {}) {
   LoraScratch scratch;
   const LoraTask task{&lora, 0, rows, factors};
+  plan_loras({&task, 1}, batch, scratch);
   apply_loras({&task, 1}, batch, scratch);
 }
 
@@ -152,7 +154,8 @@ TEST(LoraTest, AGroupGivesEachRowWhatItGetsAlone) {
     std::vector<LoraTask> tasks;
     for (std::size_t i = 0; i < 3; ++i)
       tasks.push_back({&loras[i], columns[i], rows[i], factors[i]});
-    apply_loras(tasks, {x, kIn, together, kOut}, scratch);
+    plan_loras(tasks, {x, kIn, together, kOut}, scratch);
+    tensor::run_team(3, [&] { apply_loras(tasks, {x, kIn, together, kOut}, scratch); });
     auto alone = before;
     for (std::int32_t row = 0; row < static_cast<std::int32_t>(kRows); ++row) {
       std::vector<LoraTask> own;
@@ -165,6 +168,7 @@ TEST(LoraTest, AGroupGivesEachRowWhatItGetsAlone) {
             {&loras[i], columns[i], own_rows[i],
              std::span(factors[i]).subspan(static_cast<std::size_t>(at - rows[i].begin()), 1)});
       }
+      plan_loras(own, {x, kIn, alone, kOut}, scratch);
       apply_loras(own, {x, kIn, alone, kOut}, scratch);
     }
     EXPECT_EQ(together, alone) << tensor::dtype_name(dtype);

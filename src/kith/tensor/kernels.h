@@ -38,8 +38,9 @@ struct Kernels {
   // bytes after count are set to 128, i.e. zero.
   float (*quantize_row)(const float* in, std::size_t count, std::size_t padded, std::uint8_t* out);
 
-  // Turns one row of integer sums into f32, in place: `row` holds i32 before and f32 after.
-  void (*finish_row)(void* row, std::size_t out, float row_scale, const Int8Epilogue& epilogue);
+  // Turns one row of integer sums into results.
+  void (*finish_row)(const std::int32_t* sums, std::size_t out, float row_scale,
+                     const Int8Epilogue& epilogue, float* results);
 
   // y[m][n] = sum_k x[m][k] * w[n][k] for `rows` rows, weights row-major [out, in]. A row's result
   // does not depend on the others.

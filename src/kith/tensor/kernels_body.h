@@ -54,12 +54,8 @@ float quantize_row(const float* in, std::size_t count, std::size_t padded, std::
   return inverse > 0.0F ? scale : 0.0F;
 }
 
-void finish_row(void* row, std::size_t out, float row_scale, const Int8Epilogue& epilogue) {
-  // One buffer under two types: may_alias says so to the compiler.
-  using AliasingInt = std::int32_t __attribute__((may_alias));
-  using AliasingFloat = float __attribute__((may_alias));
-  const auto* sums = static_cast<const AliasingInt*>(row);
-  auto* values = static_cast<AliasingFloat*>(row);
+void finish_row(const std::int32_t* sums, std::size_t out, float row_scale,
+                const Int8Epilogue& epilogue, float* results) {
   const std::int32_t* compensation = epilogue.compensation;
   const float* scales = epilogue.scales;
 #pragma omp simd
@@ -67,12 +63,13 @@ void finish_row(void* row, std::size_t out, float row_scale, const Int8Epilogue&
     // Unsigned, because a file may hold a compensation that no weights have.
     const auto difference =
         static_cast<std::uint32_t>(sums[n]) - static_cast<std::uint32_t>(compensation[n]);
-    values[n] = static_cast<float>(static_cast<std::int32_t>(difference)) * (scales[n] * row_scale);
+    results[n] =
+        static_cast<float>(static_cast<std::int32_t>(difference)) * (scales[n] * row_scale);
   }
   if (epilogue.bias == nullptr) return;
   const float* bias = epilogue.bias;
 #pragma omp simd
-  for (std::size_t n = 0; n < out; ++n) values[n] += bias[n];
+  for (std::size_t n = 0; n < out; ++n) results[n] += bias[n];
 }
 
 using Float16 = float __attribute__((vector_size(64)));

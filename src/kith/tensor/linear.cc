@@ -5,9 +5,11 @@
 #include <cstring>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "kith/base/check.h"
 #include "kith/tensor/kernels.h"
+#include "kith/tensor/team.h"
 
 namespace kith::tensor {
 namespace {
@@ -20,9 +22,8 @@ std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
 int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 template <typename Vector>
-auto* grown(Vector& vector, std::size_t size) {
+void grow(Vector& vector, std::size_t size) {
   if (vector.size() < size) vector.resize(size);
-  return vector.data();
 }
 
 // All parts below each other as f32, [sum of out, in].
@@ -102,16 +103,30 @@ int padded_rows(int rows) {
   return rows == whole ? rows : whole + bucket_rows(rows - whole);
 }
 
+void Linear::cut(int shards) {
+  const int blocks = round_up(out_, kInt8Block) / kInt8Block;
+  const int count = std::clamp(shards, 1, blocks);
+  shards_.clear();
+  for (int i = 0; i < count; ++i) {
+    Shard shard;
+    shard.first = std::min(out_, blocks * i / count * kInt8Block);
+    shard.last = std::min(out_, blocks * (i + 1) / count * kInt8Block);
+    shards_.push_back(std::move(shard));
+  }
+}
+
 Result<Linear> Linear::create(int in, std::span<const LinearPart> parts,
                               const LinearOptions& options) {
   KITH_CHECK(in > 0 && !parts.empty(), "a linear map needs inputs and parts");
   Linear linear;
   linear.in_ = in;
+  linear.threads_ = options.threads;
   for (const LinearPart& part : parts) linear.out_ += part.out;
   linear.weights_ = options.weights;
   if (linear.weights_ == DType::kBf16 && !onednn_supports(MatmulKind::kBf16)) {
     linear.weights_ = DType::kF32;
   }
+  linear.cut(options.threads);
 
   if (linear.weights_ == DType::kInt8) {
     KITH_ASSIGN_OR_RETURN(QuantizedRows rows, quantize_parts(in, parts));
@@ -129,7 +144,7 @@ Result<Linear> Linear::create(int in, std::span<const LinearPart> parts,
       KITH_RETURN_IF_ERROR(linear.pack_f32(std::move(weights), options));
       break;
     case DType::kBf16:
-      KITH_RETURN_IF_ERROR(linear.pack_bf16(weights, options.threads));
+      KITH_RETURN_IF_ERROR(linear.pack_bf16(weights));
       break;
     default:
       return Error{ErrorCode::kInvalidArgument, "weights are held as f32, bf16 or int8, not " +
@@ -149,19 +164,20 @@ Result<Linear> Linear::from_int8(int in, int out, const Int8Weights& from,
   Linear linear;
   linear.in_ = in;
   linear.out_ = out;
+  linear.threads_ = options.threads;
   linear.weights_ = DType::kInt8;
   linear.scales_.assign(from.scales.begin(), from.scales.end());
   linear.compensation_.assign(from.compensation.begin(), from.compensation.end());
   linear.bias_.assign(from.bias.begin(), from.bias.end());
+  linear.cut(options.threads);
   if (from.layout == Int8Layout::kRows) {
     KITH_RETURN_IF_ERROR(linear.pack_int8(from.weights, options));
     return linear;
   }
-  const bool is_aligned = reinterpret_cast<std::uintptr_t>(from.weights.data()) % 64 == 0;
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(from.weights.data()) % kAlignment == 0;
   if (is_aligned && !options.plain && onednn_supports(MatmulKind::kInt8)) {
-    KITH_ASSIGN_OR_RETURN(linear.matmul_, PackedMatmul::borrow_blocked_int8(
-                                              in, out, from.weights.data(), options.threads));
-    if (linear.matmul_) return linear;
+    KITH_ASSIGN_OR_RETURN(const bool is_borrowed, linear.borrow_blocked(from.weights.data()));
+    if (is_borrowed) return linear;
   }
   std::vector<std::int8_t> rows = to_rows(from.weights, in, out);
   KITH_RETURN_IF_ERROR(linear.pack_int8(rows, options));
@@ -174,29 +190,54 @@ Status Linear::pack_f32(std::vector<float> weights, const LinearOptions& options
     plain_f32_ = std::move(weights);
     return {};
   }
-  KITH_ASSIGN_OR_RETURN(
-      matmul_, PackedMatmul::create(MatmulKind::kF32, in_, out_, weights.data(), options.threads));
+  for (Shard& shard : shards_) {
+    const float* rows = weights.data() + to_size(shard.first) * to_size(in_);
+    KITH_ASSIGN_OR_RETURN(shard.matmul,
+                          PackedMatmul::create(MatmulKind::kF32, in_, shard.size(), rows));
+  }
   return {};
 }
 
-Status Linear::pack_bf16(std::span<const float> weights, int threads) {
+Status Linear::pack_bf16(std::span<const float> weights) {
   std::vector<std::uint16_t> rounded(weights.size());
   kernels().to_bf16(weights.data(), weights.size(), rounded.data());
-  KITH_ASSIGN_OR_RETURN(
-      matmul_, PackedMatmul::create(MatmulKind::kBf16, in_, out_, rounded.data(), threads));
+  for (Shard& shard : shards_) {
+    const std::uint16_t* rows = rounded.data() + to_size(shard.first) * to_size(in_);
+    KITH_ASSIGN_OR_RETURN(shard.matmul,
+                          PackedMatmul::create(MatmulKind::kBf16, in_, shard.size(), rows));
+  }
   return {};
 }
 
 // Sees `rows` for as long as the map lives, if anything is to read them later.
 Status Linear::pack_int8(std::span<const std::int8_t> rows, const LinearOptions& options) {
-  const bool is_plain = options.plain || !onednn_supports(MatmulKind::kInt8);
-  if (!is_plain) {
-    KITH_ASSIGN_OR_RETURN(
-        matmul_, PackedMatmul::create(MatmulKind::kInt8, in_, out_, rows.data(), options.threads));
+  if (options.plain || !onednn_supports(MatmulKind::kInt8)) {
+    rows_ = rows;
+    return {};
   }
-  const bool is_readable = matmul_ && matmul_->find_blocked_int8() != nullptr;
-  if (is_plain || (options.readable_rows && !is_readable)) rows_ = rows;
+  owned_blocked_ = to_blocked(rows, in_, out_);
+  KITH_ASSIGN_OR_RETURN(const bool is_blocked, borrow_blocked(owned_blocked_.data()));
+  if (is_blocked) return {};
+  // Maps of few outputs have a layout of oneDNN's choice, and one shard.
+  owned_blocked_ = {};
+  cut(1);
+  KITH_ASSIGN_OR_RETURN(shards_[0].matmul,
+                        PackedMatmul::create(MatmulKind::kInt8, in_, out_, rows.data()));
+  if (options.readable_rows) rows_ = rows;
   return {};
+}
+
+// Blocks of outputs lie one after the other, so that a shard is a part of the whole. False if
+// oneDNN wants another layout.
+Result<bool> Linear::borrow_blocked(const std::int8_t* blocked) {
+  for (Shard& shard : shards_) {
+    const std::size_t offset = to_size(shard.first) * to_size(round_up(in_, kInt8Block));
+    KITH_ASSIGN_OR_RETURN(shard.matmul,
+                          PackedMatmul::borrow_blocked_int8(in_, shard.size(), blocked + offset));
+    if (!shard.matmul) return false;
+  }
+  blocked_ = blocked;
+  return true;
 }
 
 void Linear::read_row(int row, std::span<float> out) const {
@@ -205,151 +246,207 @@ void Linear::read_row(int row, std::span<float> out) const {
   if (!rows_.empty()) {
     read_int8_row(Int8Layout::kRows, rows_, row, quantized);
   } else {
-    const std::int8_t* blocked = matmul_ ? matmul_->find_blocked_int8() : nullptr;
-    KITH_CHECK(blocked != nullptr, "the rows of this map cannot be read");
-    read_int8_row(Int8Layout::kBlocked, {blocked, int8_bytes(Int8Layout::kBlocked, in_, out_)}, row,
-                  quantized);
+    KITH_CHECK(blocked_ != nullptr, "the rows of this map cannot be read");
+    read_int8_row(Int8Layout::kBlocked, {blocked_, int8_bytes(Int8Layout::kBlocked, in_, out_)},
+                  row, quantized);
   }
   const float scale = scales_[to_size(row)];
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = scale * static_cast<float>(quantized[i]);
 }
 
 std::size_t Linear::bytes() const {
-  return (matmul_ ? matmul_->bytes() : 0) + plain_f32_.size() * sizeof(float) + rows_.size() +
-         (scales_.size() + compensation_.size() + bias_.size()) * sizeof(float);
+  std::size_t bytes = plain_f32_.size() * sizeof(float) + rows_.size() +
+                      (scales_.size() + compensation_.size() + bias_.size()) * sizeof(float);
+  for (const Shard& shard : shards_) bytes += shard.matmul ? shard.matmul->bytes() : 0;
+  return bytes;
+}
+
+struct Linear::Slice {
+  float* x;
+  int rows;
+  float* y;
+  LinearScratch& scratch;
+};
+
+Status LinearScratch::take_status() {
+  if (!error) return {};
+  return *std::exchange(error, std::nullopt);
+}
+
+// The scratch for both terms of bf16 products of all rows would be large for many outputs.
+int Linear::slice_rows() const {
+  if (weights_ != DType::kBf16) return kMaxRows;
+  return std::clamp(kMaxTermElements / (2 * out_), 1, kMaxRows / 2);
+}
+
+void Linear::reserve(int rows, int team, LinearScratch& scratch) const {
+  const int most = std::min(rows, slice_rows());
+  if (weights_ == DType::kF32) grow(scratch.terms, to_size(bucket_rows(most)) * to_size(out_));
+  if (weights_ == DType::kBf16) {
+    const std::size_t padded = to_size(bucket_rows(2 * most));
+    grow(scratch.bf16, padded * to_size(in_));
+    grow(scratch.terms, padded * to_size(out_));
+  }
+  if (weights_ == DType::kInt8) {
+    const std::size_t in_padded = to_size(round_up(in_, kInt8Block));
+    grow(scratch.int8, to_size(std::max(bucket_rows(most), team)) * in_padded);
+    grow(scratch.scales, to_size(most));
+    grow(scratch.sums, to_size(bucket_rows(most)) * to_size(round_up(out_, kInt8Block)));
+  }
 }
 
 Status Linear::forward(std::span<float> x, int rows, std::span<float> y,
                        LinearScratch& scratch) const {
+  reserve(rows, threads_, scratch);
+  run_team(threads_, [&] { forward_in_team(x, rows, y, scratch); });
+  return scratch.take_status();
+}
+
+void Linear::forward_in_team(std::span<float> x, int rows, std::span<float> y,
+                             LinearScratch& scratch) const {
   const std::size_t capacity = to_size(padded_rows(rows));
   KITH_CHECK(
       rows >= 1 && x.size() >= capacity * to_size(in_) && y.size() >= capacity * to_size(out_),
       "buffers must have room for the padded rows");
-  for (int row = 0; row < rows; row += kMaxRows) {
-    KITH_RETURN_IF_ERROR(forward_slice(x.data() + to_size(row) * to_size(in_),
-                                       std::min(rows - row, kMaxRows),
-                                       y.data() + to_size(row) * to_size(out_), scratch));
+  const int most = slice_rows();
+  for (int row = 0; row < rows; row += most) {
+    forward_slice({x.data() + to_size(row) * to_size(in_), std::min(rows - row, most),
+                   y.data() + to_size(row) * to_size(out_), scratch});
   }
-  return {};
 }
 
-Status Linear::forward_slice(float* x, int rows, float* y, LinearScratch& scratch) const {
-  if (weights_ == DType::kInt8) return forward_int8(x, rows, y, scratch);
-  if (weights_ == DType::kBf16) {
-    // The scratch for both terms of all rows would be large for a head of many outputs.
-    const int most = std::clamp(kMaxTermElements / (2 * out_), 1, kMaxRows / 2);
-    for (int row = 0; row < rows; row += most) {
-      KITH_RETURN_IF_ERROR(forward_bf16(x + to_size(row) * to_size(in_), std::min(most, rows - row),
-                                        y + to_size(row) * to_size(out_), scratch));
-    }
+void Linear::forward_slice(const Slice& slice) const {
+  if (slice.rows == 1 && blocked_ != nullptr && kernels().int8_row_blocked != nullptr) {
+    forward_one_int8(slice);
   } else {
-    KITH_RETURN_IF_ERROR(forward_f32(x, rows, y));
-  }
-  add_bias(y, rows);
-  return {};
-}
-
-Status Linear::forward_f32(float* x, int rows, float* y) const {
-  if (matmul_) {
-    const int padded = bucket_rows(rows);
-    // Zeros rather than leftovers: old values could be subnormal or NaN, which are slow.
-    std::fill(x + to_size(rows) * to_size(in_), x + to_size(padded) * to_size(in_), 0.0F);
-    return matmul_->run(x, padded, y);
-  }
-  constexpr int kRows = 16;
+    prepare_input(slice);
+    for (std::size_t i = to_size(team_rank()); i < shards_.size(); i += to_size(team_size())) {
+      if (const Status status = multiply(shards_[i], slice); !status) {
 #if defined(_OPENMP)
-#pragma omp parallel for schedule(static) if (rows > kRows)
+#pragma omp critical(kith_linear_error)
 #endif
-  for (int row = 0; row < rows; row += kRows) {
-    kernels().f32_plain(x + to_size(row) * to_size(in_), to_size(std::min(kRows, rows - row)),
-                        plain_f32_.data(), to_size(in_), to_size(out_),
-                        y + to_size(row) * to_size(out_));
-  }
-  return {};
-}
-
-Status Linear::forward_bf16(const float* x, int rows, float* y, LinearScratch& scratch) const {
-  const std::size_t in_elements = to_size(rows) * to_size(in_);
-  const std::size_t out_elements = to_size(rows) * to_size(out_);
-  const std::size_t padded = to_size(bucket_rows(2 * rows));
-  // All high terms, then all low terms.
-  std::uint16_t* split = grown(scratch.bf16, padded * to_size(in_));
-  kernels().split_bf16(x, in_elements, split, split + in_elements);
-  std::fill(split + 2 * in_elements, split + padded * to_size(in_), std::uint16_t{0});
-  float* terms = grown(scratch.terms, padded * to_size(out_));
-  KITH_RETURN_IF_ERROR(matmul_->run(split, static_cast<int>(padded), terms));
-  const float* low = terms + out_elements;
-#pragma omp simd
-  for (std::size_t i = 0; i < out_elements; ++i) y[i] = terms[i] + low[i];
-  return {};
-}
-
-void Linear::add_bias(float* y, int rows) const {
-  if (bias_.empty()) return;
-  for (int row = 0; row < rows; ++row) {
-    float* values = y + to_size(row) * to_size(out_);
-    for (std::size_t n = 0; n < to_size(out_); ++n) values[n] += bias_[n];
-  }
-}
-
-Status Linear::forward_int8(const float* x, int rows, float* y, LinearScratch& scratch) const {
-  const int padded = bucket_rows(rows);
-  // The one-row kernel reads whole blocks of inputs; oneDNN wants rows without gaps.
-  const bool one_row = rows == 1;
-  const std::size_t stride = one_row ? to_size(round_up(in_, kInt8Block)) : to_size(in_);
-  std::uint8_t* quantized = grown(scratch.int8, to_size(padded) * stride);
-  float* row_scales = grown(scratch.scales, to_size(rows));
-  for (std::size_t row = 0; row < to_size(rows); ++row) {
-    row_scales[row] = kernels().quantize_row(x + row * to_size(in_), to_size(in_), stride,
-                                             quantized + row * stride);
-  }
-  std::fill(quantized + to_size(rows) * stride, quantized + to_size(padded) * stride,
-            std::uint8_t{128});
-  // Sums are made where the results will be.
-  auto* sums = reinterpret_cast<std::int32_t*>(y);
-  KITH_RETURN_IF_ERROR(int8_sums(quantized, rows, sums, scratch));
-  const Int8Epilogue epilogue{compensation_.data(), scales_.data(),
-                              bias_.empty() ? nullptr : bias_.data()};
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(static) if (rows >= 16)
-#endif
-  for (int row = 0; row < rows; ++row) {
-    kernels().finish_row(sums + to_size(row) * to_size(out_), to_size(out_),
-                         row_scales[to_size(row)], epilogue);
-  }
-  return {};
-}
-
-Status Linear::int8_sums(const std::uint8_t* x, int rows, std::int32_t* sums,
-                         LinearScratch& scratch) const {
-  if (!matmul_) {
-    const std::size_t stride = to_size(rows == 1 ? round_up(in_, kInt8Block) : in_);
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(static) if (rows > 1)
-#endif
-    for (int row = 0; row < rows; ++row) {
-      kernels().int8_row_plain(x + to_size(row) * stride, rows_.data(), to_size(in_), to_size(out_),
-                               sums + to_size(row) * to_size(out_));
+        slice.scratch.error = status.error();
+      }
+      finish(shards_[i], slice);
     }
+  }
+  team_wait();
+}
+
+// Brings the rows to what is multiplied: bytes, or two bf16 terms. Rows of padding become zeros
+// rather than leftovers, which could be subnormal or NaN and slow.
+void Linear::prepare_input(const Slice& slice) const {
+  const auto [begin, end] = team_share(to_size(slice.rows));
+  const std::size_t rows = to_size(slice.rows);
+  const std::size_t in = to_size(in_);
+  const bool fills = team_rank() == 0;
+  if (weights_ == DType::kInt8) {
+    std::uint8_t* quantized = slice.scratch.int8.data();
+    for (std::size_t row = begin; row < end; ++row) {
+      slice.scratch.scales[row] =
+          kernels().quantize_row(slice.x + row * in, in, in, quantized + row * in);
+    }
+    const std::size_t padded = to_size(bucket_rows(slice.rows));
+    if (fills) std::fill(quantized + rows * in, quantized + padded * in, std::uint8_t{128});
+  } else if (weights_ == DType::kBf16) {
+    // All high terms, then all low terms.
+    std::uint16_t* split = slice.scratch.bf16.data();
+    kernels().split_bf16(slice.x + begin * in, (end - begin) * in, split + begin * in,
+                         split + (rows + begin) * in);
+    const std::size_t padded = to_size(bucket_rows(2 * slice.rows));
+    if (fills) std::fill(split + 2 * rows * in, split + padded * in, std::uint16_t{0});
+  } else if (plain_f32_.empty() && fills) {
+    const std::size_t padded = to_size(bucket_rows(slice.rows));
+    std::fill(slice.x + rows * in, slice.x + padded * in, 0.0F);
+  }
+  team_wait();
+}
+
+// Every member quantises the row for itself: that costs less than waiting for one that does.
+void Linear::forward_one_int8(const Slice& slice) const {
+  const std::size_t in_padded = to_size(round_up(in_, kInt8Block));
+  std::uint8_t* quantized = slice.scratch.int8.data() + to_size(team_rank()) * in_padded;
+  const float scale = kernels().quantize_row(slice.x, to_size(in_), in_padded, quantized);
+  for (std::size_t i = to_size(team_rank()); i < shards_.size(); i += to_size(team_size())) {
+    const Shard& shard = shards_[i];
+    std::int32_t* sums = slice.scratch.sums.data();
+    kernels().int8_row_blocked(quantized, blocked_, in_padded, to_size(shard.first / kInt8Block),
+                               to_size(round_up(shard.last, kInt8Block) / kInt8Block), sums);
+    kernels().finish_row(sums + shard.first, to_size(shard.size()), scale, epilogue(shard),
+                         slice.y + shard.first);
+  }
+}
+
+Status Linear::multiply(const Shard& shard, const Slice& slice) const {
+  if (!shard.matmul) {
+    multiply_plain(shard, slice);
     return {};
   }
-  const std::int8_t* blocked = matmul_->find_blocked_int8();
-  if (rows != 1 || blocked == nullptr || kernels().int8_row_blocked == nullptr) {
-    return matmul_->run(x, bucket_rows(rows), sums);
+  switch (weights_) {
+    case DType::kInt8:
+      return shard.matmul->run(slice.scratch.int8.data(), bucket_rows(slice.rows),
+                               sums_of(shard, slice));
+    case DType::kBf16:
+      return shard.matmul->run(slice.scratch.bf16.data(), bucket_rows(2 * slice.rows),
+                               terms_of(shard, slice));
+    default:
+      return shard.matmul->run(slice.x, bucket_rows(slice.rows), terms_of(shard, slice));
   }
-  const int num_blocks = round_up(out_, kInt8Block) / kInt8Block;
-  std::int32_t* padded_sums =
-      out_ % kInt8Block == 0 ? sums : grown(scratch.sums, to_size(num_blocks * kInt8Block));
-  const std::size_t in_padded = to_size(round_up(in_, kInt8Block));
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(static) if (num_blocks >= 16)
-#endif
-  for (int block = 0; block < num_blocks; ++block) {
-    kernels().int8_row_blocked(x, blocked, in_padded, to_size(block), to_size(block) + 1,
-                               padded_sums);
+}
+
+void Linear::multiply_plain(const Shard& shard, const Slice& slice) const {
+  const std::size_t in = to_size(in_);
+  const std::size_t columns = to_size(shard.size());
+  const std::size_t first_weight = to_size(shard.first) * in;
+  if (weights_ == DType::kF32) {
+    return kernels().f32_plain(slice.x, to_size(slice.rows), plain_f32_.data() + first_weight, in,
+                               columns, terms_of(shard, slice));
   }
-  if (padded_sums != sums) std::memcpy(sums, padded_sums, to_size(out_) * sizeof(std::int32_t));
-  return {};
+  std::int32_t* sums = sums_of(shard, slice);
+  for (std::size_t row = 0; row < to_size(slice.rows); ++row, sums += columns) {
+    kernels().int8_row_plain(slice.scratch.int8.data() + row * in, rows_.data() + first_weight, in,
+                             columns, sums);
+  }
+}
+
+// oneDNN's fast products want results without gaps, so a shard has a matrix of its own.
+std::int32_t* Linear::sums_of(const Shard& shard, const Slice& slice) const {
+  return slice.scratch.sums.data() + to_size(shard.first) * to_size(bucket_rows(slice.rows));
+}
+
+float* Linear::terms_of(const Shard& shard, const Slice& slice) const {
+  const int rows = weights_ == DType::kBf16 ? 2 * slice.rows : slice.rows;
+  return slice.scratch.terms.data() + to_size(shard.first) * to_size(bucket_rows(rows));
+}
+
+Int8Epilogue Linear::epilogue(const Shard& shard) const {
+  return {compensation_.data() + shard.first, scales_.data() + shard.first,
+          bias_.empty() ? nullptr : bias_.data() + shard.first};
+}
+
+// From what was multiplied to y: scales, the sum of both terms, the bias.
+void Linear::finish(const Shard& shard, const Slice& slice) const {
+  const std::size_t rows = to_size(slice.rows);
+  const std::size_t columns = to_size(shard.size());
+  for (std::size_t row = 0; row < rows; ++row) {
+    float* y = slice.y + row * to_size(out_) + shard.first;
+    if (weights_ == DType::kInt8) {
+      kernels().finish_row(sums_of(shard, slice) + row * columns, columns,
+                           slice.scratch.scales[row], epilogue(shard), y);
+      continue;
+    }
+    const float* high = terms_of(shard, slice) + row * columns;
+    if (weights_ == DType::kBf16) {
+      const float* low = high + rows * columns;
+#pragma omp simd
+      for (std::size_t n = 0; n < columns; ++n) y[n] = high[n] + low[n];
+    } else {
+      std::copy_n(high, columns, y);
+    }
+    for (std::size_t n = 0; n < (bias_.empty() ? 0 : columns); ++n) {
+      y[n] += bias_[to_size(shard.first) + n];
+    }
+  }
 }
 
 }  // namespace kith::tensor

@@ -7,6 +7,9 @@
 //
 // Several weight matrices that read the same input (query, key and value; gate and up) are stacked
 // on the output and done in one product.
+//
+// The outputs are cut into shards, one for each thread of the team (team.h) that computes a step:
+// a thread multiplies and finishes its columns without waiting for the others.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +22,7 @@
 #include "kith/tensor/aligned.h"
 #include "kith/tensor/dtype.h"
 #include "kith/tensor/int8_layout.h"
+#include "kith/tensor/kernels.h"
 #include "kith/tensor/onednn.h"
 
 namespace kith::tensor {
@@ -37,6 +41,7 @@ struct LinearPart {
 struct LinearOptions {
   // kF32, kBf16 or kInt8. kBf16 becomes kF32 on a CPU without AVX512-BF16.
   DType weights = DType::kF32;
+  // Shards of the outputs, at most: the size of the team that is to compute.
   int threads = 1;
   // Do f32 and int8 products by the loops for CPUs without AVX-512. For tests.
   bool plain = false;
@@ -70,13 +75,18 @@ Int8Layout native_int8_layout();
 // Rows that buffers of `rows` rows must have room for: forward() pads up to a bucket.
 int padded_rows(int rows);
 
-// Buffers of forward(), reused between calls. One per thread.
+// Buffers of forward(), reused between calls. One per team.
 struct LinearScratch {
   AlignedVector<std::uint16_t> bf16;
   AlignedVector<float> terms;
   AlignedVector<std::uint8_t> int8;
   AlignedVector<std::int32_t> sums;
   std::vector<float> scales;
+  // The first failure of a product.
+  std::optional<Error> error;
+
+  // The failure since the last call, if any. Called by one thread.
+  Status take_status();
 };
 
 // Immutable after create().
@@ -107,35 +117,64 @@ class Linear {
   // A row's result does not depend on the other rows, bit for bit.
   //   x: [padded_rows(rows), in]; what is after `rows` is overwritten
   //   y: [padded_rows(rows), out], 64-byte aligned like x; what is after `rows` is unspecified
-  // REQUIRES: rows >= 1; x and y do not overlap.
+  // REQUIRES: rows >= 1; x and y do not overlap; not called from a team.
   // Errors: kInternal if oneDNN fails.
   Status forward(std::span<float> x, int rows, std::span<float> y, LinearScratch& scratch) const;
 
+  // The same for a caller that has a team: called by the whole team once x is complete; y is
+  // complete when it returns. A failure is left in the scratch.
+  // REQUIRES: the scratch was reserved.
+  void forward_in_team(std::span<float> x, int rows, std::span<float> y,
+                       LinearScratch& scratch) const;
+
+  // Makes room for forward_in_team() with up to `rows` rows on a team of up to `team`.
+  void reserve(int rows, int team, LinearScratch& scratch) const;
+
  private:
+  // Columns [first, last) of the output.
+  struct Shard {
+    int first = 0;
+    int last = 0;
+    // Absent where the plain loops are used.
+    std::optional<PackedMatmul> matmul;
+
+    int size() const { return last - first; }
+  };
+  // Rows of one product and where they go.
+  struct Slice;
+
   Linear() = default;
 
+  void cut(int shards);
   Status pack_f32(std::vector<float> weights, const LinearOptions& options);
-  Status pack_bf16(std::span<const float> weights, int threads);
+  Status pack_bf16(std::span<const float> weights);
   Status pack_int8(std::span<const std::int8_t> rows, const LinearOptions& options);
-  Status forward_slice(float* x, int rows, float* y, LinearScratch& scratch) const;
-  Status forward_f32(float* x, int rows, float* y) const;
-  Status forward_bf16(const float* x, int rows, float* y, LinearScratch& scratch) const;
-  Status forward_int8(const float* x, int rows, float* y, LinearScratch& scratch) const;
-  Status int8_sums(const std::uint8_t* x, int rows, std::int32_t* sums,
-                   LinearScratch& scratch) const;
-  void add_bias(float* y, int rows) const;
+  Result<bool> borrow_blocked(const std::int8_t* blocked);
+  int slice_rows() const;
+  void forward_slice(const Slice& slice) const;
+  void prepare_input(const Slice& slice) const;
+  void forward_one_int8(const Slice& slice) const;
+  Status multiply(const Shard& shard, const Slice& slice) const;
+  void multiply_plain(const Shard& shard, const Slice& slice) const;
+  // What a shard's product is written to: [bucket, shard.size()].
+  float* terms_of(const Shard& shard, const Slice& slice) const;
+  std::int32_t* sums_of(const Shard& shard, const Slice& slice) const;
+  Int8Epilogue epilogue(const Shard& shard) const;
+  void finish(const Shard& shard, const Slice& slice) const;
 
   int in_ = 0;
   int out_ = 0;
+  int threads_ = 1;
   DType weights_ = DType::kF32;
-  // Absent where the plain loops are used.
-  std::optional<PackedMatmul> matmul_;
-  std::vector<float> plain_f32_;            // [out, in]
-  std::vector<std::int8_t> owned_rows_;     // what rows_ sees, unless it is borrowed
-  std::span<const std::int8_t> rows_;       // [out, in], int8, or empty where nothing reads them
-  std::vector<float> scales_;               // [out], int8
-  std::vector<std::int32_t> compensation_;  // [out], int8
-  std::vector<float> bias_;                 // [out] or empty
+  std::vector<Shard> shards_;
+  std::vector<float> plain_f32_;              // [out, in]
+  std::vector<std::int8_t> owned_rows_;       // what rows_ sees, unless it is borrowed
+  std::span<const std::int8_t> rows_;         // [out, in], int8, or empty where nothing reads them
+  AlignedVector<std::int8_t> owned_blocked_;  // what blocked_ sees, unless it is borrowed
+  const std::int8_t* blocked_ = nullptr;      // in kBlocked, or null where it is not computed in
+  std::vector<float> scales_;                 // [out], int8
+  std::vector<std::int32_t> compensation_;    // [out], int8
+  std::vector<float> bias_;                   // [out] or empty
 };
 
 // Symmetric quantisation of one weight row to [-127, 127]; returns the scale. Rounds to nearest

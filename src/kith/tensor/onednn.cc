@@ -75,14 +75,14 @@ struct PackedMatmul::Impl {
   // What `weights` points to, unless it is borrowed.
   AlignedVector<std::byte> packed;
   const std::byte* weights = nullptr;
-  bool is_blocked_int8 = false;
   // One per bucket.
   std::vector<dnnl::matmul::primitive_desc> descs;
   std::vector<dnnl::matmul> primitives;
 
   dnnl::matmul::primitive_desc desc_for(const Types& types, int rows, int in, int out,
                                         const dnnl::memory::desc& weights_desc) const;
-  void choose_layout(MatmulKind kind, int in, int out);
+  // Whether it is Int8Layout::kBlocked.
+  bool choose_layout(MatmulKind kind, int in, int out);
   void pack(dnnl::memory::data_type type, int in, int out, const void* rows);
   void prepare_buckets(MatmulKind kind, int in, int out);
 };
@@ -96,12 +96,12 @@ dnnl::matmul::primitive_desc PackedMatmul::Impl::desc_for(
 }
 
 // The layout is taken from a middling batch and must serve every other.
-void PackedMatmul::Impl::choose_layout(MatmulKind kind, int in, int out) {
+bool PackedMatmul::Impl::choose_layout(MatmulKind kind, int in, int out) {
   using Tag = dnnl::memory::format_tag;
   const Types types = types_of(kind);
   packed_desc = desc_for(types, 16, in, out, {{in, out}, types.weights, Tag::any}).weights_desc();
-  is_blocked_int8 = kind == MatmulKind::kInt8 &&
-                    packed_desc == dnnl::memory::desc({in, out}, types.weights, Tag::BA16a64b4a);
+  return kind == MatmulKind::kInt8 &&
+         packed_desc == dnnl::memory::desc({in, out}, types.weights, Tag::BA16a64b4a);
 }
 
 void PackedMatmul::Impl::pack(dnnl::memory::data_type type, int in, int out, const void* rows) {
@@ -131,25 +131,31 @@ PackedMatmul::~PackedMatmul() = default;
 namespace {
 
 // Runs `make`, with oneDNN's exceptions turned into errors. oneDNN fixes the number of threads when
-// a primitive is made.
+// a primitive is made: one.
 template <typename Make>
-auto guarded(int threads, Make&& make) -> Result<decltype(make())> {
+auto guarded(Make&& make) -> Result<decltype(make())> {
+#if defined(_OPENMP)
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+#endif
+  auto made = [&]() -> Result<decltype(make())> {
+    try {
+      return make();
+    } catch (const dnnl::error& error) {
+      return Error{ErrorCode::kInternal, std::string("onednn: ") + error.what()};
+    }
+  }();
 #if defined(_OPENMP)
   omp_set_num_threads(threads);
 #endif
-  try {
-    return make();
-  } catch (const dnnl::error& error) {
-    return Error{ErrorCode::kInternal, std::string("onednn: ") + error.what()};
-  }
+  return made;
 }
 
 }  // namespace
 
-Result<PackedMatmul> PackedMatmul::create(MatmulKind kind, int in, int out, const void* weights,
-                                          int threads) {
-  KITH_CHECK(in > 0 && out > 0 && threads > 0, "sizes must be positive");
-  return guarded(threads, [&] {
+Result<PackedMatmul> PackedMatmul::create(MatmulKind kind, int in, int out, const void* weights) {
+  KITH_CHECK(in > 0 && out > 0, "sizes must be positive");
+  return guarded([&] {
     auto impl = std::make_unique<Impl>();
     impl->choose_layout(kind, in, out);
     impl->pack(types_of(kind).weights, in, out, weights);
@@ -159,13 +165,11 @@ Result<PackedMatmul> PackedMatmul::create(MatmulKind kind, int in, int out, cons
 }
 
 Result<std::optional<PackedMatmul>> PackedMatmul::borrow_blocked_int8(int in, int out,
-                                                                      const std::int8_t* weights,
-                                                                      int threads) {
-  KITH_CHECK(in > 0 && out > 0 && threads > 0, "sizes must be positive");
-  return guarded(threads, [&]() -> std::optional<PackedMatmul> {
+                                                                      const std::int8_t* weights) {
+  KITH_CHECK(in > 0 && out > 0, "sizes must be positive");
+  return guarded([&]() -> std::optional<PackedMatmul> {
     auto impl = std::make_unique<Impl>();
-    impl->choose_layout(MatmulKind::kInt8, in, out);
-    if (!impl->is_blocked_int8) return std::nullopt;
+    if (!impl->choose_layout(MatmulKind::kInt8, in, out)) return std::nullopt;
     impl->weights = reinterpret_cast<const std::byte*>(weights);
     impl->prepare_buckets(MatmulKind::kInt8, in, out);
     return PackedMatmul(std::move(impl));
@@ -191,10 +195,6 @@ Status PackedMatmul::run(const void* x, int rows, void* y) const {
 }
 
 std::size_t PackedMatmul::bytes() const { return impl_->packed_desc.get_size(); }
-
-const std::int8_t* PackedMatmul::find_blocked_int8() const {
-  return impl_->is_blocked_int8 ? reinterpret_cast<const std::int8_t*>(impl_->weights) : nullptr;
-}
 
 std::string PackedMatmul::implementation(int rows) const {
   return impl_->descs[bucket_index(rows)].impl_info_str();

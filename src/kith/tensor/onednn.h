@@ -34,33 +34,27 @@ enum class MatmulKind : std::uint8_t {
 // u8 x s8 saturates in 16 bits).
 bool onednn_supports(MatmulKind kind);
 
-// Immutable after create(); run() is thread-safe, but every calling thread gets a team of compute
-// threads of its own.
+// Immutable after create(); run() is thread-safe and computes on the calling thread alone.
 class PackedMatmul {
  public:
-  // Packs `weights` [out, in], row-major, of the weight type of `kind`, and prepares every bucket
-  // for `threads` threads. Errors: kInternal if oneDNN refuses, e.g. bf16 on a CPU that lacks it.
-  static Result<PackedMatmul> create(MatmulKind kind, int in, int out, const void* weights,
-                                     int threads);
+  // Packs `weights` [out, in], row-major, of the weight type of `kind`, and prepares every bucket.
+  // Errors: kInternal if oneDNN refuses, e.g. bf16 on a CPU that lacks it.
+  static Result<PackedMatmul> create(MatmulKind kind, int in, int out, const void* weights);
   // For int8 weights that lie in the layout Int8Layout::kBlocked already: they are borrowed and
   // must outlive the object. No value if oneDNN wants another layout for this shape (on some CPUs,
   // and for few outputs). REQUIRES: weights at a multiple of 64. Errors: as create().
   static Result<std::optional<PackedMatmul>> borrow_blocked_int8(int in, int out,
-                                                                 const std::int8_t* weights,
-                                                                 int threads);
+                                                                 const std::int8_t* weights);
   PackedMatmul(PackedMatmul&&) noexcept;
   PackedMatmul& operator=(PackedMatmul&&) noexcept;
   ~PackedMatmul();
 
-  // y = x W^T.  x: [rows, in], y: [rows, out], both 64-byte aligned. REQUIRES: rows is a bucket.
+  // y = x W^T.  x: [rows, in], 64-byte aligned; y: [rows, out]. REQUIRES: rows is a bucket.
   // Errors: kInternal if oneDNN fails.
   Status run(const void* x, int rows, void* y) const;
 
   // Of the packed weights.
   std::size_t bytes() const;
-  // The packed int8 bytes if their layout is Int8Layout::kBlocked, which the one-row kernel reads;
-  // else null.
-  const std::int8_t* find_blocked_int8() const;
   // The name of the implementation for `rows`, e.g. "brg:avx512_core_vnni".
   std::string implementation(int rows) const;
 
