@@ -101,9 +101,10 @@ TEST_P(DecoderTest, TokenByTokenEqualsWholePrefill) {
   EXPECT_EQ(chunked_logits(tokens, std::vector<int>(37, 1)), whole_logits(*decoder_, tokens));
 }
 
-// Sequences of several lengths on several adapters, some in prefill and some decoding, each
-// compared with itself alone.
+// Sequences of several lengths on several adapters, some in prefill and some decoding, done by a
+// team of three, each compared with itself alone on one thread.
 TEST_P(DecoderTest, MixedBatchEqualsEverySequenceAlone) {
+  const auto team = load(dir_.path(), dtype(), 3);
   const auto first = adapter(5);
   const auto second = adapter(6);
   const AdapterShare one{first.get(), 1.0F};
@@ -135,8 +136,8 @@ TEST_P(DecoderTest, MixedBatchEqualsEverySequenceAlone) {
         {all.subspan(static_cast<std::size_t>(split)), split, blocks[i], adapters[i], false});
   }
   std::vector<float> logits;
-  ASSERT_TRUE(decoder_->forward(early_batch, cache, logits));
-  ASSERT_TRUE(decoder_->forward(late_batch, cache, logits));
+  ASSERT_TRUE(team->forward(early_batch, cache, logits));
+  ASSERT_TRUE(team->forward(late_batch, cache, logits));
   ASSERT_EQ(logits.size(), lengths.size() * kVocab);
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     const std::vector<float> alone = whole_logits(*decoder_, tokens[i], adapters[i]);
@@ -159,9 +160,13 @@ TEST_P(DecoderTest, AdapterWithZeroBEqualsTheBase) {
 }
 
 TEST_P(DecoderTest, ThreadsDoNotChangeTheResult) {
-  const auto two = load(dir_.path(), dtype(), 2);
+  const auto first = adapter(5);
   const auto tokens = random_tokens(9, 90);
-  EXPECT_EQ(whole_logits(*two, tokens), whole_logits(*decoder_, tokens));
+  const std::vector<float> expected = whole_logits(*decoder_, tokens, first.get());
+  for (const int threads : {2, 3, 7}) {
+    const auto team = load(dir_.path(), dtype(), threads);
+    EXPECT_EQ(whole_logits(*team, tokens, first.get()), expected) << threads;
+  }
 }
 
 TEST_P(DecoderTest, LastLogitsAreTheLastOfAllLogits) {
