@@ -10,6 +10,7 @@
 #endif
 
 #include "kith/base/check.h"
+#include "kith/model/cross_attention.h"
 #include "kith/model/weights.h"
 #include "kith/nn/attention.h"
 #include "kith/nn/layers.h"
@@ -69,6 +70,10 @@ Status check_chunk(const Chunk& chunk, const DecoderConfig& config, const nn::Kv
       return invalid("the adapter was made for a decoder of another shape: " +
                      share.adapter->name());
     }
+  }
+  if (chunk.memory != nullptr && !chunk.memory->bridge().fits(config)) {
+    return invalid("the memory's bridge was made for a decoder of another shape: " +
+                   chunk.memory->bridge().name());
   }
   return {};
 }
@@ -150,6 +155,7 @@ struct Decoder::Impl {
   tensor::LinearScratch scratch;
   std::vector<nn::LoraTask> lora_tasks;
   nn::LoraScratch lora_scratch;
+  CrossAttention cross_attention;
 
   // Buffers of the pass in progress, [padded rows, width].
   Buffer residual;   // hidden
@@ -315,9 +321,11 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
 #endif
   prepare(plan.num_rows);
   rope.reserve(*std::max_element(plan.positions.begin(), plan.positions.end()) + 1);
+  cross_attention.plan(batch);
   embed(batch);
   for (int layer = 0; layer < config.num_layers; ++layer) {
     KITH_RETURN_IF_ERROR(attention(plan, layer, cache));
+    KITH_RETURN_IF_ERROR(cross_attention.add(layer, residual, scratch));
     KITH_RETURN_IF_ERROR(mlp(plan, layer));
   }
   return head(plan, logits);
