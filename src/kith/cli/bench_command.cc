@@ -1,4 +1,4 @@
-// kith bench decode|prefill|memory|adapters|sharing|constrained
+// kith bench decode|prefill|memory|adapters|inputs|sharing|constrained
 #include <algorithm>
 #include <filesystem>
 
@@ -7,6 +7,7 @@
 #include "kith/engine/bench.h"
 #include "kith/engine/chat_model.h"
 #include "kith/engine/constrained_bench.h"
+#include "kith/engine/inputs_bench.h"
 #include "kith/runtime/model_settings.h"
 
 namespace kith::cli {
@@ -114,6 +115,29 @@ Result<OrderedJson> adapters(const Setting& setting) {
   return rows;
 }
 
+// Users on as many adapters as the last number of --adapters says.
+Result<OrderedJson> inputs(const Setting& setting) {
+  KITH_ASSIGN_OR_RETURN(const auto decoder, model::Decoder::load(setting.dir, setting.options));
+  KITH_ASSIGN_OR_RETURN(const auto loaded, load_adapters(setting.dir, *decoder));
+  KITH_ASSIGN_OR_RETURN(const auto result,
+                        engine::bench_inputs(*decoder, loaded,
+                                             {.users = setting.arguments.users,
+                                              .adapters = setting.arguments.adapters.back(),
+                                              .context_tokens = setting.arguments.context,
+                                              .threads = setting.options.threads}));
+  return OrderedJson::array({{{"users", result.users},
+                              {"adapters", result.adapters},
+                              {"batch", result.users},
+                              {"context_tokens", result.context_tokens},
+                              {"soft_rows", result.soft_rows},
+                              {"memory_rows", result.memory_rows},
+                              {"bridge_layers", result.bridge_layers},
+                              {"bridge_bytes", result.bridge_bytes},
+                              {"plain_tokens_per_second", result.plain_tokens_per_second},
+                              {"tokens_per_second", result.tokens_per_second},
+                              {"ratio", result.ratio}}});
+}
+
 Result<OrderedJson> sharing(const Setting& setting) {
   KITH_ASSIGN_OR_RETURN(engine::ChatModel model,
                         engine::ChatModel::load(setting.dir, {.decoder = setting.options}));
@@ -169,6 +193,7 @@ constexpr Scenario kScenarios[] = {
     {"prefill", "reading prompts beside the same", prefill},
     {"memory", "resident memory and load time", memory},
     {"adapters", "users on different adapters in one batch", adapters},
+    {"inputs", "soft prompts and memories beside adapters alone", inputs},
     {"constrained", "structured output beside free text", constrained},
     {"sharing", "candidates of one prompt, prompts that begin alike", sharing},
 };

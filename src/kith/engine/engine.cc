@@ -85,6 +85,7 @@ Result<std::vector<ContinuationScore>> Engine::score(ScoreRequest request) {
   job->request.prompt = std::move(request.prompt);
   job->request.adapters = std::move(request.adapters);
   job->request.soft_prompt = std::move(request.soft_prompt);
+  job->request.memory = std::move(request.memory);
   job->request.cache_space = std::move(request.cache_space);
   job->request.deadline = request.deadline;
   job->continuations = std::move(request.continuations);

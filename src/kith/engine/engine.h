@@ -23,6 +23,8 @@
 #include "kith/engine/step_model.h"
 #include "kith/grammar/token_grammar.h"
 #include "kith/model/adapter.h"
+#include "kith/model/memory_bridge.h"
+#include "kith/model/memory_matrix.h"
 #include "kith/text/token.h"
 #include "kith/text/tokenizer.h"
 
@@ -49,13 +51,23 @@ struct WeightedAdapter {
   float weight = 1.0F;
 };
 
+// A memory and the bridge through which the model attends to it. A request keeps both alive.
+struct BridgedMemory {
+  std::shared_ptr<const model::MemoryBridge> bridge;
+  std::shared_ptr<const model::MemoryMatrix> matrix;
+};
+
 struct GenerateRequest {
   std::vector<text::TokenId> prompt;
   // Empty: the base model; several: a blend. At most four, no adapter twice.
   std::vector<WeightedAdapter> adapters;
   // May be null; the prompt names its rows by soft tokens.
   std::shared_ptr<const model::SoftPrompt> soft_prompt;
-  // Only prompts of one space (a tenant, say) and one adapter version share cached beginnings.
+  // What prompt and answers attend to besides. Projected once, when the request is admitted, for
+  // all answers.
+  std::optional<BridgedMemory> memory;
+  // Only prompts of one space (a tenant, say), one adapter version and one memory share cached
+  // beginnings.
   std::string cache_space;
   // One answer is generated for each entry, in [1, 128]; all share the prompt.
   std::vector<SamplingParams> samples{SamplingParams{}};
@@ -116,6 +128,7 @@ struct ScoreRequest {
   std::vector<std::vector<text::TokenId>> continuations;
   std::vector<WeightedAdapter> adapters;
   std::shared_ptr<const model::SoftPrompt> soft_prompt;
+  std::optional<BridgedMemory> memory;
   std::string cache_space;
   std::optional<std::chrono::nanoseconds> deadline;
 };
@@ -142,6 +155,8 @@ struct EngineStats {
   // Held by the prefix cache, running requests' among them.
   int kv_blocks_kept = 0;
   int kv_blocks = 0;
+  // Keys and values of the memories of running requests.
+  std::size_t memory_bytes = 0;
   std::uint64_t steps = 0;
   std::uint64_t prompt_tokens = 0;
   std::uint64_t completion_tokens = 0;
@@ -175,7 +190,8 @@ class Engine {
 
   // Queues a request; the sink is kept until the last on_finish().
   // Errors: kInvalidArgument for an empty or too long prompt (naming limit and length), a token
-  //   outside the vocabulary or a parameter out of range; kOverloaded when too many are waiting.
+  //   outside the vocabulary, a memory that does not fit its bridge or the model, or a parameter
+  //   out of range; kOverloaded when too many are waiting.
   Result<RequestHandle> submit(GenerateRequest request, std::shared_ptr<EventSink> sink);
 
   // Waits for all answers, in the order of the samples.

@@ -13,6 +13,7 @@
 #include "kith/engine/kv_blocks.h"
 #include "kith/engine/mask_worker.h"
 #include "kith/engine/stop_filter.h"
+#include "kith/model/projected_memory.h"
 #include "kith/text/stream_decoder.h"
 
 namespace kith::engine {
@@ -66,6 +67,8 @@ struct Job {
   std::string cache_space;
   // What the model sees of request.adapters.
   std::vector<model::AdapterShare> adapters;
+  // What the model sees of request.memory, from admission on; null without.
+  std::shared_ptr<const model::ProjectedMemory> memory;
   // Of all answers before their first token, which is chosen from the same mask.
   std::unique_ptr<Constraint> first;
   // Empty until the prompt is in the cache.

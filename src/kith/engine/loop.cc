@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <set>
 #include <string>
 
 #include "kith/base/check.h"
@@ -113,6 +114,7 @@ Status Engine::Loop::check(const Job& job) const {
                      std::to_string(model_->num_blocks() * nn::kBlockTokens)};
   }
   KITH_RETURN_IF_ERROR(check_adapters(job.request.adapters));
+  KITH_RETURN_IF_ERROR(check_memory(job.request));
   const auto& grammar = job.request.grammar;
   if (grammar != nullptr &&
       static_cast<int>(grammar->vocabulary().num_tokens()) > model_->vocab_size()) {
@@ -122,6 +124,20 @@ Status Engine::Loop::check(const Job& job) const {
     KITH_RETURN_IF_ERROR(params.validate());
   }
   return {};
+}
+
+Status Engine::Loop::check_memory(const GenerateRequest& request) const {
+  if (!request.memory) return {};
+  const auto& [bridge, matrix] = *request.memory;
+  if (bridge == nullptr || matrix == nullptr) {
+    return Error{ErrorCode::kInvalidArgument, "a memory needs a bridge and a matrix"};
+  }
+  if (matrix->width() != bridge->config().memory_width) {
+    return Error{ErrorCode::kInvalidArgument, "a memory must be " +
+                                                  std::to_string(bridge->config().memory_width) +
+                                                  " wide: " + std::to_string(matrix->width())};
+  }
+  return model_->check_bridge(*bridge);
 }
 
 int Engine::Loop::worst_case_blocks(const Job& job) const {
@@ -240,11 +256,31 @@ void Engine::Loop::admit() {
     job->admitted = clock_.monotonic();
     job->prefilled = job->admitted;
     job->prompt.tokens = job->request.prompt;
+    if (const Status projected = project_memory(*job); !projected) {
+      finish_all(*job, FinishReason::kError, projected.error().message);
+      continue;
+    }
     reuse_prefix(*job);
     reserved_blocks_ += job->reserved_blocks;
     sequences += job->num_sequences();
     running_.push_back(std::move(job));
   }
+}
+
+// Here and not in submit(): products belong to this thread. Requests at work on the same matrix
+// share its keys and values.
+Status Engine::Loop::project_memory(Job& job) {
+  const auto& memory = job.request.memory;
+  if (!memory) return {};
+  for (const auto& other : running_) {
+    const auto& known = other->request.memory;
+    if (known && known->bridge == memory->bridge && known->matrix == memory->matrix) {
+      job.memory = other->memory;
+      return {};
+    }
+  }
+  KITH_ASSIGN_OR_RETURN(job.memory, memory->bridge->project(*memory->matrix));
+  return {};
 }
 
 void Engine::Loop::step() {
@@ -275,6 +311,7 @@ void Engine::Loop::step() {
   stats_.running = static_cast<int>(running_.size());
   stats_.kv_blocks_used = blocks_.num_owned();
   stats_.kv_blocks_kept = prefixes_.num_blocks();
+  stats_.memory_bytes = memory_bytes();
 }
 
 // The masks that this step's tokens are drawn with are worked out while the model computes.
@@ -331,7 +368,8 @@ void Engine::Loop::add_work(Job& job, Sequence* sequence, CachedTokens& context,
        .blocks = context.blocks,
        .adapters = job.adapters,
        .all_logits = all_logits,
-       .soft_prompt = job.request.soft_prompt.get()});
+       .soft_prompt = job.request.soft_prompt.get(),
+       .memory = job.memory.get()});
 }
 
 // The last token of a prompt is always computed: its logits are the first answer token's.
@@ -343,6 +381,10 @@ void Engine::Loop::reuse_prefix(Job& job) {
     job.cache_space += '\0' + weighted.adapter->version() + '*' + std::to_string(weighted.weight);
   }
   if (job.request.soft_prompt) job.cache_space += '\0' + job.request.soft_prompt->version();
+  // The values themselves: whoever chooses a matrix must not be able to meet another user's keys.
+  if (const auto& memory = job.request.memory) {
+    job.cache_space += '\0' + memory->bridge->version() + '@' + memory->matrix->key();
+  }
   const std::span<const text::TokenId> tokens(job.prompt.tokens);
   job.prompt.blocks = prefixes_.acquire(job.cache_space, tokens.first(tokens.size() - 1));
   job.prompt.cached = static_cast<int>(job.prompt.blocks.size()) * nn::kBlockTokens;
@@ -377,6 +419,15 @@ void Engine::Loop::prepare_blocks(CachedTokens& context, int tokens) {
   while (static_cast<int>(context.blocks.size()) < blocks_for(context.cached + tokens)) {
     context.blocks.push_back(allocate_block());
   }
+}
+
+std::size_t Engine::Loop::memory_bytes() const {
+  std::set<const model::ProjectedMemory*> seen;
+  std::size_t bytes = 0;
+  for (const auto& job : running_) {
+    if (job->memory && seen.insert(job->memory.get()).second) bytes += job->memory->bytes();
+  }
+  return bytes;
 }
 
 std::span<const float> Engine::Loop::row(int index) const {
@@ -557,6 +608,7 @@ void Engine::Loop::remove_done() {
   stats_.running = static_cast<int>(running_.size());
   stats_.kv_blocks_used = blocks_.num_owned();
   stats_.kv_blocks_kept = prefixes_.num_blocks();
+  stats_.memory_bytes = memory_bytes();
 }
 
 Timings Engine::Loop::timings(const Job& job) const {

@@ -39,6 +39,7 @@ class Engine::Loop {
   };
 
   Status check(const Job& job) const;
+  Status check_memory(const GenerateRequest& request) const;
   int worst_case_blocks(const Job& job) const;
 
   // All below run on the compute thread.
@@ -47,6 +48,7 @@ class Engine::Loop {
   std::optional<FinishReason> must_end(const Job& job) const;
   void drop_cancelled();
   void admit();
+  Status project_memory(Job& job);
   void step();
   void plan_sequences(int& budget);
   void plan_prompts(int& budget);
@@ -73,6 +75,7 @@ class Engine::Loop {
   void release(CachedTokens& context);
   void remove_done();
   Timings timings(const Job& job) const;
+  std::size_t memory_bytes() const;
 
   std::unique_ptr<StepModel> model_;
   text::Tokenizer tokenizer_;

@@ -22,6 +22,12 @@ class StepModel {
   virtual int max_positions() const = 0;
   virtual int num_blocks() const = 0;
 
+  // Whether sequences may attend to memories through this bridge; by default to none. Called from
+  // any thread. Errors: kInvalidArgument saying why not.
+  virtual Status check_bridge(const model::MemoryBridge&) const {
+    return Error{ErrorCode::kInvalidArgument, "the model attends to no memories"};
+  }
+
   // As model::Decoder::forward.
   virtual Status forward(std::span<const model::Chunk> batch, std::vector<float>& logits) = 0;
   // Copies a cache block in all layers.
@@ -37,6 +43,11 @@ class DecoderStepModel final : public StepModel {
   int vocab_size() const override { return decoder_->config().vocab_size; }
   int max_positions() const override { return decoder_->config().max_positions; }
   int num_blocks() const override { return cache_.num_blocks(); }
+  Status check_bridge(const model::MemoryBridge& bridge) const override {
+    if (bridge.fits(decoder_->config())) return {};
+    return Error{ErrorCode::kInvalidArgument,
+                 "the memory's bridge was made for a decoder of another shape: " + bridge.name()};
+  }
   Status forward(std::span<const model::Chunk> batch, std::vector<float>& logits) override {
     return decoder_->forward(batch, cache_, logits);
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kith/base/check.h"
+#include "kith/model/cross_attention.h"
 #include "kith/model/weights.h"
 #include "kith/nn/attention.h"
 #include "kith/nn/layers.h"
@@ -66,6 +67,10 @@ Status check_chunk(const Chunk& chunk, const DecoderConfig& config, const nn::Kv
       return invalid("the adapter was made for a decoder of another shape: " +
                      share.adapter->name());
     }
+  }
+  if (chunk.memory != nullptr && !chunk.memory->bridge().fits(config)) {
+    return invalid("the memory's bridge was made for a decoder of another shape: " +
+                   chunk.memory->bridge().name());
   }
   return {};
 }
@@ -147,6 +152,7 @@ struct Decoder::Impl {
   tensor::LinearScratch scratch;
   std::vector<nn::LoraTask> lora_tasks;
   nn::LoraScratch lora_scratch;
+  CrossAttention cross_attention;
 
   // Buffers of the pass in progress, [padded rows, width].
   Buffer residual;   // hidden
@@ -319,11 +325,13 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
   const int num_wanted = static_cast<int>(plan.wanted.size());
   prepare(plan.num_rows, num_wanted);
   rope.reserve(*std::max_element(plan.positions.begin(), plan.positions.end()) + 1);
+  cross_attention.plan(batch, threads, scratch);
   embed(batch);
   logits.resize(to_size(tensor::padded_rows(num_wanted)) * vocab);
   tensor::run_team(threads, [&] {
     for (int layer = 0; layer < config.num_layers; ++layer) {
       attention(plan, layer, cache);
+      cross_attention.add(layer, residual, projected, scratch);
       mlp(plan, layer);
     }
     head(plan, logits);

@@ -1,5 +1,6 @@
 // A decoder-only transformer (Llama, Mistral, Qwen2, Qwen3): weights from a Hugging Face directory,
-// and one forward pass over a batch of pieces of many sequences, each with its own adapter or none.
+// and one forward pass over a batch of pieces of many sequences, each with its own adapter and its
+// own memory or none.
 //
 // The pieces may be prompts, parts of prompts (chunked prefill) and single next tokens, mixed: a
 // row's result does not depend, bit for bit, on what else is in the batch or on how a prompt was
@@ -16,6 +17,7 @@
 #include "kith/base/result.h"
 #include "kith/model/adapter.h"
 #include "kith/model/config.h"
+#include "kith/model/projected_memory.h"
 #include "kith/model/soft_prompt.h"
 #include "kith/nn/kv_cache.h"
 #include "kith/tensor/dtype.h"
@@ -53,6 +55,8 @@ struct Chunk {
   bool all_logits = false;
   // May be null.
   const SoftPrompt* soft_prompt = nullptr;
+  // What all tokens of the sequence attend to, those that are in the cache too; may be null.
+  const ProjectedMemory* memory = nullptr;
 };
 
 // Weights are immutable; forward() works in buffers of the object: call it from one thread at a
@@ -81,7 +85,7 @@ class Decoder {
   //   logits: [wanted rows, vocab_size], resized
   // Errors: kInvalidArgument for an empty chunk, a token id outside the vocabulary and the soft
   //   prompt, a position beyond max_positions, blocks that do not exist or do not suffice, a cache,
-  //   an adapter or a soft prompt of another shape. The cache is unchanged then.
+  //   an adapter, a soft prompt or a memory of another shape. The cache is unchanged then.
   Status forward(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& logits);
 
   // For measurements: the matrix products of forward() over `rows` rows alone, on whatever the

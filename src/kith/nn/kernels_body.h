@@ -68,6 +68,27 @@ KITH_INLINE Float16 load(const F16* at) {
 
 KITH_INLINE void store(float* at, Float16 value) { __builtin_memcpy(at, &value, sizeof value); }
 
+// a * b + c, rounded once where the CPU can. Said outright where the compiler would fuse or not by
+// the code around it, and one row would get other bits than another.
+KITH_INLINE Float16 multiply_add(Float16 a, Float16 b, Float16 c) {
+#if defined(__AVX512F__)
+  return __builtin_bit_cast(
+      Float16, _mm512_fmadd_ps(__builtin_bit_cast(__m512, a), __builtin_bit_cast(__m512, b),
+                               __builtin_bit_cast(__m512, c)));
+#elif defined(__FMA__)
+  struct Halves {
+    __m256 low, high;
+  };
+  const auto x = __builtin_bit_cast(Halves, a);
+  const auto y = __builtin_bit_cast(Halves, b);
+  const auto z = __builtin_bit_cast(Halves, c);
+  return __builtin_bit_cast(Float16, Halves{_mm256_fmadd_ps(x.low, y.low, z.low),
+                                            _mm256_fmadd_ps(x.high, y.high, z.high)});
+#else
+  return a * b + c;
+#endif
+}
+
 KITH_INLINE float scalar(const float* at) { return *at; }
 KITH_INLINE float scalar(const Bf16* at) {
   return __builtin_bit_cast(float, static_cast<std::uint32_t>(at->bits) << 16);
@@ -494,12 +515,16 @@ KITH_INLINE void up_tile(const std::uint8_t* b, const LoraUp& up, std::size_t n,
   for (std::size_t i = 0; i < R; ++i) {
     Int16 sums;
     lanes[i].store(reinterpret_cast<std::int32_t*>(&sums));
-    const Float16 update = __builtin_convertvector(sums - 128 * up.sums[i], Float16) * up.scales[i];
+    const Float16 product = __builtin_convertvector(sums - 128 * up.sums[i], Float16);
+    const Float16 scale = Float16{} + up.scales[i];
     if (count == 16) {
-      store(up.y[i] + n, load(up.y[i] + n) + update);
+      store(up.y[i] + n, multiply_add(product, scale, load(up.y[i] + n)));
       continue;
     }
-    for (std::size_t lane = 0; lane < count; ++lane) up.y[i][n + lane] += update[lane];
+    float rest[16] = {};
+    __builtin_memcpy(rest, up.y[i] + n, count * sizeof(float));
+    store(rest, multiply_add(product, scale, load(rest)));
+    __builtin_memcpy(up.y[i] + n, rest, count * sizeof(float));
   }
 }
 

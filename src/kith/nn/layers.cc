@@ -60,6 +60,35 @@ void add_rms_norm_rows(std::span<const float> x, std::span<float> sum,
   tensor::team_wait();
 }
 
+void rms_norm_of_sums(std::span<const float> x, std::span<const float> y,
+                      std::span<const float> weight, std::span<const std::int32_t> picked,
+                      float eps, std::span<float> out) {
+  const std::size_t width = weight.size();
+  KITH_CHECK(out.size() >= picked.size() * width, "buffers too small");
+  const auto [begin, end] = tensor::team_share(picked.size());
+  for (std::size_t i = begin; i < end; ++i) {
+    const std::size_t at = static_cast<std::size_t>(picked[i]) * width;
+    KITH_DCHECK(at + width <= x.size() && at + width <= y.size(), "no such row");
+    float* sum = out.data() + i * width;
+    std::copy_n(x.data() + at, width, sum);
+    kernels().add(y.data() + at, width, sum);
+    kernels().rms_norm(sum, weight.data(), width, eps, sum);
+  }
+  tensor::team_wait();
+}
+
+void add_to_rows(std::span<const float> x, std::span<const std::int32_t> picked, std::size_t width,
+                 std::span<float> y) {
+  KITH_CHECK(x.size() >= picked.size() * width, "buffers too small");
+  const auto [begin, end] = tensor::team_share(picked.size());
+  for (std::size_t i = begin; i < end; ++i) {
+    const std::size_t at = static_cast<std::size_t>(picked[i]) * width;
+    KITH_DCHECK(at + width <= y.size(), "no such row");
+    kernels().add(x.data() + i * width, width, y.data() + at);
+  }
+  tensor::team_wait();
+}
+
 void swiglu(std::span<const float> gate_up, int rows, std::size_t width, std::span<float> out) {
   const auto num_rows = static_cast<std::size_t>(rows);
   KITH_CHECK(gate_up.size() >= num_rows * 2 * width && out.size() >= num_rows * width,

@@ -30,6 +30,17 @@ void add_rms_norm_rows(std::span<const float> x, std::span<float> sum,
 //   row: [weight.size()]
 void rms_norm_row(std::span<float> row, std::span<const float> weight, float eps);
 
+// The norm of x + y in the rows `picked`, one after the other; `out` is complete on return.
+//   x, y: [rows, weight.size()];  out: [picked.size(), weight.size()]
+void rms_norm_of_sums(std::span<const float> x, std::span<const float> y,
+                      std::span<const float> weight, std::span<const std::int32_t> picked,
+                      float eps, std::span<float> out);
+
+// y[picked[i]] += x[i]; y is complete on return. REQUIRES: no row is picked twice.
+//   x: [picked.size(), width];  y: rows of `width`
+void add_to_rows(std::span<const float> x, std::span<const std::int32_t> picked, std::size_t width,
+                 std::span<float> y);
+
 // SwiGLU (Shazeer 2020): out = silu(gate) * up. `out` is complete for the whole team on return.
 //   gate_up: [rows, 2 * width], the gate first;  out: [rows, width]
 void swiglu(std::span<const float> gate_up, int rows, std::size_t width, std::span<float> out);

@@ -175,6 +175,35 @@ TEST(LoraTest, AGroupGivesEachRowWhatItGetsAlone) {
   }
 }
 
+// The int8 kernels do up to four rows at once: how many there are must not show.
+TEST(LoraTest, TheNumberOfRowsDoesNotChangeARow) {
+  constexpr std::size_t kIn = 48;
+  constexpr std::size_t kOut = 333;
+  constexpr std::size_t kRows = 8;
+  const auto x = random_values(1, kRows * kIn);
+  const auto before = random_values(2, kRows * kOut);
+  for (const DType dtype : {DType::kF32, DType::kBf16, DType::kInt8}) {
+    for (const int rank : {3, 4, 16}) {
+      const Lora lora =
+          pack_lora(random_values(3, static_cast<std::size_t>(rank) * kIn),
+                    random_values(4, kOut * static_cast<std::size_t>(rank)), rank, 0.7F, dtype);
+      std::vector<std::vector<float>> results;
+      for (const std::size_t together : {1U, 2U, 3U, 5U, 8U}) {
+        auto y = before;
+        for (std::size_t first = 0; first < kRows; first += together) {
+          std::vector<std::int32_t> rows(std::min(together, kRows - first));
+          std::iota(rows.begin(), rows.end(), static_cast<std::int32_t>(first));
+          apply(lora, {x, kIn, y, kOut}, rows);
+        }
+        results.push_back(y);
+      }
+      for (const auto& result : results) {
+        EXPECT_EQ(result, results[0]) << tensor::dtype_name(dtype) << ", rank " << rank;
+      }
+    }
+  }
+}
+
 // Integer sums are exact, so all levels give the same bytes; float sums differ in the last bits.
 TEST(LoraTest, KernelsOfAllLevelsAgree) {
   const auto a = random_values(8, 6 * 83);

@@ -1,0 +1,39 @@
+// bridge_config.json of a memory bridge: see docs/formats/memory-bridge.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kith/base/result.h"
+
+namespace kith::model {
+
+// All sizes are validated: positive, consistent with each other, and below limits that keep
+// products of them within 31 bits.
+struct BridgeConfig {
+  // Of the decoder that the bridge was trained for.
+  int hidden_size = 0;
+  int num_layers = 0;
+  // Of a row of a memory.
+  int memory_width = 0;
+  int num_heads = 0;
+  // Divides num_heads.
+  int num_kv_heads = 0;
+  // Even.
+  int head_dim = 0;
+  float rms_norm_eps = 1e-6F;
+  // Layers of the decoder that attend to memories, ascending, each in [0, num_layers); at least
+  // one.
+  std::vector<int> layers;
+  // Members of the file that Kith does not know.
+  std::vector<std::string> ignored_keys;
+
+  int q_size() const { return num_heads * head_dim; }
+  int kv_size() const { return num_kv_heads * head_dim; }
+};
+
+// Errors: kInvalidArgument naming what is missing, impossible or unsupported.
+Result<BridgeConfig> parse_bridge_config(std::string_view json_text);
+
+}  // namespace kith::model
