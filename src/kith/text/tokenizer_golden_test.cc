@@ -2,9 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
-#include <cstring>
 #include <iterator>
 #include <optional>
 #include <sstream>
@@ -13,6 +10,7 @@
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
+#include "kith/text/test_published.h"
 #include "kith/text/test_tokenizers.h"
 #include "kith/text/tokenizer.h"
 
@@ -47,108 +45,57 @@ TEST_P(TokenizerKindsTest, EncodesAndDecodesLikeTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerKindsTest,
                          testing::Values("gpt2", "llama3", "qwen2", "digits", "llama2", "metaspace",
-                                         "metaspace_whole", "words"),
+                                         "metaspace_whole", "words", "bert", "bert_cased"),
                          [](const auto& kind) { return std::string(kind.param); });
 
-// Reads the key-value part of a GGUF file (version 3, little-endian), as far as this test needs it.
-class GgufReader {
- public:
-  explicit GgufReader(std::string bytes) : bytes_(std::move(bytes)) {}
-
-  // The member `key`, an array of strings; empty if the file is malformed or has no such member.
-  std::vector<std::string> strings(const std::string& key) {
-    at_ = 16;
-    for (auto left = read<std::uint64_t>(); left > 0 && !failed_; --left) {
-      const std::string name = read_string();
-      std::vector<std::string> found = read_value(read<std::uint32_t>());
-      if (name == key) return failed_ ? std::vector<std::string>() : found;
-    }
-    return {};
-  }
-
- private:
-  static constexpr std::uint32_t kString = 8;
-  static constexpr std::uint32_t kArray = 9;
-
-  template <typename T>
-  T read() {
-    T value{};
-    if (at_ + sizeof(T) > bytes_.size()) {
-      failed_ = true;
-    } else {
-      std::memcpy(&value, bytes_.data() + at_, sizeof(T));
-      at_ += sizeof(T);
-    }
-    return value;
-  }
-
-  std::string read_string() {
-    const auto length = read<std::uint64_t>();
-    failed_ = failed_ || length > bytes_.size() - at_;
-    if (failed_) return {};
-    at_ += length;
-    return bytes_.substr(at_ - length, length);
-  }
-
-  std::vector<std::string> read_value(std::uint32_t type) {
-    constexpr std::array<std::uint8_t, 13> kSizes = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
-    if (type == kString) return {read_string()};
-    if (type != kArray) {
-      at_ += kSizes.at(type);
-      return {};
-    }
-    std::vector<std::string> values;
-    const auto item_type = read<std::uint32_t>();
-    for (auto left = read<std::uint64_t>(); left > 0 && !failed_; --left) {
-      for (auto& value : read_value(item_type)) values.push_back(std::move(value));
-    }
-    return values;
-  }
-
-  std::string bytes_;
-  std::size_t at_ = 0;
-  bool failed_ = false;
+// The pairs of texts and tokens that llama.cpp publishes beside its vocabularies.
+struct PublishedPairs {
+  std::vector<std::string> texts;
+  std::vector<std::vector<TokenId>> ids;
 };
 
-std::string gpt2_json(GgufReader& gguf) {
-  base::Json vocab = base::Json::object();
-  TokenId id = 0;
-  for (const std::string& piece : gguf.strings("tokenizer.ggml.tokens")) vocab[piece] = id++;
-  return base::dump_json(
-      base::Json{{"model",
-                  {{"type", "BPE"},
-                   {"vocab", std::move(vocab)},
-                   {"merges", gguf.strings("tokenizer.ggml.merges")}}},
-                 {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
-                 {"decoder", {{"type", "ByteLevel"}}}});
-}
-
-TEST(TokenizerGoldenTest, EncodesThePublishedGpt2Pairs) {
-  const auto base_path = public_data("tokenizers-gguf/ggml-vocab-gpt-2.gguf").string();
-  auto file = base::read_file(base_path);
+// Empty without the files.
+PublishedPairs read_pairs(const std::string& name) {
+  const auto base_path = public_data("tokenizers-gguf/" + name).string();
   const auto input = base::read_file(base_path + ".inp");
   const auto expected = base::read_file(base_path + ".out");
-  if (!file || !input || !expected) GTEST_SKIP() << "no GPT-2 vocabulary in the test data";
-  GgufReader gguf(*std::move(file));
-  const auto tokenizer = Tokenizer::from_json(gpt2_json(gguf));
-  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
-  EXPECT_EQ(tokenizer->vocab_size(), 50257U);
+  PublishedPairs pairs;
+  if (!input || !expected) return pairs;
   constexpr std::string_view kSeparator = "\n__ggml_vocab_test__\n";
   std::istringstream lines(*expected);
   std::string line;
-  std::size_t at = 0;
-  int num_pairs = 0;
-  while (at <= input->size() && std::getline(lines, line)) {
+  for (std::size_t at = 0; at <= input->size() && std::getline(lines, line);) {
     const std::size_t end = std::min(input->find(kSeparator, at), input->size());
-    const std::string text = input->substr(at, end - at);
+    pairs.texts.push_back(input->substr(at, end - at));
     std::istringstream numbers(line);
-    const std::vector<TokenId> ids{std::istream_iterator<TokenId>(numbers), {}};
-    EXPECT_EQ(tokenizer->encode(text), ids) << text;
-    EXPECT_EQ(tokenizer->decode(ids), text);
+    pairs.ids.emplace_back(std::istream_iterator<TokenId>(numbers),
+                           std::istream_iterator<TokenId>());
     at = end + kSeparator.size();
-    ++num_pairs;
   }
-  EXPECT_GT(num_pairs, 40);
+  return pairs;
+}
+
+TEST(TokenizerGoldenTest, EncodesThePublishedGpt2Pairs) {
+  const auto tokenizer = load_published_tokenizer("gpt-2");
+  const PublishedPairs pairs = read_pairs("ggml-vocab-gpt-2.gguf");
+  if (!tokenizer || pairs.texts.empty()) GTEST_SKIP() << "no GPT-2 vocabulary in the test data";
+  EXPECT_EQ(tokenizer->vocab_size(), 50257U);
+  for (std::size_t i = 0; i < pairs.texts.size(); ++i) {
+    EXPECT_EQ(tokenizer->encode(pairs.texts[i]), pairs.ids[i]) << pairs.texts[i];
+    EXPECT_EQ(tokenizer->decode(pairs.ids[i]), pairs.texts[i]);
+  }
+  EXPECT_GT(pairs.texts.size(), 40U);
+}
+
+TEST(TokenizerGoldenTest, EncodesThePublishedBertPairs) {
+  const auto tokenizer = load_published_tokenizer("bert-bge");
+  const PublishedPairs pairs = read_pairs("ggml-vocab-bert-bge.gguf");
+  if (!tokenizer || pairs.texts.empty()) GTEST_SKIP() << "no BERT vocabulary in the test data";
+  EXPECT_EQ(tokenizer->vocab_size(), 30522U);
+  for (std::size_t i = 0; i < pairs.texts.size(); ++i) {
+    EXPECT_EQ(tokenizer->encode(pairs.texts[i]), pairs.ids[i]) << pairs.texts[i];
+  }
+  EXPECT_GT(pairs.texts.size(), 40U);
 }
 
 }  // namespace
