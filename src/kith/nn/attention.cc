@@ -85,7 +85,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
   const KvShape& shape = cache.shape();
   const AttentionChunk& chunk = *work.chunk;
   const int group = io.num_heads / shape.num_kv_heads;
-  const int last_row = (work.first + work.num - 1) / group;
+  const int last_row = io.is_causal ? (work.first + work.num - 1) / group : chunk.num_rows - 1;
   const int num_blocks = (chunk.position + last_row) / kBlockTokens + 1;
   find_blocks(work, num_blocks, layer, cache, scratch);
   scratch.scores.resize(to_size(kQueryTile) * to_size(num_blocks) * kBlockTokens);
@@ -109,7 +109,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
       const std::size_t column = to_size(head) * to_size(shape.head_dim);
       tile.queries[q] = io.queries.data() + batch_row * io.query_stride + column;
       tile.results[q] = io.out.data() + batch_row * out_stride + column;
-      tile.lengths[q] = chunk.position + row + 1;
+      tile.lengths[q] = chunk.position + (io.is_causal ? row + 1 : chunk.num_rows);
     }
     const bool is_f32 = shape.dtype == tensor::DType::kF32;
     (is_f32 ? kernels().attention_f32 : kernels().attention_f16)(tile);

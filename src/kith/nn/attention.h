@@ -1,4 +1,4 @@
-// Causal attention with grouped key-value heads (Ainslie et al. 2023) over a paged cache.
+// Attention with grouped key-value heads (Ainslie et al. 2023) over a paged cache.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +33,9 @@ struct AttentionIo {
   // [batch rows, num_heads * head_dim]
   std::span<float> out;
   int num_heads = 0;
+  // Whether a row sees its own token and those before it, or every token of its sequence
+  // (encoders).
+  bool is_causal = true;
 };
 
 // Scaled dot-product attention of every chunk's rows over the cache, whose entries for these rows

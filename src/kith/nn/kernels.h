@@ -34,6 +34,14 @@ struct AttentionTile {
   float* sums;
 };
 
+// The constants of a layer norm of `count` values.
+struct LayerNormWeights {
+  const float* weight;
+  const float* bias;
+  std::size_t count;
+  float eps;
+};
+
 struct Kernels {
   // out = in / rms(in) * weight, one row.
   void (*rms_norm)(const float* in, const float* weight, std::size_t count, float eps, float* out);
@@ -54,6 +62,11 @@ struct Kernels {
                    std::size_t in, std::size_t out, float scale);
   void (*lora_bf16)(const std::uint16_t* a, const std::uint16_t* b, const float* x, float* y,
                     float* t, int rank, std::size_t in, std::size_t out, float scale);
+
+  // out = (in - mean) / deviation * weight + bias, one row.
+  void (*layer_norm)(const float* in, const LayerNormWeights& weights, float* out);
+  // values = values * Phi(values).
+  void (*gelu)(float* values, std::size_t count);
 };
 
 // The kernels compiled for `level`, or for the best level below it that this build has.

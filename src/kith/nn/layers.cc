@@ -1,5 +1,8 @@
 #include "kith/nn/layers.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "kith/base/check.h"
 #include "kith/nn/kernels.h"
 
@@ -23,6 +26,35 @@ void rms_norm(std::span<const float> in, std::span<const float> weight, int rows
   for (int row = 0; row < rows; ++row) {
     const std::size_t at = static_cast<std::size_t>(row) * width;
     kernels().rms_norm(in.data() + at, weight.data(), width, eps, out.data() + at);
+  }
+}
+
+void layer_norm(std::span<const float> in, std::span<const float> weight,
+                std::span<const float> bias, int rows, float eps, std::span<float> out) {
+  const std::size_t width = weight.size();
+  const std::size_t count = static_cast<std::size_t>(rows) * width;
+  KITH_CHECK(in.size() >= count && out.size() >= count && bias.size() == width,
+             "buffers too small");
+#if defined(_OPENMP)
+#pragma omp parallel for schedule(static) if (count > kParallelElements)
+#endif
+  for (int row = 0; row < rows; ++row) {
+    const std::size_t at = static_cast<std::size_t>(row) * width;
+    kernels().layer_norm(in.data() + at, {weight.data(), bias.data(), width, eps}, out.data() + at);
+  }
+}
+
+void gelu(std::span<float> values, std::size_t count) {
+  KITH_CHECK(values.size() >= count, "buffers too small");
+  // A multiple of the kernel's vectors, so that a value is never computed in two ways.
+  constexpr std::size_t kPiece = 4096;
+  const auto pieces = static_cast<std::int64_t>((count + kPiece - 1) / kPiece);
+#if defined(_OPENMP)
+#pragma omp parallel for schedule(static) if (count > kParallelElements)
+#endif
+  for (std::int64_t piece = 0; piece < pieces; ++piece) {
+    const std::size_t begin = static_cast<std::size_t>(piece) * kPiece;
+    kernels().gelu(values.data() + begin, std::min(kPiece, count - begin));
   }
 }
 

@@ -43,6 +43,49 @@ TEST_P(LayersTest, RmsNormHasUnitMeanSquare) {
   }
 }
 
+TEST_P(LayersTest, LayerNormHasMeanZeroAndUnitVarianceBeforeWeightAndBias) {
+  for (const std::size_t width : {5U, 64U, 83U}) {
+    auto in = random_values(8, width, 3.0);
+    // A mean far from zero must not cost the variance its digits.
+    for (float& value : in) value += 200.0F;
+    const auto weight = random_values(9, width);
+    const auto bias = random_values(10, width);
+    std::vector<float> out(width);
+    kernels().layer_norm(in.data(), {weight.data(), bias.data(), width, 1e-5F}, out.data());
+    double mean = 0.0;
+    for (const float value : in) mean += static_cast<double>(value) / static_cast<double>(width);
+    double variance = 0.0;
+    for (const float value : in) variance += std::pow(static_cast<double>(value) - mean, 2.0);
+    const double deviation = std::sqrt(variance / static_cast<double>(width) + 1e-5);
+    for (std::size_t i = 0; i < width; ++i) {
+      const double normed = (static_cast<double>(in[i]) - mean) / deviation;
+      EXPECT_NEAR(out[i], normed * static_cast<double>(weight[i]) + static_cast<double>(bias[i]),
+                  3e-5);
+    }
+  }
+}
+
+TEST_P(LayersTest, GeluIsTheExactForm) {
+  for (const std::size_t count : {3U, 32U, 200U}) {
+    const auto in = random_values(11, count, 9.0);
+    auto out = in;
+    kernels().gelu(out.data(), count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const double x = in[i];
+      EXPECT_NEAR(out[i], x * 0.5 * std::erfc(-x / std::sqrt(2.0)), 1e-6) << x;
+    }
+  }
+}
+
+TEST_P(LayersTest, GeluOfExtremeValuesIsFinite) {
+  std::vector<float> values{-1000.0F, 1000.0F, 0.0F, -14.0F};
+  kernels().gelu(values.data(), values.size());
+  EXPECT_NEAR(values[0], 0.0F, 1e-30F);
+  EXPECT_FLOAT_EQ(values[1], 1000.0F);
+  EXPECT_EQ(values[2], 0.0F);
+  EXPECT_NEAR(values[3], 0.0F, 1e-30F);
+}
+
 TEST_P(LayersTest, SwigluIsGateTimesItsSigmoidTimesUp) {
   for (const std::size_t width : {3U, 32U, 50U}) {
     const auto gate = random_values(3, width, 12.0);
@@ -99,9 +142,21 @@ TEST(LayersRowsTest, EveryRowIsDoneByItself) {
     EXPECT_TRUE(
         std::equal(one.begin(), one.end(), all.begin() + static_cast<std::ptrdiff_t>(row * 40)));
   }
+  layer_norm(in, weight, weight, 3, 1e-5F, all);
+  std::vector<float> last(40);
+  layer_norm(std::span(in).subspan(80), weight, weight, 1, 1e-5F, last);
+  EXPECT_TRUE(std::equal(last.begin(), last.end(), all.begin() + 80));
   std::vector<float> out(3 * 20);
   swiglu(in, 3, 20, out);
   EXPECT_NEAR(out[20], in[40] / (1.0F + std::exp(-in[40])) * in[60], 1e-6F);
+}
+
+TEST(LayersRowsTest, GeluDoesTheFirstValuesAlone) {
+  std::vector<float> values(5000, 1.0F);
+  gelu(values, 4500);
+  EXPECT_NEAR(values[4499], 0.8413447F, 1e-6F);
+  EXPECT_EQ(values[4499], values[0]);
+  EXPECT_EQ(values[4500], 1.0F);
 }
 
 TEST(LayersRowsTest, AddsInPlace) {
