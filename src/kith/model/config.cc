@@ -1,13 +1,12 @@
 #include "kith/model/config.h"
 
-#include <cmath>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
+#include "kith/model/config_fields.h"
 
 namespace kith::model {
 namespace {
@@ -15,44 +14,6 @@ namespace {
 using base::Json;
 
 constexpr const char* kSupported = "LlamaForCausalLM";
-// Above any published model; int8 sums of this many products stay within 32 bits.
-constexpr std::int64_t kMaxWidth = 65'536;
-constexpr std::int64_t kMaxVocab = 2'097'152;
-constexpr std::int64_t kMaxPositions = 16'777'216;
-
-Error invalid(std::string message) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
-
-// An integer in [1, max]; `fallback` if the key is absent, which is an error without one.
-Result<int> read_size(const Json& json, const char* key, std::int64_t max,
-                      std::optional<std::int64_t> fallback = std::nullopt) {
-  KITH_ASSIGN_OR_RETURN(auto value, base::read_integer(json, key));
-  if (!value) value = fallback;
-  if (!value) return invalid(std::string(key) + " is missing");
-  if (*value < 1 || *value > max) {
-    return invalid(std::string(key) + " must be in [1, " + std::to_string(max) +
-                   "]: " + std::to_string(*value));
-  }
-  return static_cast<int>(*value);
-}
-
-Result<bool> read_flag(const Json& json, const char* key) {
-  KITH_ASSIGN_OR_RETURN(const auto value, base::read_bool(json, key));
-  return value.value_or(false);
-}
-
-// A finite number greater than zero.
-Result<double> read_positive(const Json& json, const char* key, std::optional<double> fallback) {
-  KITH_ASSIGN_OR_RETURN(auto value, base::read_number(json, key));
-  if (!value) value = fallback;
-  if (!value) return invalid(std::string(key) + " is missing");
-  if (!std::isfinite(*value) || *value <= 0.0) {
-    return invalid(std::string(key) + " must be a positive number");
-  }
-  return *value;
-}
-
 Result<std::string> read_architecture(const Json& json) {
   const auto it = json.find("architectures");
   if (it != json.end() && it->is_array() && !it->empty() && it->front().is_string()) {
