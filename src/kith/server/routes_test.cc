@@ -35,6 +35,7 @@ std::string target_of(const Route& route) {
 
 std::string body_of(const Route& route) {
   if (route.pattern == "/v1/chat/completions") return kChat;
+  if (route.pattern == "/v1/embeddings") return R"({"input":"hello"})";
   if (route.pattern == "/v1/feedback") {
     return R"({"decision":"d","user":"anna","signals":[{"kind":"thumb","value":1}]})";
   }
