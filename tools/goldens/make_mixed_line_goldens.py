@@ -1,6 +1,7 @@
 """Records what the reference library makes of many lines of mixed English, Chinese, code, emoji and control characters.
 
-Needs `pip install tokenizers` (made with 0.20.3). Run from the project root, after make_tokenizer_goldens.py:
+Needs `pip install tokenizers` (made with 0.20.3). Run from the project root, after make_tokenizer_goldens.py and
+compare_tokenizers.py --write (which makes tekken.json):
     python3 tools/goldens/make_mixed_line_goldens.py [DIRECTORY_OF_GGUF_VOCABULARIES]
 Writes src/kith/text/testdata/mixed_lines.golden.json:
     {"num_lines", "block", "fragments", "ranges", "digests": {KIND: [one number for each block of lines]}}
@@ -10,14 +11,15 @@ The vocabularies of published models, read from GGUF files, are kinds too; their
 """
 import json
 import pathlib
-import struct
 import sys
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer
+
+import published_tokenizers
 
 TESTDATA = pathlib.Path("src/kith/text/testdata")
 OUT = TESTDATA / "mixed_lines.golden.json"
-KINDS = ["gpt2", "llama3", "qwen2", "digits", "llama2", "metaspace", "metaspace_whole", "words", "bert", "bert_cased"]
+KINDS = ["gpt2", "llama3", "qwen2", "digits", "tekken", "llama2", "metaspace", "metaspace_whole", "words", "bert", "bert_cased"]
 NUM_LINES = 12000
 BLOCK = 100
 MASK = (1 << 64) - 1
@@ -79,62 +81,14 @@ def digests(tokenizer):
     return values
 
 
-def read_gguf(path):
-    """The arrays of strings in the header of a GGUF file, by name."""
-    data = path.read_bytes()
-    at = 16
-    found = {}
-
-    def number(form):
-        nonlocal at
-        value, = struct.unpack_from("<" + form, data, at)
-        at += struct.calcsize(form)
-        return value
-
-    def value(kind):
-        nonlocal at
-        if kind == 8:
-            size = number("Q")
-            at += size
-            return data[at - size:at].decode()
-        if kind == 9:
-            item = number("I")
-            return [value(item) for _ in range(number("Q"))]
-        return number("BbHhIif?__Qqd"[kind])
-
-    for _ in range(number("Q")):
-        name = value(8)
-        found[name] = value(number("I"))
-    return found
-
-
-def published(directory):
-    for kind in ("gpt-2", "gpt-neox"):
-        gguf = read_gguf(directory / f"ggml-vocab-{kind}.gguf")
-        vocab = {piece: i for i, piece in enumerate(gguf["tokenizer.ggml.tokens"])}
-        merges = [tuple(merge.split(" ", 1)) for merge in gguf["tokenizer.ggml.merges"]]
-        tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges))
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        if kind == "gpt-neox":
-            tokenizer.normalizer = normalizers.NFC()
-        yield kind, tokenizer
-    pieces = read_gguf(directory / "ggml-vocab-bert-bge.gguf")["tokenizer.ggml.tokens"]
-    # The format marks the beginnings of words instead of their insides.
-    plain = [p if p.startswith("[") and p.endswith("]") else p[1:] if p.startswith("▁") else "##" + p for p in pieces]
-    tokenizer = Tokenizer(models.WordPiece(vocab={p: i for i, p in enumerate(plain)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    yield "bert-bge", tokenizer
-
-
 def main():
     result = json.loads(OUT.read_text()) if OUT.exists() else {"digests": {}}
     result.update(num_lines=NUM_LINES, block=BLOCK, fragments=FRAGMENTS, ranges=RANGES)
     for kind in KINDS:
         result["digests"][kind] = digests(Tokenizer.from_file(str(TESTDATA / f"{kind}.json")))
     if len(sys.argv) > 1:
-        for kind, tokenizer in published(pathlib.Path(sys.argv[1])):
-            result["digests"][kind] = digests(tokenizer)
+        for kind in published_tokenizers.KINDS:
+            result["digests"][kind] = digests(published_tokenizers.load_published(kind, pathlib.Path(sys.argv[1])))
     OUT.write_text(json.dumps(result, ensure_ascii=True, separators=(",", ":")) + "\n")
     print({kind: len(values) for kind, values in result["digests"].items()})
 

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Writes tiny seeded Llama checkpoints and the logits that Hugging Face transformers gives for them.
+"""Writes tiny seeded checkpoints and the logits that Hugging Face transformers gives for them.
 
-    make_model_goldens.py OUTPUT_DIRECTORY
+    make_model_goldens.py OUTPUT_DIRECTORY [CASE...]
 
 The output is committed under src/kith/model/testdata; this script runs again only to add a case. Made
-with torch 1.13, transformers 4.46.3 and peft 0.13.2; any later versions give the same to 1e-5.
+with torch 1.13, peft 0.13.2 and transformers 4.46.3, the case qwen3 with 4.51.3; any later versions
+give the same to 1e-5.
 
 Each case is a Hugging Face directory with a file golden.safetensors beside the weights: `tokens` [n] i32
-and `logits` [n, vocab] f32, computed in f32 from the weights as they are stored. The directory `adapter`
-holds a PEFT adapter for the case gqa_tied and the logits with it.
+and `logits` [n, vocab] f32, computed in f32 from the weights as they are stored. The directories of
+ADAPTERS hold a PEFT adapter for one case each and the logits with it.
 """
 import argparse
+import dataclasses
 import json
 import pathlib
 
@@ -36,23 +38,44 @@ BASE = {
     "eos_token_id": 2,
 }
 
+
+@dataclasses.dataclass
+class Case:
+    family: str
+    overrides: dict
+    dtype: torch.dtype = torch.bfloat16
+    shard: str = "1GB"
+    seed: int = 0
+
+
 CASES = {
     # Grouped heads, tied head, two shards with an index, bf16.
-    "gqa_tied": ({"tie_word_embeddings": True}, torch.bfloat16, "30KB"),
+    "gqa_tied": Case("Llama", {"tie_word_embeddings": True}, shard="30KB", seed=0),
     # A key-value head for every head, biases everywhere, f32.
-    "mha_bias": (
-        {"num_key_value_heads": 4, "attention_bias": True, "mlp_bias": True},
-        torch.float32, "1GB"),
-    "linear_rope": (
-        {"rope_scaling": {"type": "linear", "factor": 2.5}, "rope_theta": 5000.0},
-        torch.bfloat16, "1GB"),
+    "mha_bias": Case("Llama", {"num_key_value_heads": 4, "attention_bias": True, "mlp_bias": True},
+                     torch.float32, seed=10),
+    "linear_rope": Case(
+        "Llama", {"rope_scaling": {"type": "linear", "factor": 2.5}, "rope_theta": 5000.0}, seed=20),
     # Frequencies on both sides of both thresholds; heads wider than hidden / heads; f16.
-    "llama3_rope": (
+    "llama3_rope": Case(
+        "Llama",
         {"head_dim": 16, "rope_theta": 500.0,
          "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
                           "high_freq_factor": 4.0, "original_max_position_embeddings": 64}},
-        torch.float16, "1GB"),
+        torch.float16, seed=30),
+    # The window is shorter than the text and cuts blocks of the cache; heads wider than hidden / heads.
+    "mistral_window": Case("Mistral", {"sliding_window": 21, "head_dim": 12}, seed=40),
+    # Biases of q, k and v alone; tied head; a window that is switched off.
+    "qwen2": Case("Qwen2", {"tie_word_embeddings": True, "use_sliding_window": False,
+                            "sliding_window": 16, "rope_theta": 1e6}, seed=50),
+    # Norms of queries and keys; heads wider than hidden / heads; tied head.
+    "qwen3": Case("Qwen3", {"tie_word_embeddings": True, "head_dim": 24, "use_sliding_window": False,
+                            "rope_theta": 1e6}, seed=60),
 }
+
+# Directory of the adapter, by the case that it belongs to.
+ADAPTERS = {"gqa_tied": "adapter", "mistral_window": "mistral_adapter", "qwen2": "qwen2_adapter",
+            "qwen3": "qwen3_adapter"}
 
 
 def randomize(model: torch.nn.Module, seed: int) -> None:
@@ -79,17 +102,20 @@ def save_golden(path: pathlib.Path, tokens: torch.Tensor, logits: torch.Tensor) 
     safetensors.torch.save_file({"tokens": tokens.to(torch.int32), "logits": logits}, path)
 
 
-def make_case(directory: pathlib.Path, overrides: dict, dtype: torch.dtype, shard: str,
-              seed: int) -> tuple[torch.nn.Module, torch.Tensor]:
-    config = transformers.LlamaConfig(**{**BASE, **overrides})
-    config.architectures = ["LlamaForCausalLM"]
-    model = transformers.LlamaForCausalLM(config).eval()
-    randomize(model, seed)
-    model.to(dtype).save_pretrained(directory, max_shard_size=shard)
+def make_case(directory: pathlib.Path, case: Case) -> tuple[torch.nn.Module, torch.Tensor]:
+    # Imported by name here: older libraries lack some families.
+    config_class = getattr(transformers, case.family + "Config")
+    model_class = getattr(transformers, case.family + "ForCausalLM")
+    # Of the ways to compute attention, this one alone honours a window everywhere.
+    config = config_class(**{**BASE, **case.overrides}, attn_implementation="eager")
+    config.architectures = [case.family + "ForCausalLM"]
+    model = model_class(config).eval()
+    randomize(model, case.seed)
+    model.to(case.dtype).save_pretrained(directory, max_shard_size=case.shard)
     # Read again rather than converted back: to() has rounded the rotary frequencies as well.
-    model = transformers.LlamaForCausalLM.from_pretrained(
-        directory, torch_dtype=torch.float32).eval()
-    generator = torch.Generator().manual_seed(seed + 1)
+    model = model_class.from_pretrained(
+        directory, torch_dtype=torch.float32, attn_implementation="eager").eval()
+    generator = torch.Generator().manual_seed(case.seed + 1)
     tokens = torch.randint(VOCAB, (NUM_TOKENS,), generator=generator)
     save_golden(directory / "golden.safetensors", tokens, logits_of(model, tokens))
     return model, tokens
@@ -119,12 +145,14 @@ def make_adapter(directory: pathlib.Path, model: torch.nn.Module, tokens: torch.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=pathlib.Path)
-    output = parser.parse_args().output
-    for i, (name, (overrides, dtype, shard)) in enumerate(CASES.items()):
-        model, tokens = make_case(output / name, overrides, dtype, shard, seed=10 * i)
+    parser.add_argument("cases", nargs="*", help="default: all", metavar="CASE")
+    arguments = parser.parse_args()
+    output = arguments.output
+    for name in arguments.cases or CASES:
+        model, tokens = make_case(output / name, CASES[name])
         print(name, "logits have standard deviation", logits_of(model, tokens).std().item())
-        if name == "gqa_tied":
-            make_adapter(output / "adapter", model, tokens)
+        if name in ADAPTERS:
+            make_adapter(output / ADAPTERS[name], model, tokens)
     # The library makes these readable for their owner alone.
     for path in output.rglob("*.safetensors"):
         path.chmod(0o644)

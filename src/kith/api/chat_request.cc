@@ -1,9 +1,11 @@
 #include "kith/api/chat_request.h"
 
 #include <charconv>
+#include <set>
 
 #include "kith/api/chat_messages.h"
 #include "kith/api/field_reader.h"
+#include "kith/api/member_text.h"
 
 namespace kith::api {
 namespace {
@@ -178,11 +180,12 @@ bool is_text_only(const base::Json& modalities) {
 
 // Members for upstreams: `refused` if they change what the answer must be, so that leaving them out
 // would be a wrong answer; the others are hints.
-void read_passthrough(FieldReader& reader, ChatCompletionRequest& request, base::Json& extra) {
+void read_passthrough(FieldReader& reader, ChatCompletionRequest& request,
+                      std::set<std::string>& extra) {
   const auto pass = [&](const char* key, bool is_refused) {
     const base::Json* value = reader.member(key);
     if (value == nullptr) return;
-    extra[key] = *value;
+    extra.insert(key);
     if (is_refused) request.upstream_only.emplace_back(key);
   };
   for (const char* key : {"tools", "functions"}) {
@@ -193,8 +196,10 @@ void read_passthrough(FieldReader& reader, ChatCompletionRequest& request, base:
     const base::Json* value = reader.member(key);
     if (value != nullptr) pass(key, *value != "none" && *value != "auto");
   }
-  const base::Json* format = reader.object("response_format");
-  if (format != nullptr) pass("response_format", format->value("type", base::Json()) != "text");
+  for (const char* key :
+       {"response_format", "guided_json", "guided_choice", "structured_outputs"}) {
+    pass(key, request.format.is_upstream_only && request.format.member == key);
+  }
   const base::Json* modalities = reader.array("modalities");
   if (modalities != nullptr) pass("modalities", !is_text_only(*modalities));
   for (const char* key : {"audio", "web_search_options"}) pass(key, true);
@@ -202,6 +207,21 @@ void read_passthrough(FieldReader& reader, ChatCompletionRequest& request, base:
                           "prompt_cache_key", "prompt_cache_retention"}) {
     pass(key, false);
   }
+}
+
+// The members called `names`, untouched.
+std::string copy_members(std::string_view body, const std::set<std::string>& names) {
+  std::string object;
+  for (const std::string& name : names) {
+    const auto text = find_member_text(body, name);
+    if (!text) continue;
+    object += object.empty() ? "{" : ",";
+    object += base::dump_json(base::Json(name));
+    object += ':';
+    object += *text;
+  }
+  if (!object.empty()) object += '}';
+  return object;
 }
 
 }  // namespace
@@ -225,13 +245,14 @@ Outcome<ChatCompletionRequest> parse_chat_request(std::string_view body) {
   read_metadata(reader, request);
   read_kith(reader, request.kith, failure);
   read_verbosity(reader, request.kith.style);
-  base::Json extra = base::Json::object();
+  request.format = read_output_format(reader, body);
+  std::set<std::string> extra;
   read_passthrough(reader, request, extra);
   if (failure) return *std::move(failure);
 
   request.unknown = reader.unread();
-  for (const std::string& name : request.unknown) extra[name] = (*json)[name];
-  if (!extra.empty()) request.extra = base::dump_json(extra);
+  extra.insert(request.unknown.begin(), request.unknown.end());
+  request.extra = copy_members(body, extra);
   return request;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kith/api/error.h"
+#include "kith/api/output_format.h"
 
 namespace kith::api {
 
@@ -62,6 +63,7 @@ struct ChatCompletionRequest {
   bool is_stream = false;
   bool wants_usage = false;  // stream_options.include_usage
   std::optional<bool> store;
+  OutputFormat format;
 
   // Names that may say who the user is, each empty if absent.
   std::string user;
@@ -69,8 +71,8 @@ struct ChatCompletionRequest {
   std::string safety_identifier;
   KithRequest kith;
 
-  // A JSON object with the members for an upstream to read (tools, response_format, unknown ones);
-  // empty if there are none.
+  // A JSON object with the members for an upstream to read (tools, response_format, unknown ones),
+  // as the client wrote them; empty if there are none.
   std::string extra;
   // Members known to OpenAI's protocol that the own engine cannot honour, by name.
   std::vector<std::string> upstream_only;

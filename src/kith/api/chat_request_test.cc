@@ -92,6 +92,56 @@ TEST(ChatRequestTest, ReadsTheKithObject) {
   EXPECT_EQ(request->kith.style.length, "short");
 }
 
+TEST(ChatRequestTest, ReadsWhatTheAnswerMustLookLike) {
+  using Kind = OutputFormat::Kind;
+  EXPECT_EQ(parse_with("")->format.kind, Kind::kText);
+  EXPECT_EQ(parse_with(R"("response_format":{"type":"text"})")->format.kind, Kind::kText);
+  const auto object = parse_with(R"("response_format":{"type":"json_object"})");
+  EXPECT_EQ(object->format.kind, Kind::kJsonObject);
+  EXPECT_EQ(object->format.member, "response_format");
+  EXPECT_THAT(object->upstream_only, IsEmpty());
+
+  // The order in which the client wrote the properties is kept, here and for upstreams.
+  const std::string schema = R"({"type":"object","properties":{"z":{},"a":{}} })";
+  const auto with_schema = parse_with(
+      R"("response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":)" +
+      schema + "}}");
+  ASSERT_TRUE(with_schema) << with_schema.error().message;
+  EXPECT_EQ(with_schema->format.kind, Kind::kJsonSchema);
+  EXPECT_EQ(with_schema->format.schema, schema);
+  EXPECT_THAT(with_schema->extra, HasSubstr(schema));
+  EXPECT_EQ(parse_with(R"("guided_json":)" + schema)->format.schema, schema);
+  EXPECT_EQ(parse_with(R"("guided_json":"{\"type\":\"null\"}")")->format.schema,
+            R"({"type":"null"})");
+  EXPECT_EQ(parse_with(R"("structured_outputs":{"json":)" + schema + "}")->format.schema, schema);
+  EXPECT_EQ(parse_with(R"("response_format":{"type":"json_object","schema":)" + schema + "}")
+                ->format.schema,
+            schema);
+
+  const auto choice = parse_with(R"("guided_choice":["yes","no"])");
+  EXPECT_EQ(choice->format.kind, Kind::kChoice);
+  EXPECT_THAT(choice->format.choices, ElementsAre("yes", "no"));
+  EXPECT_EQ(choice->extra, R"({"guided_choice":["yes","no"]})");
+  EXPECT_THAT(parse_with(R"("structured_outputs":{"choice":["a"]})")->format.choices,
+              ElementsAre("a"));
+}
+
+TEST(ChatRequestTest, NamesWhatIsWrongWithAnOutputFormat) {
+  EXPECT_EQ(param_of(R"("response_format":"json")"), "response_format");
+  EXPECT_EQ(param_of(R"("response_format":{})"), "response_format.type");
+  EXPECT_EQ(param_of(R"("response_format":{"type":"json_schema"})"), "response_format.json_schema");
+  EXPECT_EQ(param_of(R"("response_format":{"type":"json_schema","json_schema":{"name":"a b"}})"),
+            "response_format.json_schema.name");
+  EXPECT_EQ(param_of(R"("response_format":{"type":"json_schema","json_schema":{"schema":[]}})"),
+            "response_format.json_schema.schema");
+  EXPECT_EQ(param_of(R"("guided_choice":[])"), "guided_choice");
+  EXPECT_EQ(param_of(R"("guided_choice":["a",""])"), "guided_choice");
+  EXPECT_EQ(param_of(R"("guided_json":1)"), "guided_json");
+  EXPECT_EQ(param_of(R"("structured_outputs":{"choice":"a"})"), "structured_outputs.choice");
+  EXPECT_EQ(param_of(R"("response_format":{"type":"json_object"},"guided_choice":["a"])"),
+            "guided_choice");
+}
+
 TEST(ChatRequestTest, NamesTheMemberThatIsWrong) {
   EXPECT_EQ(param_of(R"("temperature":3)"), "temperature");
   EXPECT_EQ(param_of(R"("temperature":"warm")"), "temperature");
@@ -161,8 +211,10 @@ TEST(ChatRequestTest, HarmlessFormsOfRefusedFieldsAreAccepted) {
                  R"("modalities":["text"],"parallel_tool_calls":true)");
   ASSERT_TRUE(request);
   EXPECT_THAT(request->upstream_only, IsEmpty());
-  EXPECT_THAT(parse_with(R"("response_format":{"type":"json_object"})")->upstream_only,
+  EXPECT_THAT(parse_with(R"("response_format":{"type":"structural_tag"})")->upstream_only,
               ElementsAre("response_format"));
+  EXPECT_THAT(parse_with(R"("structured_outputs":{"regex":"a*"})")->upstream_only,
+              ElementsAre("structured_outputs"));
 }
 
 TEST(ChatRequestTest, NullMembersCountAsAbsent) {

@@ -108,11 +108,11 @@ Json kith_json(const KithResponse& kith) {
   return object;
 }
 
-Json usage_json(int prompt_tokens, int completion_tokens) {
-  return Json{{"prompt_tokens", prompt_tokens},
-              {"completion_tokens", completion_tokens},
-              {"total_tokens", prompt_tokens + completion_tokens},
-              {"prompt_tokens_details", {{"cached_tokens", 0}}},
+Json usage_json(const ChatCompletion& completion) {
+  return Json{{"prompt_tokens", completion.prompt_tokens},
+              {"completion_tokens", completion.completion_tokens},
+              {"total_tokens", completion.prompt_tokens + completion.completion_tokens},
+              {"prompt_tokens_details", {{"cached_tokens", completion.cached_tokens}}},
               {"completion_tokens_details", {{"reasoning_tokens", 0}}}};
 }
 
@@ -179,7 +179,7 @@ std::string chat_completion_body(const ChatCompletion& completion) {
             {"created", completion.created},
             {"model", completion.model}};
   body["choices"] = std::move(choices);
-  body["usage"] = usage_json(completion.prompt_tokens, completion.completion_tokens);
+  body["usage"] = usage_json(completion);
   put_list(body, "kith", kith_json(completion.kith));
   return base::dump_json(body);
 }
@@ -219,9 +219,9 @@ std::string ChunkWriter::finish(int index, const ChatChoice& choice,
   return base::dump_json(body);
 }
 
-std::string ChunkWriter::usage(int prompt_tokens, int completion_tokens) const {
+std::string ChunkWriter::usage(const ChatCompletion& completion) const {
   Json body = chunk(id_, created_, model_);
-  body["usage"] = usage_json(prompt_tokens, completion_tokens);
+  body["usage"] = usage_json(completion);
   return base::dump_json(body);
 }
 

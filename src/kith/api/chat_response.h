@@ -89,6 +89,7 @@ struct ChatCompletion {
   std::string model;
   std::vector<ChatChoice> choices;
   int prompt_tokens = 0;
+  int cached_tokens = 0;
   int completion_tokens = 0;
   KithResponse kith;
 };
@@ -109,8 +110,8 @@ class ChunkWriter {
   std::string delta(int index, std::string_view text, std::string_view raw) const;
   // Ends choice `index`. `kith`, which may be null, is the complete object.
   std::string finish(int index, const ChatChoice& choice, const KithResponse* kith) const;
-  // The chunk that clients asked for with include_usage.
-  std::string usage(int prompt_tokens, int completion_tokens) const;
+  // The chunk that clients asked for with include_usage: the token counts of `completion`.
+  std::string usage(const ChatCompletion& completion) const;
 
  private:
   std::string id_;

@@ -21,6 +21,7 @@ ChatCompletion make_completion() {
   completion.model = "m";
   completion.choices = {{"hello", "stop", "", ""}};
   completion.prompt_tokens = 9;
+  completion.cached_tokens = 4;
   completion.completion_tokens = 3;
   completion.kith.decision = "d1";
   completion.kith.persona = {{"leadership", 0.75}, {"new_hire", 0.25}};
@@ -55,7 +56,7 @@ TEST(ChatResponseTest, ChunksShareIdTimeAndModel) {
   const ChunkWriter chunks(completion, false);
   for (const std::string& text :
        {chunks.start(0, &completion.kith), chunks.delta(0, "he", ""),
-        chunks.finish(0, completion.choices[0], nullptr), chunks.usage(9, 3)}) {
+        chunks.finish(0, completion.choices[0], nullptr), chunks.usage(completion)}) {
     const base::Json chunk = parsed(text);
     EXPECT_EQ(chunk["id"], "chatcmpl-1");
     EXPECT_EQ(chunk["object"], "chat.completion.chunk");
@@ -69,8 +70,9 @@ TEST(ChatResponseTest, UsageIsNullInOtherChunksWhenAskedFor) {
   const ChatCompletion completion = make_completion();
   EXPECT_FALSE(parsed(ChunkWriter(completion, false).delta(0, "x", "")).contains("usage"));
   EXPECT_TRUE(parsed(ChunkWriter(completion, true).delta(0, "x", ""))["usage"].is_null());
-  const base::Json usage = parsed(ChunkWriter(completion, true).usage(9, 3));
+  const base::Json usage = parsed(ChunkWriter(completion, true).usage(completion));
   EXPECT_EQ(usage["usage"]["prompt_tokens"], 9);
+  EXPECT_EQ(usage["usage"]["prompt_tokens_details"]["cached_tokens"], 4);
   EXPECT_TRUE(usage["choices"].empty());
 }
 

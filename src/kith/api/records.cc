@@ -45,6 +45,27 @@ Json user_json(const UserView& user) {
   return object;
 }
 
+Outcome<AdapterOrder> parse_adapter_order(std::string_view body, bool loads) {
+  const Result<base::Json> json = base::parse_json(body);
+  if (!json || !json->is_object()) {
+    return bad_request("the body must be a JSON object", {}, "invalid_json");
+  }
+  AdapterOrder order;
+  std::optional<ApiError> failure;
+  FieldReader reader(*json, "", failure);
+  const auto name = reader.id("lora_name");
+  if (!name) reader.fail("lora_name", "is required");
+  if (loads) {
+    const auto path = reader.string("lora_path", 4096);
+    if (!path || path->empty()) reader.fail("lora_path", "is required");
+    order.path = path.value_or("");
+    order.replaces = reader.boolean("load_inplace").value_or(false);
+  }
+  if (failure) return *std::move(failure);
+  order.name = *name;
+  return order;
+}
+
 void flatten(const base::Json& object, const std::string& prefix, TextMap& attributes,
              FieldReader& reader) {
   for (const auto& [key, value] : object.items()) {
@@ -91,6 +112,14 @@ std::string users_body(const std::vector<UserView>& users, const std::string& ne
   for (const UserView& user : users) body["data"].push_back(user_json(user));
   put_text(body, "next", next);
   return base::dump_json(body);
+}
+
+Outcome<AdapterOrder> parse_load_adapter(std::string_view body) {
+  return parse_adapter_order(body, true);
+}
+
+Outcome<AdapterOrder> parse_unload_adapter(std::string_view body) {
+  return parse_adapter_order(body, false);
 }
 
 Outcome<UserUpdate> parse_user_update(std::string_view body) {

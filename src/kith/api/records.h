@@ -26,6 +26,18 @@ struct ModelCard {
 std::string model_body(const ModelCard& model);
 std::string models_body(const std::vector<ModelCard>& models);
 
+// The bodies of POST /v1/load_lora_adapter and /v1/unload_lora_adapter, as vLLM takes them.
+struct AdapterOrder {
+  std::string name;
+  // Of loading only.
+  std::string path;
+  // Take the place of an adapter of that name.
+  bool replaces = false;
+};
+// Errors: 400 naming the member in `param`. Members that vLLM knows and Kith does not are ignored.
+Outcome<AdapterOrder> parse_load_adapter(std::string_view body);
+Outcome<AdapterOrder> parse_unload_adapter(std::string_view body);
+
 struct UserView {
   std::string id;
   TextMap attributes;

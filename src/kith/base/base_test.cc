@@ -8,6 +8,7 @@
 #include "kith/base/bounded_queue.h"
 #include "kith/base/clock.h"
 #include "kith/base/file.h"
+#include "kith/base/fingerprint.h"
 #include "kith/base/ids.h"
 #include "kith/base/json.h"
 #include "kith/base/result.h"
@@ -88,6 +89,13 @@ TEST(FileTest, ReplacesAtomicallyAndMaps) {
   EXPECT_FALSE(read_file(path, 2));
   std::filesystem::remove(path);
   EXPECT_EQ(read_file(path).error().code, ErrorCode::kNotFound);
+}
+
+TEST(FingerprintTest, IsTheKnownHashAndGoesOnOverPieces) {
+  EXPECT_EQ(to_hex(hash_bytes("")), "cbf29ce484222325");
+  EXPECT_EQ(to_hex(hash_bytes("foobar")), "85944171f73967e8");
+  EXPECT_EQ(hash_bytes("bar", hash_bytes("foo")), hash_bytes("foobar"));
+  EXPECT_EQ(to_hex(0xAB), "00000000000000ab");
 }
 
 TEST(BoundedQueueTest, RefusesWhenFullAndDrainsAfterClose) {

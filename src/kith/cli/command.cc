@@ -86,6 +86,17 @@ Result<runtime::Config> load_config(const GlobalOptions& options) {
   return loader.finish();
 }
 
+void print_rows(const base::OrderedJson& rows) {
+  for (const auto& row : rows) {
+    bool first = true;
+    for (const auto& [key, value] : row.items()) {
+      std::cout << (first ? "" : "  ") << key << " " << value;
+      first = false;
+    }
+    std::cout << "\n";
+  }
+}
+
 void print_json(const base::OrderedJson& value) {
   std::cout << base::dump_json(value) << std::endl;
 }

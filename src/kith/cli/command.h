@@ -35,6 +35,8 @@ Result<runtime::Config> load_config(const GlobalOptions& options);
 
 // One JSON value a line on standard output.
 void print_json(const base::OrderedJson& value);
+// Objects as lines of names and values.
+void print_rows(const base::OrderedJson& rows);
 
 // Prints the error on standard error (as JSON with --json) and returns the exit status.
 int report(const Error& error, bool json);
@@ -50,6 +52,8 @@ void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_knowledge_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_key_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_model_commands(CLI::App& app, GlobalOptions& options, int& status);
+// Those of `kith model` that look at or write checkpoints.
+void add_checkpoint_commands(CLI::App& command, GlobalOptions& options, int& status);
 void add_bench_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_embed_commands(CLI::App& app, GlobalOptions& options, int& status);

@@ -7,10 +7,13 @@ namespace kith::engine {
 
 Status AdapterRegistry::load(const AdapterId& id, const std::filesystem::path& dir) {
   if (id.empty()) return Error{ErrorCode::kInvalidArgument, "an adapter needs a name"};
-  auto adapter = model::Adapter::load(dir, config_);
+  auto adapter = model::Adapter::load(dir, config_, options_.storage);
   if (!adapter) return std::move(adapter).error().with_context("loading adapter " + id.str());
   const std::lock_guard lock(mutex_);
-  adapters_[id] = *std::move(adapter);
+  Entry& entry = entries_[id];
+  entry.dir = dir;
+  entry.generation = ++generations_;
+  put(entry, *std::move(adapter));
   return {};
 }
 
@@ -33,21 +36,57 @@ Status AdapterRegistry::load_all(const std::filesystem::path& dir) {
 
 Status AdapterRegistry::unload(const AdapterId& id) {
   const std::lock_guard lock(mutex_);
-  if (adapters_.erase(id) == 0) return Error{ErrorCode::kNotFound, "no adapter named " + id.str()};
+  if (entries_.erase(id) == 0) return Error{ErrorCode::kNotFound, "no adapter named " + id.str()};
   return {};
 }
 
-std::shared_ptr<const model::Adapter> AdapterRegistry::find_adapter(const AdapterId& id) const {
+Result<std::shared_ptr<const model::Adapter>> AdapterRegistry::find(const AdapterId& id) {
+  std::filesystem::path dir;
+  std::uint64_t generation = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = entries_.find(id);
+    if (it == entries_.end()) return Error{ErrorCode::kNotFound, "no adapter named " + id.str()};
+    it->second.used = ++clock_;
+    if (it->second.adapter != nullptr) return it->second.adapter;
+    dir = it->second.dir;
+    generation = it->second.generation;
+  }
+  KITH_ASSIGN_OR_RETURN(auto adapter, model::Adapter::load(dir, config_, options_.storage));
   const std::lock_guard lock(mutex_);
-  const auto it = adapters_.find(id);
-  return it == adapters_.end() ? nullptr : it->second;
+  const auto it = entries_.find(id);
+  if (it != entries_.end() && it->second.generation == generation) put(it->second, adapter);
+  return adapter;
+}
+
+void AdapterRegistry::put(Entry& entry, std::shared_ptr<const model::Adapter> adapter) {
+  entry.version = adapter->version();
+  entry.max_rank = adapter->max_rank();
+  entry.adapter = std::move(adapter);
+  entry.used = ++clock_;
+  evict();
+}
+
+void AdapterRegistry::evict() {
+  while (true) {
+    std::size_t bytes = 0;
+    Entry* oldest = nullptr;
+    for (auto& [id, entry] : entries_) {
+      if (entry.adapter == nullptr) continue;
+      bytes += entry.adapter->bytes();
+      if (oldest == nullptr || entry.used < oldest->used) oldest = &entry;
+    }
+    if (bytes <= options_.max_bytes || oldest == nullptr || oldest->used == clock_) return;
+    oldest->adapter = nullptr;
+  }
 }
 
 std::vector<AdapterInfo> AdapterRegistry::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<AdapterInfo> infos;
-  for (const auto& [id, adapter] : adapters_) {
-    infos.push_back({id, adapter->version(), adapter->bytes(), adapter->max_rank()});
+  for (const auto& [id, entry] : entries_) {
+    infos.push_back({id, entry.version, entry.adapter ? entry.adapter->bytes() : 0, entry.max_rank,
+                     entry.adapter != nullptr});
   }
   return infos;
 }

@@ -1,7 +1,12 @@
 // The adapters that requests may name. A request takes a snapshot of its adapter once, so that
-// loading, replacing and unloading never pull weights from under a running answer.
+// loading, replacing, unloading and eviction never pull weights from under a running answer.
+//
+// Adapters are many and memory is not: those used least recently leave memory when a limit is
+// passed, and are read from their directory again when a request names them (the tiers of S-LoRA,
+// Sheng et al. 2023).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -17,18 +22,32 @@ namespace kith::engine {
 
 struct AdapterInfo {
   AdapterId id;
-  // Hash of the adapter's bytes.
+  // Hash of the adapter's bytes as they were last loaded.
   std::string version;
+  // In memory, if it is there.
   std::size_t bytes = 0;
   int max_rank = 0;
+  bool is_resident = false;
 };
 
-// Thread-safe.
+struct AdapterRegistryOptions {
+  // How the weights are held, best as the decoder's are.
+  tensor::DType storage = tensor::DType::kF32;
+  // Memory that resident adapters may take; the one used last stays even if it is larger alone.
+  // What only running requests still hold does not count.
+  std::size_t max_bytes = std::size_t{1} << 30;
+};
+
+// Thread-safe. Directories are read on the caller's thread, outside the lock that find() takes for
+// adapters that are resident.
 class AdapterRegistry {
  public:
-  explicit AdapterRegistry(model::DecoderConfig config) : config_(std::move(config)) {}
+  // Adapters are made for decoders of shape `config`.
+  explicit AdapterRegistry(model::DecoderConfig config, const AdapterRegistryOptions& options = {})
+      : config_(std::move(config)), options_(options) {}
 
-  // Loads a PEFT directory under `id`; replaces an adapter of that name for later requests.
+  // Loads a PEFT directory under `id`; replaces an adapter of that name for later requests. On an
+  // error the adapter that was there stays.
   // Errors: kInvalidArgument for an empty id; those of model::Adapter::load().
   Status load(const AdapterId& id, const std::filesystem::path& dir);
 
@@ -39,15 +58,34 @@ class AdapterRegistry {
   // Errors: kNotFound.
   Status unload(const AdapterId& id);
 
-  // Null if there is none of that name.
-  std::shared_ptr<const model::Adapter> find_adapter(const AdapterId& id) const;
+  // The adapter of that name, read from its directory again if it had to leave memory.
+  // Errors: kNotFound if there is none; those of model::Adapter::load() if its directory changed.
+  Result<std::shared_ptr<const model::Adapter>> find(const AdapterId& id);
+
   // In the order of the names.
   std::vector<AdapterInfo> list() const;
 
  private:
+  struct Entry {
+    std::filesystem::path dir;
+    std::string version;
+    int max_rank = 0;
+    // Null while it is on disk alone.
+    std::shared_ptr<const model::Adapter> adapter;
+    std::uint64_t used = 0;
+    // Counts load() and unload(), so that a slow find() does not bring back what was replaced.
+    std::uint64_t generation = 0;
+  };
+
+  void put(Entry& entry, std::shared_ptr<const model::Adapter> adapter);
+  void evict();
+
   const model::DecoderConfig config_;
+  const AdapterRegistryOptions options_;
   mutable std::mutex mutex_;
-  std::map<AdapterId, std::shared_ptr<const model::Adapter>> adapters_;  // guarded by mutex_
+  std::map<AdapterId, Entry> entries_;  // guarded by mutex_
+  std::uint64_t clock_ = 0;             // guarded by mutex_
+  std::uint64_t generations_ = 0;       // guarded by mutex_
 };
 
 }  // namespace kith::engine

@@ -8,8 +8,10 @@
 #include <numeric>
 #include <thread>
 
+#include "kith/base/clock.h"
 #include "kith/base/rng.h"
 #include "kith/engine/bandwidth.h"
+#include "kith/engine/engine.h"
 
 namespace kith::engine {
 namespace {
@@ -55,9 +57,11 @@ struct Sequences {
   std::vector<std::vector<std::int32_t>> blocks;
 };
 
-void set_ratio(BenchResult& result) {
-  result.ratio =
-      result.read_bandwidth > 0.0 ? result.weight_bytes_per_second / result.read_bandwidth : 0.0;
+double ratio_of(double value, double base) { return base > 0.0 ? value / base : 0.0; }
+
+void set_ratios(BenchResult& result) {
+  result.ratio = ratio_of(result.weight_bytes_per_second, result.read_bandwidth);
+  result.matmul_ratio = ratio_of(result.tokens_per_second, result.matmul_tokens_per_second);
 }
 
 std::size_t resident_bytes() {
@@ -106,19 +110,26 @@ Result<std::vector<BenchResult>> bench_decode(model::Decoder& decoder, const Dec
     }
     BenchResult result{.batch = batch, .context_tokens = options.context_tokens};
     double best = 0.0;
+    double best_matmul = 0.0;
     for (int round = 0; round < kRounds; ++round) {
       result.read_bandwidth = std::max(result.read_bandwidth, probe.measure());
-      const auto start = Clock::now();
+      auto start = Clock::now();
       for (int i = 0; i < options.steps; ++i) {
         const auto chunks = sequences.chunks(options.context_tokens + i, 1);
         KITH_RETURN_IF_ERROR(decoder.forward(chunks, cache, logits));
       }
       best = std::max(best, options.steps / seconds_since(start));
+      start = Clock::now();
+      for (int i = 0; i < options.steps; ++i) {
+        KITH_RETURN_IF_ERROR(decoder.multiply_only(batch, batch));
+      }
+      best_matmul = std::max(best_matmul, options.steps / seconds_since(start));
     }
     result.tokens_per_second = best * batch;
+    result.matmul_tokens_per_second = best_matmul * batch;
     result.weight_bytes_per_second =
         best * static_cast<double>(decoder.weight_bytes_read_per_token());
-    set_ratio(result);
+    set_ratios(result);
     results.push_back(result);
   }
   return results;
@@ -134,19 +145,160 @@ Result<std::vector<BenchResult>> bench_prefill(model::Decoder& decoder,
     nn::KvCache cache = decoder.make_cache(sequences.total_blocks());
     BenchResult result{.batch = 1, .context_tokens = length};
     double best_seconds = 1e30;
+    double best_matmul = 1e30;
     for (int round = 0; round < kRounds; ++round) {
       result.read_bandwidth = std::max(result.read_bandwidth, probe.measure());
-      const auto start = Clock::now();
+      auto start = Clock::now();
       KITH_RETURN_IF_ERROR(decoder.forward(sequences.chunks(0, length), cache, logits));
       best_seconds = std::min(best_seconds, seconds_since(start));
+      start = Clock::now();
+      KITH_RETURN_IF_ERROR(decoder.multiply_only(length, 1));
+      best_matmul = std::min(best_matmul, seconds_since(start));
     }
     result.tokens_per_second = length / best_seconds;
+    result.matmul_tokens_per_second = length / best_matmul;
     result.weight_bytes_per_second =
         static_cast<double>(decoder.weight_bytes_read_per_token()) / best_seconds;
-    set_ratio(result);
+    set_ratios(result);
     results.push_back(result);
   }
   return results;
+}
+
+namespace {
+
+// Users that decode on some number of adapters, ready to take steps.
+class AdapterRun {
+ public:
+  AdapterRun(model::Decoder& decoder, int num_adapters,
+             const std::vector<std::shared_ptr<const model::Adapter>>& adapters,
+             const AdaptersBench& options)
+      : decoder_(decoder),
+        options_(options),
+        sequences_(decoder, options.users, options.context_tokens + options.steps),
+        cache_(decoder.make_cache(sequences_.total_blocks())) {
+    for (int user = 0; user < options.users; ++user) {
+      const auto adapter = static_cast<std::size_t>(num_adapters > 0 ? user % num_adapters : 0);
+      shares_.push_back({num_adapters > 0 ? adapters[adapter].get() : nullptr, 1.0F});
+    }
+  }
+
+  Status prefill() {
+    for (int done = 0; done < options_.context_tokens;) {
+      const int piece = std::min(64, options_.context_tokens - done);
+      KITH_RETURN_IF_ERROR(step(done, piece));
+      done += piece;
+    }
+    return {};
+  }
+
+  // Steps a second.
+  Result<double> measure() {
+    const auto start = Clock::now();
+    for (int i = 0; i < options_.steps; ++i) {
+      KITH_RETURN_IF_ERROR(step(options_.context_tokens + i, 1));
+    }
+    return options_.steps / seconds_since(start);
+  }
+
+ private:
+  Status step(int position, int count) {
+    auto chunks = sequences_.chunks(position, count);
+    for (std::size_t i = 0; i < chunks.size(); ++i) {
+      if (shares_[i].adapter != nullptr) chunks[i].adapters = {&shares_[i], 1};
+    }
+    return decoder_.forward(chunks, cache_, logits_);
+  }
+
+  model::Decoder& decoder_;
+  const AdaptersBench& options_;
+  Sequences sequences_;
+  nn::KvCache cache_;
+  std::vector<model::AdapterShare> shares_;
+  std::vector<float> logits_;
+};
+
+}  // namespace
+
+Result<std::vector<AdaptersResult>> bench_adapters(
+    model::Decoder& decoder, const std::vector<std::shared_ptr<const model::Adapter>>& adapters,
+    const AdaptersBench& options) {
+  std::vector<std::unique_ptr<AdapterRun>> runs;
+  std::vector<AdaptersResult> results;
+  for (const int count : options.adapters) {
+    if (count < 0 || static_cast<std::size_t>(count) > adapters.size()) {
+      return Error{ErrorCode::kInvalidArgument, "the model has " + std::to_string(adapters.size()) +
+                                                    " adapters, the measurement needs " +
+                                                    std::to_string(count)};
+    }
+    runs.push_back(std::make_unique<AdapterRun>(decoder, count, adapters, options));
+    KITH_RETURN_IF_ERROR(runs.back()->prefill());
+    results.push_back(
+        {.users = options.users, .adapters = count, .context_tokens = options.context_tokens});
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      KITH_ASSIGN_OR_RETURN(const double steps, runs[i]->measure());
+      results[i].tokens_per_second = std::max(results[i].tokens_per_second, steps * options.users);
+    }
+  }
+  for (AdaptersResult& result : results) {
+    result.ratio = ratio_of(result.tokens_per_second, results.front().tokens_per_second);
+  }
+  return results;
+}
+
+Result<SharingResult> bench_sharing(std::shared_ptr<model::Decoder> decoder,
+                                    const text::Tokenizer& tokenizer, const SharingBench& options) {
+  const base::SystemClock clock;
+  const int blocks = (options.prefix_tokens + options.new_tokens) / nn::kBlockTokens * kRounds * 2 +
+                     options.candidates * (options.context_tokens + options.answer_tokens);
+  Engine engine(std::make_unique<DecoderStepModel>(decoder, blocks), tokenizer, clock,
+                {.max_step_tokens = 512});
+  base::Rng rng(1);
+  const auto draw = [&](int count) {
+    std::vector<text::TokenId> tokens;
+    for (int i = 0; i < count; ++i) {
+      tokens.push_back(static_cast<text::TokenId>(
+          rng.below(static_cast<std::uint64_t>(decoder->config().vocab_size))));
+    }
+    return tokens;
+  };
+  const auto time = [&](std::vector<text::TokenId> prompt, int samples,
+                        int tokens) -> Result<double> {
+    GenerateRequest request;
+    request.prompt = std::move(prompt);
+    request.samples.assign(static_cast<std::size_t>(samples), SamplingParams{});
+    request.max_tokens = tokens;
+    const auto start = Clock::now();
+    KITH_ASSIGN_OR_RETURN(const auto answers, engine.generate(std::move(request)));
+    return seconds_since(start);
+  };
+  SharingResult result{.candidates = options.candidates,
+                       .prefix_tokens = options.prefix_tokens,
+                       .new_tokens = options.new_tokens};
+  double one = 1e30;
+  double many = 1e30;
+  result.first_seconds = 1e30;
+  result.second_seconds = 1e30;
+  for (int round = 0; round < kRounds; ++round) {
+    KITH_ASSIGN_OR_RETURN(const double single,
+                          time(draw(options.context_tokens), 1, options.answer_tokens));
+    KITH_ASSIGN_OR_RETURN(const double several, time(draw(options.context_tokens),
+                                                     options.candidates, options.answer_tokens));
+    one = std::min(one, single);
+    many = std::min(many, several);
+    auto prompt = draw(options.prefix_tokens + options.new_tokens);
+    KITH_ASSIGN_OR_RETURN(const double first, time(prompt, 1, 1));
+    const auto fresh = draw(options.new_tokens);
+    std::copy(fresh.begin(), fresh.end(), prompt.end() - options.new_tokens);
+    KITH_ASSIGN_OR_RETURN(const double second, time(prompt, 1, 1));
+    result.first_seconds = std::min(result.first_seconds, first);
+    result.second_seconds = std::min(result.second_seconds, second);
+  }
+  result.candidates_ratio = ratio_of(many, one);
+  result.prefix_ratio = ratio_of(result.second_seconds, result.first_seconds);
+  return result;
 }
 
 Result<MemoryResult> bench_memory(const std::filesystem::path& dir,

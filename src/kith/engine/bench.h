@@ -1,15 +1,16 @@
-// The scenarios of `kith bench decode|prefill|memory`: how fast a model runs here, beside the
-// machine's own limit measured in the same run, so that the ratio means something on a noisy
-// machine.
+// The scenarios of `kith bench`: how fast a model runs here, beside what it is compared with,
+// measured by turns in the same run, so that ratios mean something on a noisy machine.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "kith/base/result.h"
 #include "kith/model/decoder.h"
+#include "kith/text/tokenizer.h"
 
 namespace kith::engine {
 
@@ -34,6 +35,9 @@ struct BenchResult {
   double read_bandwidth = 0.0;
   // weight_bytes_per_second / read_bandwidth.
   double ratio = 0.0;
+  // The same rows through the matrix products alone, and tokens_per_second over that.
+  double matmul_tokens_per_second = 0.0;
+  double matmul_ratio = 0.0;
 };
 
 struct DecodeBench {
@@ -52,6 +56,49 @@ struct PrefillBench {
 };
 Result<std::vector<BenchResult>> bench_prefill(model::Decoder& decoder,
                                                const PrefillBench& options);
+
+struct AdaptersBench {
+  int users = 8;
+  // Distinct adapters among the users, one measurement each; 0 is the base model.
+  std::vector<int> adapters{0, 1, 5};
+  int context_tokens = 128;
+  int steps = 32;
+};
+struct AdaptersResult {
+  int users = 0;
+  int adapters = 0;
+  int context_tokens = 0;
+  double tokens_per_second = 0.0;
+  // Over the first measurement of the list.
+  double ratio = 0.0;
+};
+// Users decode together; user i is on adapter i modulo the number of adapters.
+// Errors: kInvalidArgument if `adapters` holds fewer than a measurement asks for.
+Result<std::vector<AdaptersResult>> bench_adapters(
+    model::Decoder& decoder, const std::vector<std::shared_ptr<const model::Adapter>>& adapters,
+    const AdaptersBench& options);
+
+struct SharingResult {
+  // Wall time of n answers to one prompt over that of one answer of the same length.
+  int candidates = 0;
+  double candidates_ratio = 0.0;
+  // Time to the first token of a prompt whose beginning is cached, over the first time.
+  int prefix_tokens = 0;
+  int new_tokens = 0;
+  double first_seconds = 0.0;
+  double second_seconds = 0.0;
+  double prefix_ratio = 0.0;
+};
+struct SharingBench {
+  int candidates = 4;
+  int context_tokens = 128;
+  int answer_tokens = 64;
+  int prefix_tokens = 1000;
+  int new_tokens = 32;
+};
+// What requests of the engine share: candidates of one prompt, and prompts that begin alike.
+Result<SharingResult> bench_sharing(std::shared_ptr<model::Decoder> decoder,
+                                    const text::Tokenizer& tokenizer, const SharingBench& options);
 
 struct MemoryResult {
   std::size_t resident_bytes = 0;

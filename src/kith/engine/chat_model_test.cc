@@ -99,13 +99,13 @@ TEST_F(ChatModelTest, UsersOnDifferentAdaptersInOneBatchGetWhatEachGetsAlone) {
   const ChatModel model = load();
   AdapterRegistry adapters(model.decoder->config());
   ASSERT_TRUE(adapters.load(AdapterId("tiny"), testdata_ / "adapter"));
-  const auto adapter = adapters.find_adapter(AdapterId("tiny"));
+  const auto adapter = *adapters.find(AdapterId("tiny"));
   const base::SystemClock clock;
   const auto request_for = [&](int i) {
     GenerateRequest request;
     const std::vector<text::ChatMessage> chat{{"user", std::string(1 + 9 * i, 'a')}};
     request.prompt = *model.encode(chat);
-    request.adapter = i % 2 == 0 ? adapter : nullptr;
+    if (i % 2 == 0) request.adapters = {{adapter, 1.0F}};
     request.samples[0].seed = static_cast<std::uint64_t>(i);
     request.max_tokens = 24;
     return request;
@@ -132,13 +132,51 @@ TEST_F(ChatModelTest, AnUnloadedAdapterStaysAliveForWhoeverHoldsIt) {
   const ChatModel model = load();
   AdapterRegistry adapters(model.decoder->config());
   ASSERT_TRUE(adapters.load(AdapterId("tiny"), testdata_ / "adapter"));
-  const auto held = adapters.find_adapter(AdapterId("tiny"));
+  const auto held = *adapters.find(AdapterId("tiny"));
   ASSERT_EQ(adapters.list().size(), 1U);
   EXPECT_EQ(adapters.list()[0].version, held->version());
   ASSERT_TRUE(adapters.unload(AdapterId("tiny")));
-  EXPECT_EQ(adapters.find_adapter(AdapterId("tiny")), nullptr);
+  EXPECT_EQ(adapters.find(AdapterId("tiny")).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(adapters.unload(AdapterId("tiny")).error().code, ErrorCode::kNotFound);
   EXPECT_GT(held->bytes(), 0U);
+}
+
+TEST_F(ChatModelTest, AdaptersUsedLeastRecentlyLeaveMemoryAndComeBack) {
+  const ChatModel model = load();
+  const auto source = testdata_ / "adapter";
+  const auto one = *model::Adapter::load(source, model.decoder->config());
+  AdapterRegistry adapters(model.decoder->config(), {.max_bytes = 2 * one->bytes()});
+  for (const char* name : {"a", "b", "c"}) ASSERT_TRUE(adapters.load(AdapterId(name), source));
+  const auto resident = [&adapters] {
+    std::string names;
+    for (const auto& info : adapters.list()) names += info.is_resident ? info.id.str() : "";
+    return names;
+  };
+  EXPECT_EQ(resident(), "bc");
+  ASSERT_TRUE(adapters.find(AdapterId("b")));
+  const auto back = adapters.find(AdapterId("a"));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ((*back)->version(), one->version());
+  EXPECT_EQ(resident(), "ab");
+  EXPECT_EQ(adapters.list().size(), 3U);
+}
+
+TEST_F(ChatModelTest, AnAdapterLargerThanTheLimitStillServes) {
+  const ChatModel model = load();
+  AdapterRegistry adapters(model.decoder->config(), {.max_bytes = 1});
+  ASSERT_TRUE(adapters.load(AdapterId("a"), testdata_ / "adapter"));
+  ASSERT_TRUE(adapters.load(AdapterId("b"), testdata_ / "adapter"));
+  EXPECT_FALSE(adapters.list()[0].is_resident);
+  EXPECT_TRUE(adapters.list()[1].is_resident);
+  EXPECT_TRUE(adapters.find(AdapterId("a")));
+}
+
+TEST_F(ChatModelTest, ABrokenReplacementLeavesTheAdapterThatWasThere) {
+  const ChatModel model = load();
+  AdapterRegistry adapters(model.decoder->config());
+  ASSERT_TRUE(adapters.load(AdapterId("tiny"), testdata_ / "adapter"));
+  EXPECT_FALSE(adapters.load(AdapterId("tiny"), testdata_ / "gqa_tied"));
+  EXPECT_TRUE(adapters.find(AdapterId("tiny")));
 }
 
 }  // namespace

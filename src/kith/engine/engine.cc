@@ -83,7 +83,9 @@ Result<std::vector<ContinuationScore>> Engine::score(ScoreRequest request) {
   if (request.continuations.empty()) return std::vector<ContinuationScore>();
   auto job = std::make_unique<Job>();
   job->request.prompt = std::move(request.prompt);
-  job->request.adapter = std::move(request.adapter);
+  job->request.adapters = std::move(request.adapters);
+  job->request.soft_prompt = std::move(request.soft_prompt);
+  job->request.cache_space = std::move(request.cache_space);
   job->request.deadline = request.deadline;
   job->continuations = std::move(request.continuations);
   std::promise<Result<std::vector<ContinuationScore>>> promise;

@@ -2,7 +2,8 @@
 //
 // Continuous batching (Yu et al. 2022, "Orca"): every step runs one token of each running answer,
 // whatever its adapter, and fills the rest of the step with pieces of waiting prompts (chunked
-// prefill, Agrawal et al. 2023). Answers to one prompt share its KV blocks. A request is admitted
+// prefill, Agrawal et al. 2023). Answers to one prompt share its KV blocks, and prompts that begin
+// alike those of their beginning. A request is admitted
 // only when the blocks of its longest possible answer are free, so a running request never has to
 // give way.
 #pragma once
@@ -22,6 +23,7 @@
 #include "kith/engine/compute_thread.h"
 #include "kith/engine/sampler.h"
 #include "kith/engine/step_model.h"
+#include "kith/grammar/token_grammar.h"
 #include "kith/model/adapter.h"
 #include "kith/text/token.h"
 #include "kith/text/tokenizer.h"
@@ -36,14 +38,27 @@ struct EngineOptions {
   int max_sequences = 64;
   // Requests waiting for admission, >= 1; more are refused with kOverloaded.
   int max_waiting = 128;
+  // Keep the blocks of finished prompts and answers for prompts that begin alike, as long as there
+  // is room.
+  bool prefix_cache = true;
 };
 
 enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kDeadline, kError };
 
+// An adapter and the factor of its update. A request keeps its adapters' versions alive.
+struct WeightedAdapter {
+  std::shared_ptr<const model::Adapter> adapter;
+  float weight = 1.0F;
+};
+
 struct GenerateRequest {
   std::vector<text::TokenId> prompt;
-  // Null: the base model. The request keeps this version alive.
-  std::shared_ptr<const model::Adapter> adapter;
+  // Empty: the base model; several: a blend. At most four, no adapter twice.
+  std::vector<WeightedAdapter> adapters;
+  // May be null; the prompt names its rows by soft tokens.
+  std::shared_ptr<const model::SoftPrompt> soft_prompt;
+  // Only prompts of one space (a tenant, say) and one adapter version share cached beginnings.
+  std::string cache_space;
   // One answer is generated for each entry, in [1, 128]; all share the prompt.
   std::vector<SamplingParams> samples{SamplingParams{}};
   // Longest answer, >= 1; cut to what the context leaves.
@@ -54,6 +69,10 @@ struct GenerateRequest {
   std::vector<text::TokenId> stop_tokens;
   // On the engine's monotonic clock.
   std::optional<std::chrono::nanoseconds> deadline;
+  // What every answer must look like; null: anything. Its vocabulary is the tokenizer's, its end
+  // tokens are among `stop_tokens`. Where the shortest text fits `max_tokens`, answers are led to
+  // their end in time, which kLength then reports; else they may be cut. Stop strings still cut.
+  std::shared_ptr<const grammar::TokenGrammar> grammar;
 };
 
 // One more token of an answer. Borrowed for the time of the call.
@@ -76,6 +95,8 @@ struct Finish {
   // Text that was held back and is shown now.
   std::string text;
   int prompt_tokens = 0;
+  // Of the prompt, found in the prefix cache and not computed again.
+  int cached_tokens = 0;
   int completion_tokens = 0;
   Timings timings;
   // Why, for kError.
@@ -95,7 +116,9 @@ struct ScoreRequest {
   std::vector<text::TokenId> prompt;
   // Texts to score after the prompt; each at least one token.
   std::vector<std::vector<text::TokenId>> continuations;
-  std::shared_ptr<const model::Adapter> adapter;
+  std::vector<WeightedAdapter> adapters;
+  std::shared_ptr<const model::SoftPrompt> soft_prompt;
+  std::string cache_space;
   std::optional<std::chrono::nanoseconds> deadline;
 };
 
@@ -116,7 +139,10 @@ struct Answer {
 struct EngineStats {
   int running = 0;
   int waiting = 0;
+  // Of running requests.
   int kv_blocks_used = 0;
+  // Held by the prefix cache, running requests' among them.
+  int kv_blocks_kept = 0;
   int kv_blocks = 0;
   std::uint64_t steps = 0;
   std::uint64_t prompt_tokens = 0;

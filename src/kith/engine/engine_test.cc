@@ -7,10 +7,13 @@
 #include <future>
 #include <mutex>
 #include <numeric>
+#include <set>
 #include <thread>
 
 #include "kith/base/json.h"
+#include "kith/engine/constrained_bench.h"
 #include "kith/engine/perplexity.h"
+#include "kith/grammar/json_schema.h"
 #include "kith/text/byte_symbols.h"
 
 namespace kith::engine {
@@ -224,6 +227,74 @@ TEST(PerplexityTest, RefusesWhatItCannotMeasure) {
               HasSubstr("2 to 512 tokens"));
 }
 
+std::string sentence(std::uint64_t seed, std::size_t length) {
+  base::Rng rng(seed);
+  std::string text;
+  while (text.size() < length) text += static_cast<char>('a' + rng.below(26));
+  return text;
+}
+
+TEST(PrefixReuseTest, ASecondPromptTakesOverTheBlocksOfItsBeginning) {
+  Fixture fixture;
+  Fixture without(256, {.prefix_cache = false});
+  const std::string beginning = sentence(1, 100);
+  EXPECT_EQ((*fixture.engine.generate(request_for(beginning, 1)))[0].finish.cached_tokens, 0);
+  const auto second = request_for(beginning + "and more", 2);
+  const auto answer = (*fixture.engine.generate(second))[0];
+  EXPECT_EQ(answer.finish.cached_tokens, 96);
+  const auto uncached = (*without.engine.generate(second))[0];
+  EXPECT_EQ(ids(answer), ids(uncached));
+  EXPECT_EQ(uncached.finish.cached_tokens, 0);
+  expect_idle(fixture.engine);
+  EXPECT_GT(fixture.engine.stats().kv_blocks_kept, 0);
+}
+
+TEST(PrefixReuseTest, TheLastTokenOfAPromptIsAlwaysComputed) {
+  Fixture fixture;
+  const auto request = request_for(sentence(2, 64), 3);
+  const auto first = (*fixture.engine.generate(request))[0];
+  const auto second = (*fixture.engine.generate(request))[0];
+  EXPECT_EQ(second.finish.cached_tokens, 48);
+  EXPECT_EQ(ids(first), ids(second));
+}
+
+TEST(PrefixReuseTest, TheNextTurnOfAConversationReusesTheAnswer) {
+  Fixture fixture;
+  auto request = request_for(sentence(3, 30), 4, 40);
+  const auto answer = (*fixture.engine.generate(request))[0];
+  for (const TokenId id : ids(answer)) request.prompt.push_back(id);
+  for (const char c : std::string("and then?")) {
+    request.prompt.push_back(static_cast<unsigned char>(c));
+  }
+  const auto next = (*fixture.engine.generate(request))[0];
+  // All of the answer but its last token has been through the model.
+  const int known = 30 + answer.finish.completion_tokens - 1;
+  EXPECT_EQ(next.finish.cached_tokens, known / 16 * 16);
+}
+
+TEST(PrefixReuseTest, SpacesAreKeptApart) {
+  Fixture fixture;
+  auto request = request_for(sentence(4, 80), 5);
+  request.cache_space = "acme";
+  ASSERT_TRUE(fixture.engine.generate(request));
+  request.cache_space = "bolt";
+  EXPECT_EQ((*fixture.engine.generate(request))[0].finish.cached_tokens, 0);
+  request.cache_space = "acme";
+  EXPECT_EQ((*fixture.engine.generate(request))[0].finish.cached_tokens, 64);
+}
+
+TEST(PrefixReuseTest, ScoringSharesBeginningsToo) {
+  Fixture fixture;
+  Fixture without(256, {.prefix_cache = false});
+  ScoreRequest score{.prompt = request_for(sentence(5, 90), 0).prompt,
+                     .continuations = {{1, 2, 3}, {4}}};
+  const auto expected = *without.engine.score(score);
+  for (int round = 0; round < 2; ++round) {
+    const auto scores = *fixture.engine.score(score);
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(scores[i].logprobs, expected[i].logprobs);
+  }
+}
+
 class CountingSink final : public EventSink {
  public:
   void on_delta(const Delta& delta) override {
@@ -265,6 +336,45 @@ class CountingSink final : public EventSink {
   int deltas_ = 0;
   int finishes_ = 0;
 };
+
+// Prompts of a few beginnings, cut anywhere, in a cache that is far too small for all: whatever is
+// reused, evicted, cancelled and shared, every answer is the one that an engine without the cache
+// gives.
+TEST(PrefixReuseTest, CachedEqualsUncachedUnderRandomLoad) {
+  Fixture cached(40, {.max_step_tokens = 48, .max_sequences = 8});
+  Fixture uncached(256, {.prefix_cache = false});
+  base::Rng rng(21);
+  std::atomic<int> reused = 0;
+  for (int round = 0; round < 12; ++round) {
+    std::vector<GenerateRequest> requests;
+    for (int i = 0; i < 6; ++i) {
+      const std::string text = sentence(100 + rng.below(3), 200).substr(0, 1 + rng.below(150));
+      requests.push_back(request_for(text + sentence(rng(), rng.below(30)), rng(),
+                                     1 + static_cast<int>(rng.below(30))));
+      requests.back().samples.assign(1 + rng.below(2), requests.back().samples[0]);
+      requests.back().cache_space = rng.below(2) == 0 ? "acme" : "bolt";
+    }
+    std::vector<std::thread> threads;
+    std::vector<std::vector<TokenId>> together(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      threads.emplace_back([&, i] {
+        const auto answer = (*cached.engine.generate(requests[i]))[0];
+        together[i] = ids(answer);
+        reused += answer.finish.cached_tokens;
+      });
+    }
+    const auto sink = std::make_shared<CountingSink>();
+    if (auto handle = cached.engine.submit(request_for(sentence(101, 120), rng(), 30), sink)) {
+      handle->cancel();
+    }
+    for (auto& thread : threads) thread.join();
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      EXPECT_EQ(together[i], ids((*uncached.engine.generate(requests[i]))[0])) << round << " " << i;
+    }
+  }
+  EXPECT_GT(reused.load(), 0);
+  expect_idle(cached.engine);
+}
 
 TEST(EngineTest, ACancelledRequestFreesItsBlocksWithinOneStep) {
   Fixture fixture;
@@ -376,6 +486,134 @@ TEST(EngineTest, AStormOfCancelsLeavesNoBlockBehind) {
   }
   for (auto& sink : sinks) sink->wait();
   expect_idle(fixture.engine);
+}
+
+std::shared_ptr<const grammar::TokenVocabulary> byte_vocabulary() {
+  return std::make_shared<grammar::TokenVocabulary>(byte_tokenizer(), std::vector<TokenId>{kEnd});
+}
+
+std::shared_ptr<const grammar::TokenGrammar> grammar_of(const std::string& schema) {
+  auto automaton = grammar::compile_json_schema(schema);
+  EXPECT_TRUE(automaton) << automaton.error().message;
+  auto rules = grammar::TokenGrammar::create(*std::move(automaton), byte_vocabulary());
+  EXPECT_TRUE(rules) << rules.error().message;
+  return *rules;
+}
+
+constexpr const char* kPerson =
+    R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},"required":["name","age"]})";
+
+void expect_person(const std::string& text) {
+  const auto person = base::parse_json(text);
+  ASSERT_TRUE(person) << text;
+  EXPECT_TRUE(person->is_object() && (*person)["name"].is_string() &&
+              (*person)["age"].is_number_integer())
+      << text;
+}
+
+TEST(EngineTest, UnderAGrammarEveryAnswerIsWhole) {
+  Fixture fixture;
+  const auto rules = grammar_of(kPerson);
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    auto request = request_for("who", seed, 30 + static_cast<int>(seed) * 7);
+    request.grammar = rules;
+    request.samples.assign(3, request.samples[0]);
+    request.samples[1].temperature = 0.0;
+    request.samples[2].frequency_penalty = 1.5;
+    request.samples[2].logit_bias = {{'x', 100.0F}, {kEnd, 100.0F}};
+    const auto answers = fixture.engine.generate(request);
+    ASSERT_TRUE(answers) << answers.error().message;
+    for (const Answer& answer : *answers) {
+      expect_person(answer.text);
+      EXPECT_LE(answer.finish.completion_tokens, request.max_tokens);
+    }
+  }
+  expect_idle(fixture.engine);
+}
+
+TEST(EngineTest, AnAnswerThatWasCutShortIsWholeAndSaysSo) {
+  Fixture fixture;
+  auto request = request_for("who", 3, 24);
+  request.grammar = grammar_of(kPerson);
+  // As short as it may be: {"name":"","age":0} has 19 characters.
+  request.samples[0].logit_bias = {{'"', -100.0F}};
+  const auto answers = fixture.engine.generate(request);
+  ASSERT_TRUE(answers) << answers.error().message;
+  expect_person(answers->front().text);
+  EXPECT_EQ(answers->front().finish.reason, FinishReason::kLength);
+  // Out of reach: it is cut as any other answer.
+  request.max_tokens = 10;
+  const auto cut = fixture.engine.generate(request);
+  EXPECT_EQ(cut->front().finish.reason, FinishReason::kLength);
+  EXPECT_EQ(cut->front().finish.completion_tokens, 10);
+}
+
+TEST(EngineTest, AGrammarChangesNothingForItsNeighbours) {
+  const auto rules = grammar_of(kPerson);
+  const auto request_of = [&](std::uint64_t i) {
+    auto request = request_for(std::string(1 + i * 5, static_cast<char>('a' + i)), i);
+    if (i % 2 == 0) request.grammar = rules;
+    return request;
+  };
+  std::vector<std::vector<TokenId>> alone;
+  Fixture single;
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    alone.push_back(ids((*single.engine.generate(request_of(i)))[0]));
+  }
+  Fixture batch(256, {.max_step_tokens = 24});
+  std::vector<std::thread> threads;
+  std::vector<std::vector<TokenId>> together(10);
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    threads.emplace_back([&, i] { together[i] = ids((*batch.engine.generate(request_of(i)))[0]); });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(together, alone);
+  expect_idle(batch.engine);
+}
+
+TEST(EngineTest, ChoicesEndWithoutWaitingForAnEndToken) {
+  Fixture fixture;
+  auto automaton = grammar::compile_choice({"yes", "no", "not sure"});
+  auto rules = grammar::TokenGrammar::create(*std::move(automaton), byte_vocabulary());
+  ASSERT_TRUE(rules);
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    auto request = request_for("?", seed);
+    request.grammar = *rules;
+    const auto answers = fixture.engine.generate(request);
+    seen.insert(answers->front().text);
+    EXPECT_EQ(answers->front().finish.reason, FinishReason::kStop);
+  }
+  EXPECT_THAT(seen, ::testing::UnorderedElementsAre("yes", "no", "not sure"));
+}
+
+TEST(EngineTest, StopStringsAndCancelsEndConstrainedAnswersToo) {
+  Fixture fixture;
+  auto request = request_for("who", 5, 200);
+  request.grammar = grammar_of(R"({"type":"array","items":{"type":"string"},"minItems":300})");
+  request.stop = {"["};
+  const auto stopped = fixture.engine.generate(request);
+  ASSERT_TRUE(stopped);
+  EXPECT_EQ(stopped->front().text, "");
+  EXPECT_EQ(stopped->front().finish.reason, FinishReason::kStop);
+  request.stop.clear();
+  fixture.model.delay = std::chrono::milliseconds(3);
+  const auto sink = std::make_shared<CountingSink>();
+  const auto handle = fixture.engine.submit(request, sink);
+  ASSERT_TRUE(handle);
+  sink->wait_for_deltas(3);
+  handle->cancel();
+  EXPECT_EQ(sink->wait(), FinishReason::kCancelled);
+  expect_idle(fixture.engine);
+}
+
+TEST(EngineTest, MeasuresWhatAGrammarCosts) {
+  Fixture fixture;
+  const auto results = bench_constrained(fixture.engine, byte_vocabulary(),
+                                         {.batches = {1, 2}, .tokens = 20, .rounds = 1});
+  ASSERT_TRUE(results) << results.error().message;
+  ASSERT_EQ(results->size(), 2U);
+  EXPECT_GT((*results)[1].ratio, 0.0);
 }
 
 TEST(EngineTest, StoppingEndsEveryRequest) {

@@ -11,6 +11,7 @@
 
 #include "kith/engine/engine.h"
 #include "kith/engine/kv_blocks.h"
+#include "kith/engine/mask_worker.h"
 #include "kith/engine/stop_filter.h"
 #include "kith/text/stream_decoder.h"
 
@@ -42,6 +43,8 @@ struct Sequence {
   Sampler sampler;
   text::StreamDecoder decoder;
   StopFilter filter;
+  // Null without a grammar.
+  std::unique_ptr<Constraint> constraint;
   int generated = 0;
   bool done = false;
   // Scoring only.
@@ -57,6 +60,14 @@ struct Job {
 
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
   CachedTokens prompt;
+  // Tokens of the prompt that were found in the prefix cache.
+  int reused_tokens = 0;
+  // Whose prompts may share blocks with this one.
+  std::string cache_space;
+  // What the model sees of request.adapters.
+  std::vector<model::AdapterShare> adapters;
+  // Of all answers before their first token, which is chosen from the same mask.
+  std::unique_ptr<Constraint> first;
   // Empty until the prompt is in the cache.
   std::vector<std::unique_ptr<Sequence>> sequences;
   // Blocks set aside at admission.

@@ -1,6 +1,7 @@
 #include "kith/engine/loop.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <string>
 
@@ -33,6 +34,24 @@ ErrorCode to_error_code(FinishReason reason) {
   return reason == FinishReason::kCancelled ? ErrorCode::kCancelled : ErrorCode::kInternal;
 }
 
+Status check_adapters(const std::vector<WeightedAdapter>& adapters) {
+  if (adapters.size() > 4) {
+    return Error{ErrorCode::kInvalidArgument, "a request may blend at most 4 adapters"};
+  }
+  for (std::size_t i = 0; i < adapters.size(); ++i) {
+    if (adapters[i].adapter == nullptr || !std::isfinite(adapters[i].weight)) {
+      return Error{ErrorCode::kInvalidArgument, "an adapter's weight must be a finite number"};
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (adapters[i].adapter == adapters[j].adapter) {
+        return Error{ErrorCode::kInvalidArgument,
+                     "an adapter is named twice: " + adapters[i].adapter->name()};
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Engine::Loop::Loop(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer,
@@ -42,6 +61,7 @@ Engine::Loop::Loop(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer,
       clock_(clock),
       options_(options),
       blocks_(model_->num_blocks()),
+      prefixes_(blocks_),
       thread_([this] { run(); }) {}
 
 Engine::Loop::~Loop() {
@@ -65,7 +85,13 @@ Status Engine::Loop::check(const Job& job) const {
   const auto is_foreign = [&](text::TokenId token) {
     return token < 0 || token >= model_->vocab_size();
   };
-  if (std::any_of(job.request.prompt.begin(), job.request.prompt.end(), is_foreign)) {
+  const auto& soft = job.request.soft_prompt;
+  const bool has_foreign =
+      std::any_of(job.request.prompt.begin(), job.request.prompt.end(), [&](text::TokenId token) {
+        return model::is_soft_token(token) ? !soft || model::soft_row(token) >= soft->rows()
+                                           : is_foreign(token);
+      });
+  if (has_foreign) {
     return Error{ErrorCode::kInvalidArgument, "the prompt holds a token outside the vocabulary"};
   }
   for (const auto& continuation : job.continuations) {
@@ -85,6 +111,12 @@ Status Engine::Loop::check(const Job& job) const {
                  "prompt and answers need more kv cache than there is: " +
                      std::to_string(worst_case_blocks(job) * nn::kBlockTokens) + " tokens of " +
                      std::to_string(model_->num_blocks() * nn::kBlockTokens)};
+  }
+  KITH_RETURN_IF_ERROR(check_adapters(job.request.adapters));
+  const auto& grammar = job.request.grammar;
+  if (grammar != nullptr &&
+      static_cast<int>(grammar->vocabulary().num_tokens()) > model_->vocab_size()) {
+    return Error{ErrorCode::kInvalidArgument, "the grammar is of another vocabulary"};
   }
   for (const SamplingParams& params : job.request.samples) {
     KITH_RETURN_IF_ERROR(params.validate());
@@ -109,6 +141,9 @@ Result<RequestHandle> Engine::Loop::submit(std::unique_ptr<Job> job) {
   const int room = model_->max_positions() - static_cast<int>(job->request.prompt.size());
   if (room > 0) job->request.max_tokens = std::min(job->request.max_tokens, room);
   KITH_RETURN_IF_ERROR(check(*job));
+  for (const WeightedAdapter& weighted : job->request.adapters) {
+    job->adapters.push_back({weighted.adapter.get(), weighted.weight});
+  }
   job->submitted = clock_.monotonic();
   RequestHandle handle(job->cancelled);
   {
@@ -233,6 +268,7 @@ void Engine::Loop::admit() {
     job->admitted = clock_.monotonic();
     job->prefilled = job->admitted;
     job->prompt.tokens = job->request.prompt;
+    reuse_prefix(*job);
     reserved_blocks_ += job->reserved_blocks;
     sequences += job->num_sequences();
     running_.push_back(std::move(job));
@@ -250,7 +286,10 @@ void Engine::Loop::step() {
   plan_prompts(budget);
   if (chunks_.empty()) return;
 
-  if (auto done = model_->forward(chunks_, logits_); !done) {
+  start_masks();
+  const Status done = model_->forward(chunks_, logits_);
+  mask_worker_.wait();
+  if (!done) {
     for (auto& job : running_) finish_all(*job, FinishReason::kError, done.error().message);
     return;
   }
@@ -262,7 +301,27 @@ void Engine::Loop::step() {
         static_cast<std::uint64_t>(work.tokens);
   }
   stats_.running = static_cast<int>(running_.size());
-  stats_.kv_blocks_used = blocks_.num_blocks() - blocks_.num_free();
+  stats_.kv_blocks_used = blocks_.num_owned();
+  stats_.kv_blocks_kept = prefixes_.num_blocks();
+}
+
+// The masks that this step's tokens are drawn with are worked out while the model computes.
+void Engine::Loop::start_masks() {
+  constraints_.clear();
+  for (const Work& work : works_) {
+    Job& job = *work.job;
+    if (job.request.grammar == nullptr) continue;
+    if (work.sequence != nullptr) {
+      Constraint& constraint = *work.sequence->constraint;
+      constraint.tokens_left = job.request.max_tokens - work.sequence->generated;
+      constraints_.push_back(&constraint);
+    } else if (work.tokens == job.prompt.pending()) {
+      job.first = std::make_unique<Constraint>(job.request.grammar);
+      job.first->tokens_left = job.request.max_tokens;
+      constraints_.push_back(job.first.get());
+    }
+  }
+  mask_worker_.start(constraints_);
 }
 
 void Engine::Loop::plan_sequences(int& budget) {
@@ -298,29 +357,53 @@ void Engine::Loop::add_work(Job& job, Sequence* sequence, CachedTokens& context,
       {.tokens = std::span(context.tokens).subspan(begin, static_cast<std::size_t>(tokens)),
        .position = context.cached,
        .blocks = context.blocks,
-       .adapter = job.request.adapter.get(),
-       .all_logits = all_logits});
+       .adapters = job.adapters,
+       .all_logits = all_logits,
+       .soft_prompt = job.request.soft_prompt.get()});
+}
+
+// The last token of a prompt is always computed: its logits are the first answer token's.
+void Engine::Loop::reuse_prefix(Job& job) {
+  if (!options_.prefix_cache) return;
+  job.cache_space = job.request.cache_space;
+  // The versions hash the bytes of an adapter, so one replaced under its name never meets old keys.
+  for (const WeightedAdapter& weighted : job.request.adapters) {
+    job.cache_space += '\0' + weighted.adapter->version() + '*' + std::to_string(weighted.weight);
+  }
+  if (job.request.soft_prompt) job.cache_space += '\0' + job.request.soft_prompt->version();
+  const std::span<const text::TokenId> tokens(job.prompt.tokens);
+  job.prompt.blocks = prefixes_.acquire(job.cache_space, tokens.first(tokens.size() - 1));
+  job.prompt.cached = static_cast<int>(job.prompt.blocks.size()) * nn::kBlockTokens;
+  job.reused_tokens = job.prompt.cached;
+}
+
+void Engine::Loop::remember(const Job& job, const CachedTokens& context) {
+  if (!options_.prefix_cache || context.blocks.empty()) return;
+  const auto cached = static_cast<std::size_t>(context.cached);
+  prefixes_.insert(job.cache_space, std::span(context.tokens).first(cached), context.blocks);
+}
+
+// Admission has set the block aside, so one is free or idle.
+std::int32_t Engine::Loop::allocate_block() {
+  if (blocks_.num_free() == 0) prefixes_.evict();
+  const auto block = blocks_.allocate();
+  KITH_CHECK(block.has_value(), "admission set too few kv blocks aside");
+  return *block;
 }
 
 // Makes the blocks for `tokens` more tokens ready to be written: the partly filled last block is
 // copied if others read it too.
 void Engine::Loop::prepare_blocks(CachedTokens& context, int tokens) {
-  // Admission has set these blocks aside, so allocation cannot fail.
-  const auto allocate = [this] {
-    const auto block = blocks_.allocate();
-    KITH_CHECK(block.has_value(), "admission set too few kv blocks aside");
-    return *block;
-  };
   if (context.cached % nn::kBlockTokens != 0) {
     auto& last = context.blocks[static_cast<std::size_t>(context.cached / nn::kBlockTokens)];
     if (blocks_.is_shared(last)) {
-      const std::int32_t copy = allocate();
+      const std::int32_t copy = allocate_block();
       model_->copy_block(last, copy);
       blocks_.release(std::exchange(last, copy));
     }
   }
   while (static_cast<int>(context.blocks.size()) < blocks_for(context.cached + tokens)) {
-    context.blocks.push_back(allocate());
+    context.blocks.push_back(allocate_block());
   }
 }
 
@@ -353,12 +436,17 @@ void Engine::Loop::add_sequences(Job& job) const {
         job.is_scoring() ? SamplingParams{} : job.request.samples[static_cast<std::size_t>(i)];
     job.sequences.push_back(
         std::make_unique<Sequence>(i, params, job.prompt, tokenizer_, job.request.stop));
+    if (job.request.grammar == nullptr) continue;
+    auto constraint = std::make_unique<Constraint>(job.request.grammar);
+    if (job.first != nullptr) constraint->next = job.first->next;
+    job.sequences.back()->constraint = std::move(constraint);
   }
 }
 
 // The prompt is in the cache: every answer starts from its blocks and its last logits.
 void Engine::Loop::start_sequences(Job& job, std::span<const float> logits) {
   job.prefilled = clock_.monotonic();
+  remember(job, job.prompt);
   add_sequences(job);
   for (auto& sequence : job.sequences) {
     sequence->context = job.prompt;
@@ -379,13 +467,37 @@ void Engine::Loop::start_sequences(Job& job, std::span<const float> logits) {
   }
 }
 
+Result<const grammar::TokenMask*> Engine::Loop::allowed_tokens(Sequence& sequence) const {
+  if (sequence.constraint == nullptr) return nullptr;
+  const auto& next = sequence.constraint->next;
+  KITH_CHECK(next.has_value(), "the mask of every token is worked out before its logits");
+  if (!*next) return next->error();
+  if ((*next)->is_steered) sequence.constraint->was_steered = true;
+  return &(*next)->allowed->tokens;
+}
+
+bool Engine::Loop::follow_grammar(Job& job, Sequence& sequence, text::TokenId token) {
+  if (sequence.constraint == nullptr) return true;
+  sequence.constraint->next.reset();
+  const Status followed = sequence.constraint->matcher.advance(token);
+  if (!followed) finish(job, sequence, FinishReason::kError, followed.error().message);
+  return followed.has_value();
+}
+
 void Engine::Loop::take_token(Job& job, Sequence& sequence, std::span<const float> logits) {
-  auto sampled = sequence.sampler.sample(logits);
+  const auto allowed = allowed_tokens(sequence);
+  if (!allowed) return finish(job, sequence, FinishReason::kError, allowed.error().message);
+  auto sampled = sequence.sampler.sample(logits, *allowed);
   if (!sampled) return finish(job, sequence, FinishReason::kError, sampled.error().message);
+  // An answer that was cut short says so, though it is whole.
+  const FinishReason stopped = sequence.constraint != nullptr && sequence.constraint->was_steered
+                                   ? FinishReason::kLength
+                                   : FinishReason::kStop;
   const auto& stops = job.request.stop_tokens;
   if (std::find(stops.begin(), stops.end(), sampled->token) != stops.end()) {
-    return finish(job, sequence, FinishReason::kStop);
+    return finish(job, sequence, stopped);
   }
+  if (!follow_grammar(job, sequence, sampled->token)) return;
   ++sequence.generated;
   sequence.context.tokens.push_back(sampled->token);
   const std::string shown = sequence.filter.append(sequence.decoder.append(sampled->token));
@@ -393,6 +505,10 @@ void Engine::Loop::take_token(Job& job, Sequence& sequence, std::span<const floa
     job.sink->on_delta(Delta{.sample = sequence.sample, .text = shown, .token = *sampled});
   });
   if (sequence.filter.stopped()) return finish(job, sequence, FinishReason::kStop);
+  // Nothing can follow: the end token need not be waited for.
+  if (sequence.constraint != nullptr && sequence.constraint->matcher.is_complete()) {
+    return finish(job, sequence, stopped);
+  }
   if (sequence.generated >= job.request.max_tokens) finish(job, sequence, FinishReason::kLength);
 }
 
@@ -419,6 +535,7 @@ void Engine::Loop::finish(Job& job, Sequence& sequence, FinishReason reason,
                      .reason = reason,
                      .text = std::move(rest),
                      .prompt_tokens = static_cast<int>(job.request.prompt.size()),
+                     .cached_tokens = job.reused_tokens,
                      .completion_tokens = sequence.generated,
                      .timings = timings(job),
                      .error = error};
@@ -449,9 +566,12 @@ void Engine::Loop::release(CachedTokens& context) {
 void Engine::Loop::remove_done() {
   for (auto& job : running_) {
     for (auto& sequence : job->sequences) {
-      if (sequence->done) release(sequence->context);
+      if (!sequence->done) continue;
+      if (!job->is_scoring()) remember(*job, sequence->context);
+      release(sequence->context);
     }
     if (!job->is_done()) continue;
+    remember(*job, job->prompt);
     release(job->prompt);
     reserved_blocks_ -= job->reserved_blocks;
     if (job->is_scoring()) {
@@ -463,7 +583,8 @@ void Engine::Loop::remove_done() {
   std::erase_if(running_, [](const auto& job) { return job->is_done(); });
   const std::lock_guard lock(mutex_);
   stats_.running = static_cast<int>(running_.size());
-  stats_.kv_blocks_used = blocks_.num_blocks() - blocks_.num_free();
+  stats_.kv_blocks_used = blocks_.num_owned();
+  stats_.kv_blocks_kept = prefixes_.num_blocks();
 }
 
 Timings Engine::Loop::timings(const Job& job) const {

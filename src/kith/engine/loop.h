@@ -13,6 +13,7 @@
 #include "kith/engine/engine.h"
 #include "kith/engine/job.h"
 #include "kith/engine/kv_blocks.h"
+#include "kith/engine/prefix_cache.h"
 
 namespace kith::engine {
 
@@ -55,8 +56,16 @@ class Engine::Loop {
   void plan_sequences(int& budget);
   void plan_prompts(int& budget);
   void add_work(Job& job, Sequence* sequence, CachedTokens& context, int tokens, bool all_logits);
+  void reuse_prefix(Job& job);
+  void remember(const Job& job, const CachedTokens& context);
+  std::int32_t allocate_block();
+  void start_masks();
   void prepare_blocks(CachedTokens& context, int tokens);
   std::span<const float> row(int index) const;
+  // The tokens allowed next; null for all.
+  Result<const grammar::TokenMask*> allowed_tokens(Sequence& sequence) const;
+  // Whether `token` was taken on; otherwise the sequence has ended.
+  bool follow_grammar(Job& job, Sequence& sequence, text::TokenId token);
 
   void advance(const Work& work);
   void add_sequences(Job& job) const;
@@ -77,12 +86,15 @@ class Engine::Loop {
 
   // Compute thread only.
   KvBlocks blocks_;
+  PrefixCache prefixes_;
   int reserved_blocks_ = 0;
   std::vector<std::unique_ptr<Job>> running_;
   std::vector<Work> works_;
   std::vector<model::Chunk> chunks_;
   int planned_rows_ = 0;
   std::vector<float> logits_;
+  std::vector<Constraint*> constraints_;
+  MaskWorker mask_worker_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -44,7 +44,7 @@ Result<std::vector<PositionLoss>> loss_by_position(Engine& engine,
     KITH_ASSIGN_OR_RETURN(const auto scores,
                           engine.score({.prompt = {part[0]},
                                         .continuations = {{part.begin() + 1, part.end()}},
-                                        .adapter = options.adapter}));
+                                        .adapters = options.adapters}));
     auto range = ranges.begin();
     int position = 1;
     for (const float logprob : scores.front().logprobs) {

@@ -29,8 +29,8 @@ struct PerplexityOptions {
   int window = 0;
   // Boundaries between the ranges that are reported, growing.
   std::vector<int> boundaries{512, 1024, 1536, 2048, 3072};
-  // Null: the base model.
-  std::shared_ptr<const model::Adapter> adapter;
+  // Empty: the base model.
+  std::vector<WeightedAdapter> adapters;
 };
 
 // Cuts `tokens` into windows, each read from an empty context (its first token is given), and sums

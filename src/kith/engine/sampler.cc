@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "kith/model/soft_prompt.h"
+
 namespace kith::engine {
 namespace {
 
@@ -89,16 +91,20 @@ Sampler::Sampler(const SamplingParams& params, std::uint64_t stream,
                  std::span<const text::TokenId> prompt)
     : params_(params), rng_(params.seed ^ (stream * 0x9E3779B97F4A7C15ULL)) {
   if (params_.repetition_penalty == 1.0) return;
-  for (const text::TokenId token : prompt) ++prompt_[token];
+  for (const text::TokenId token : prompt) {
+    if (!model::is_soft_token(token)) ++prompt_[token];
+  }
 }
 
-Result<SampledToken> Sampler::sample(std::span<const float> logits) {
+Result<SampledToken> Sampler::sample(std::span<const float> logits,
+                                     const grammar::TokenMask* allowed) {
   const bool has_nan = std::any_of(logits.begin(), logits.end(), [](float logit) {
     return std::isnan(logit) || logit == INFINITY;
   });
   if (logits.empty() || has_nan) {
     return Error{ErrorCode::kInternal, "the model's logits are not finite"};
   }
+  if (allowed != nullptr) return sample_allowed(logits, *allowed);
   SampledToken result;
   if (changes_logits(params_)) {
     adjusted_.assign(logits.begin(), logits.end());
@@ -139,6 +145,55 @@ void Sampler::apply_penalties(std::span<float> logits) const {
   }
 }
 
+// Works on the allowed tokens alone: where a grammar allows few, this is faster than a draw from
+// all.
+Result<SampledToken> Sampler::sample_allowed(std::span<const float> logits,
+                                             const grammar::TokenMask& allowed) {
+  allowed_.clear();
+  allowed_logits_.clear();
+  allowed.for_each([&](text::TokenId token) {
+    const auto index = static_cast<std::size_t>(token);
+    if (index >= logits.size()) return;
+    allowed_.push_back(token);
+    allowed_logits_.push_back(logits[index]);
+  });
+  const bool has_any = std::any_of(allowed_logits_.begin(), allowed_logits_.end(),
+                                   [](float logit) { return logit > -INFINITY; });
+  if (!has_any) {
+    return Error{ErrorCode::kInternal, "the model gives no chance to any token that is allowed"};
+  }
+  SampledToken result;
+  double normalizer = 0.0;
+  if (params_.top_logprobs >= 0) {
+    normalizer = log_sum_exp(allowed_logits_);
+    result.top = top_tokens(allowed_logits_, normalizer, params_.top_logprobs);
+    for (TokenLogprob& top : result.top) top.token = allowed_[static_cast<std::size_t>(top.token)];
+  }
+  if (changes_logits(params_)) {
+    adjusted_.assign(logits.begin(), logits.end());
+    apply_penalties(adjusted_);
+    for (std::size_t i = 0; i < allowed_.size(); ++i) {
+      allowed_logits_[i] = adjusted_[static_cast<std::size_t>(allowed_[i])];
+    }
+  }
+  if (params_.temperature == 0.0) {
+    result.token = allowed_[static_cast<std::size_t>(argmax(allowed_logits_))];
+  } else {
+    const auto scale = static_cast<float>(1.0 / params_.temperature);
+    candidates_.resize(allowed_.size());
+    for (std::size_t i = 0; i < allowed_.size(); ++i) {
+      candidates_[i] = {allowed_logits_[i] * scale, allowed_[i]};
+    }
+    result.token = draw_candidate();
+  }
+  if (params_.top_logprobs >= 0) {
+    const double chosen = logits[static_cast<std::size_t>(result.token)];
+    result.logprob = static_cast<float>(chosen - normalizer);
+  }
+  ++generated_[result.token];
+  return result;
+}
+
 text::TokenId Sampler::draw(std::span<const float> logits) {
   if (params_.temperature == 0.0) return argmax(logits);
   const auto scale = static_cast<float>(1.0 / params_.temperature);
@@ -146,9 +201,17 @@ text::TokenId Sampler::draw(std::span<const float> logits) {
   for (std::size_t i = 0; i < logits.size(); ++i) {
     candidates_[i] = {logits[i] * scale, static_cast<text::TokenId>(i)};
   }
+  return draw_candidate();
+}
+
+text::TokenId Sampler::draw_candidate() {
   if (!keeps_all(params_)) keep_top_k();
+  text::TokenId best = candidates_.front().token;
   float max_logit = -INFINITY;
-  for (const Scored& candidate : candidates_) max_logit = std::max(max_logit, candidate.logit);
+  for (const Scored& candidate : candidates_) {
+    if (candidate.logit > max_logit) best = candidate.token;
+    max_logit = std::max(max_logit, candidate.logit);
+  }
   if (!keeps_all(params_)) keep_likely(max_logit);
 
   double total = 0.0;
@@ -164,7 +227,7 @@ text::TokenId Sampler::draw(std::span<const float> logits) {
   // Rounding left a sliver at the end: the last candidate that had a chance takes it.
   const auto last = std::find_if(candidates_.rbegin(), candidates_.rend(),
                                  [](const Scored& candidate) { return candidate.logit > 0.0F; });
-  return last == candidates_.rend() ? argmax(logits) : last->token;
+  return last == candidates_.rend() ? best : last->token;
 }
 
 void Sampler::keep_top_k() {

@@ -3,7 +3,7 @@
 // Order: repetition penalty (Keskar et al. 2019), frequency and presence penalties and logit bias
 // as in the OpenAI API, then temperature, top-k, top-p (Holtzman et al. 2020) and min-p (Nguyen et
 // al. 2024), each on what the one before left. Reported log-probabilities are the model's own,
-// before all of that.
+// before all of that; under a grammar, among the tokens that it allows.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 
 #include "kith/base/result.h"
 #include "kith/base/rng.h"
+#include "kith/grammar/token_mask.h"
 #include "kith/text/token.h"
 
 namespace kith::engine {
@@ -70,8 +71,10 @@ class Sampler {
 
   // Draws a token and counts it as seen.
   //   logits: [vocab_size]
-  // Errors: kInternal if a logit is not a number or none is above minus infinity.
-  Result<SampledToken> sample(std::span<const float> logits);
+  //   allowed: the tokens to draw from; null for all. What it leaves out has no probability.
+  // Errors: kInternal if a logit is not a number, none is above minus infinity, or none is allowed.
+  Result<SampledToken> sample(std::span<const float> logits,
+                              const grammar::TokenMask* allowed = nullptr);
 
  private:
   struct Scored {
@@ -79,8 +82,12 @@ class Sampler {
     text::TokenId token;
   };
 
+  Result<SampledToken> sample_allowed(std::span<const float> logits,
+                                      const grammar::TokenMask& allowed);
   void apply_penalties(std::span<float> logits) const;
   text::TokenId draw(std::span<const float> logits);
+  // From candidates_, divided by the temperature already. REQUIRES: temperature > 0.
+  text::TokenId draw_candidate();
   void keep_top_k();
   void keep_likely(double max_logit);
 
@@ -91,6 +98,9 @@ class Sampler {
   // Scratch, kept to save allocations: [vocab_size].
   std::vector<float> adjusted_;
   std::vector<Scored> candidates_;
+  // Of the allowed tokens: [num_allowed].
+  std::vector<text::TokenId> allowed_;
+  std::vector<float> allowed_logits_;
 };
 
 }  // namespace kith::engine

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cmath>
+#include <memory>
 #include <set>
 
 namespace kith::engine {
@@ -99,6 +100,29 @@ TEST(SamplerTest, ReportsTheModelsOwnLogProbabilities) {
   ASSERT_EQ(sampled->top.size(), 2U);
   EXPECT_EQ(sampled->top[0].token, 0);
   EXPECT_NEAR(sampled->top[0].logprob, std::log(0.5), 1e-5);
+}
+
+// By hand: among tokens 1 to 3, probabilities are 0.5, 0.25, 0.25.
+TEST(SamplerTest, UnderAMaskDrawsAndReportsWithinWhatIsAllowed) {
+  const grammar::TokenMask mask(std::vector<std::uint64_t>{0b1110});
+  std::array<double, 4> share{};
+  for (int i = 0; i < 20'000; ++i) {
+    Sampler sampler({.seed = static_cast<std::uint64_t>(i), .top_logprobs = 4}, 0, {});
+    const auto sampled = sampler.sample(kLogits, &mask);
+    ASSERT_TRUE(sampled);
+    ASSERT_EQ(sampled->top.size(), 3U);
+    EXPECT_EQ(sampled->top[0].token, 1);
+    EXPECT_NEAR(sampled->logprob, std::log(sampled->token == 1 ? 0.5 : 0.25), 1e-5);
+    share[static_cast<std::size_t>(sampled->token)] += 1.0 / 20'000;
+  }
+  EXPECT_EQ(share[0], 0.0);
+  EXPECT_NEAR(share[1], 0.5, 0.015);
+  EXPECT_NEAR(share[2], 0.25, 0.015);
+  SamplingParams greedy{.temperature = 0.0};
+  EXPECT_EQ(Sampler(greedy, 0, {}).sample(kLogits, &mask)->token, 1);
+  greedy.logit_bias = {{0, 100.0F}, {3, 50.0F}};
+  EXPECT_EQ(Sampler(greedy, 0, {}).sample(kLogits, &mask)->token, 3);
+  EXPECT_FALSE(Sampler({}, 0, {}).sample(kLogits, std::make_unique<grammar::TokenMask>().get()));
 }
 
 TEST(SamplerTest, SameSeedAndStreamGiveTheSameDraws) {

@@ -29,10 +29,10 @@ class FakeGenerator final : public personalize::Generator {
     text.text = reads_ ? request.messages.front().content : "I do not know.";
     return std::vector<personalize::GeneratedText>{text};
   }
-  Result<std::vector<double>> score(std::span<const personalize::Message>,
-                                    std::span<const std::string> continuations,
-                                    const AdapterId& adapter) override {
-    const bool fits = !adapter.empty() && continuations[0].find(adapter.str()) != std::string::npos;
+  Result<std::vector<double>> score(const personalize::ScoreRequest& request) override {
+    const std::string& adapter = request.adapter.str();
+    const bool fits =
+        !adapter.empty() && request.continuations[0].find(adapter) != std::string::npos;
     return std::vector<double>{fits ? -1.0 : -2.0};
   }
 

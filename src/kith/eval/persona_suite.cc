@@ -37,9 +37,12 @@ Result<Loss> score_user(const std::vector<const DeskConversation*>& conversation
       if (turns[i].role != "assistant" || i == 0) continue;
       const std::string text = middle ? middle_of(turns[i].content) : turns[i].content;
       if (text.empty()) continue;
-      const std::vector<std::string> continuation{text};
+      const auto before = std::span(turns).first(i);
       KITH_ASSIGN_OR_RETURN(const auto scores,
-                            generator.score(std::span(turns).first(i), continuation, adapter));
+                            generator.score({.messages = {before.begin(), before.end()},
+                                             .adapter = adapter,
+                                             .tenant = {},
+                                             .continuations = {text}}));
       const auto tokens = static_cast<double>(generator.count_tokens(text));
       loss.add({.nats = scores.front() * tokens, .tokens = tokens});
     }

@@ -33,7 +33,8 @@ struct Question {
   std::string article;
   std::string text;
   std::string key_fact;
-  std::string lang;
+  // Language and part: "en/test". The weights of the search were chosen on all questions.
+  std::string part;
 };
 
 std::vector<fs::path> files_in(const fs::path& folder) {
@@ -68,7 +69,8 @@ std::vector<Question> read_questions(const std::vector<fs::path>& files) {
   for (const auto& file : files) {
     const auto report = storage::import_records(file, {}, [&](const base::Json& record) {
       questions.push_back(
-          {record["article"], record["question"], record["key_fact"], record["lang"]});
+          {record["article"], record["question"], record["key_fact"],
+           record["lang"].get<std::string>() + "/" + record["split"].get<std::string>()});
       return Result<storage::WriteOutcome>(storage::WriteOutcome::kAdded);
     });
     EXPECT_TRUE(report && report->num_failed == 0) << file;
@@ -93,24 +95,24 @@ TEST(ServiceDeskTest, FindsTheRightArticleAndQuotesTheFact) {
     ASSERT_TRUE(report) << report.error().message;
     EXPECT_EQ(report->num_failed, 0) << file;
   }
-  std::map<std::string, Figures> by_language;
+  std::map<std::string, Figures> by_part;
   for (const Question& question : questions) {
     const auto found = knowledge.search(
         scope, {question.text, {"leadership", "admin_hr", "knowledge_worker"}, "", 5});
     ASSERT_TRUE(found);
-    rate(question, *found, by_language[question.lang]);
+    rate(question, *found, by_part[question.part]);
   }
-  for (const auto& [lang, f] : by_language) {
+  for (const auto& [part, f] : by_part) {
     std::printf(
         "%s: %d questions, article@1 %.3f, article@5 %.3f, fact@1 %.3f, fact@5 %.3f, "
         "fact quoted %.3f\n",
-        lang.c_str(), f.num_questions, f.share(f.hit_at_1), f.share(f.hit_at_5),
+        part.c_str(), f.num_questions, f.share(f.hit_at_1), f.share(f.hit_at_5),
         f.share(f.fact_at_1), f.share(f.fact_at_5), f.share(f.fact_extracted));
     // Two to three points below what was measured when this was written.
-    EXPECT_GE(f.share(f.hit_at_1), 0.96) << lang;
-    EXPECT_GE(f.share(f.hit_at_5), 0.98) << lang;
-    EXPECT_GE(f.share(f.fact_at_5), 0.97) << lang;
-    EXPECT_GE(f.share(f.fact_extracted), 0.97) << lang;
+    EXPECT_GE(f.share(f.hit_at_1), 0.96) << part;
+    EXPECT_GE(f.share(f.hit_at_5), 0.98) << part;
+    EXPECT_GE(f.share(f.fact_at_5), 0.97) << part;
+    EXPECT_GE(f.share(f.fact_extracted), 0.97) << part;
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -10,6 +9,7 @@
 
 #include "kith/base/check.h"
 #include "kith/base/file.h"
+#include "kith/base/fingerprint.h"
 #include "kith/base/log.h"
 #include "kith/model/adapter_config.h"
 #include "kith/tensor/safetensors.h"
@@ -142,21 +142,6 @@ Result<std::map<std::string, Pair>> collect_pairs(const tensor::SafetensorsFile&
   return pairs;
 }
 
-// FNV-1a, 64 bits: tells versions apart; no defence against forgery is needed here.
-std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t hash) {
-  for (const char c : bytes) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
-  }
-  return hash;
-}
-
-std::string version_of(std::string_view config, std::string_view weights) {
-  const std::uint64_t hash = hash_bytes(weights, hash_bytes(config, 0xCBF29CE484222325ULL));
-  std::array<char, 17> text{};
-  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(hash));
-  return std::string(text.data());
-}
-
 // Keys are a stranger's text: a few short ones are enough to see what is going on.
 void log_ignored_keys(const AdapterConfig& settings) {
   if (settings.ignored_keys.empty()) return;
@@ -208,8 +193,8 @@ Result<std::shared_ptr<const Adapter>> Adapter::load(const std::filesystem::path
   adapter->config_ = config;
   adapter->name_ = (dir / "").parent_path().filename().string();
   const auto bytes = file->bytes();
-  adapter->version_ =
-      version_of(*config_text, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  adapter->version_ = base::to_hex(base::hash_bytes(
+      {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, base::hash_bytes(*config_text)));
   return std::shared_ptr<const Adapter>(std::move(adapter));
 }
 

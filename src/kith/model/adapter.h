@@ -24,7 +24,8 @@ inline constexpr int kNumTargets = 7;
 // request keeps the version it began with while a newer one is loaded.
 class Adapter {
  public:
-  // `storage` is how A and B are held: kF32, or kBf16 for half the memory traffic.
+  // `storage` is how A and B are held: kF32, kBf16 or kInt8 (see nn::Lora), best as the decoder's
+  // weights are.
   // Errors: kNotFound without the two files; kInvalidArgument naming what is wrong: DoRA,
   //   modules_to_save, a bias, pickled weights, a module that the decoder lacks, a wrong shape.
   static Result<std::shared_ptr<const Adapter>> load(const std::filesystem::path& dir,

@@ -1,5 +1,6 @@
 #include "kith/model/config.h"
 
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -7,25 +8,49 @@
 #include "kith/base/file.h"
 #include "kith/base/json.h"
 #include "kith/model/config_fields.h"
+#include "kith/model/quantized_map.h"
 
 namespace kith::model {
 namespace {
 
 using base::Json;
 
-constexpr const char* kSupported = "LlamaForCausalLM";
-Result<std::string> read_architecture(const Json& json) {
+// What sets one architecture apart. The numbers hold where config.json is silent and are those of
+// transformers, which leaves out what it takes for granted.
+struct Family {
+  const char* architecture;
+  const char* model_type;
+  int kv_heads;  // 0: as many as heads
+  int head_dim;  // 0: hidden_size / heads
+  int positions;
+  int window;  // 0: none
+};
+constexpr std::array<Family, 4> kFamilies{{{"LlamaForCausalLM", "llama", 0, 0, 2048, 0},
+                                           {"MistralForCausalLM", "mistral", 8, 0, 131'072, 4096},
+                                           {"Qwen2ForCausalLM", "qwen2", 32, 0, 32'768, 0},
+                                           {"Qwen3ForCausalLM", "qwen3", 32, 128, 32'768, 0}}};
+
+bool is_family(const Family& family, std::string_view model_type) {
+  return family.model_type == model_type;
+}
+
+// By the architecture's name, or without one by the model type.
+Result<Family> read_family(const Json& json) {
+  std::string name = "none is named";
   const auto it = json.find("architectures");
   if (it != json.end() && it->is_array() && !it->empty() && it->front().is_string()) {
-    const auto name = it->front().get<std::string>();
-    if (name == kSupported) return name;
-    return invalid("architecture is not supported (supported: " + std::string(kSupported) +
-                   "): " + name.substr(0, 100));
+    name = it->front().get<std::string>();
+  } else {
+    KITH_ASSIGN_OR_RETURN(const auto type, base::read_string(json, "model_type"));
+    if (type) name = *type;
   }
-  KITH_ASSIGN_OR_RETURN(const auto type, base::read_string(json, "model_type"));
-  if (type && *type == "llama") return std::string(kSupported);
-  return invalid("architecture is not supported (supported: " + std::string(kSupported) +
-                 "): " + type.value_or("none is named").substr(0, 100));
+  std::string supported;
+  for (const Family& family : kFamilies) {
+    if (name == family.architecture || name == family.model_type) return family;
+    supported += (supported.empty() ? "" : ", ") + std::string(family.architecture);
+  }
+  return invalid("architecture is not supported (supported: " + supported +
+                 "): " + name.substr(0, 100));
 }
 
 Status read_llama3(const Json& scaling, nn::RopeConfig& rope) {
@@ -72,26 +97,10 @@ Status read_rope(const Json& json, DecoderConfig& config) {
   return {};
 }
 
-Status read_sizes(const Json& json, DecoderConfig& config) {
-  KITH_ASSIGN_OR_RETURN(config.vocab_size, read_size(json, "vocab_size", kMaxVocab));
-  KITH_ASSIGN_OR_RETURN(config.hidden_size, read_size(json, "hidden_size", kMaxWidth));
-  KITH_ASSIGN_OR_RETURN(config.intermediate_size, read_size(json, "intermediate_size", kMaxWidth));
-  KITH_ASSIGN_OR_RETURN(config.num_layers, read_size(json, "num_hidden_layers", 1024));
-  KITH_ASSIGN_OR_RETURN(config.num_heads, read_size(json, "num_attention_heads", 1024));
-  KITH_ASSIGN_OR_RETURN(config.num_kv_heads,
-                        read_size(json, "num_key_value_heads", 1024, config.num_heads));
-  KITH_ASSIGN_OR_RETURN(
-      config.head_dim,
-      read_size(json, "head_dim", 1024, std::max(1, config.hidden_size / config.num_heads)));
-  KITH_ASSIGN_OR_RETURN(config.max_positions,
-                        read_size(json, "max_position_embeddings", kMaxPositions, 2048));
+Status check_heads(const DecoderConfig& config) {
   if (config.num_heads % config.num_kv_heads != 0) {
     return invalid("num_key_value_heads must divide num_attention_heads: " +
                    std::to_string(config.num_kv_heads));
-  }
-  if (!json.contains("head_dim") && config.hidden_size % config.num_heads != 0) {
-    return invalid("num_attention_heads must divide hidden_size: " +
-                   std::to_string(config.num_heads));
   }
   if (config.head_dim % 2 != 0) {
     return invalid("head_dim must be even: " + std::to_string(config.head_dim));
@@ -102,16 +111,93 @@ Status read_sizes(const Json& json, DecoderConfig& config) {
   return {};
 }
 
+Status read_heads(const Json& json, const Family& family, DecoderConfig& config) {
+  KITH_ASSIGN_OR_RETURN(config.num_heads, read_size(json, "num_attention_heads", 1024));
+  KITH_ASSIGN_OR_RETURN(config.num_kv_heads,
+                        read_size(json, "num_key_value_heads", 1024,
+                                  family.kv_heads > 0 ? family.kv_heads : config.num_heads));
+  KITH_ASSIGN_OR_RETURN(const auto head_dim, base::read_integer(json, "head_dim"));
+  const bool is_quotient = !head_dim && family.head_dim == 0;
+  if (is_quotient && config.hidden_size % config.num_heads != 0) {
+    return invalid("num_attention_heads must divide hidden_size: " +
+                   std::to_string(config.num_heads));
+  }
+  KITH_ASSIGN_OR_RETURN(
+      config.head_dim,
+      read_size(json, "head_dim", 1024,
+                is_quotient ? config.hidden_size / config.num_heads : family.head_dim));
+  return check_heads(config);
+}
+
+Status read_sizes(const Json& json, const Family& family, DecoderConfig& config) {
+  KITH_ASSIGN_OR_RETURN(config.vocab_size, read_size(json, "vocab_size", kMaxVocab));
+  KITH_ASSIGN_OR_RETURN(config.hidden_size, read_size(json, "hidden_size", kMaxWidth));
+  KITH_ASSIGN_OR_RETURN(config.intermediate_size, read_size(json, "intermediate_size", kMaxWidth));
+  KITH_ASSIGN_OR_RETURN(config.num_layers, read_size(json, "num_hidden_layers", 1024));
+  KITH_ASSIGN_OR_RETURN(config.max_positions, read_size(json, "max_position_embeddings",
+                                                        kMaxPositions, family.positions));
+  return read_heads(json, family, config);
+}
+
+// Which projections have a bias, and what else attention does, by family.
+Status read_attention(const Json& json, const Family& family, DecoderConfig& config) {
+  KITH_ASSIGN_OR_RETURN(const bool attention_bias, read_flag(json, "attention_bias"));
+  if (is_family(family, "llama")) {
+    KITH_ASSIGN_OR_RETURN(config.mlp_bias, read_flag(json, "mlp_bias"));
+  }
+  if (is_family(family, "llama") || is_family(family, "qwen3")) {
+    config.qkv_bias = config.o_bias = attention_bias;
+  }
+  if (is_family(family, "qwen2")) config.qkv_bias = true;
+  config.qk_norm = is_family(family, "qwen3");
+  // Without a window the key is there and null.
+  if (is_family(family, "mistral") &&
+      !(json.contains("sliding_window") && json["sliding_window"].is_null())) {
+    KITH_ASSIGN_OR_RETURN(config.sliding_window,
+                          read_size(json, "sliding_window", kMaxPositions, family.window));
+  }
+  return {};
+}
+
+// Qwen puts a window on some layers where this is true; in newer files each layer has a name.
+Status refuse_windows_by_layer(const Json& json, const Family& family) {
+  KITH_ASSIGN_OR_RETURN(const bool use_window, read_flag(json, "use_sliding_window"));
+  if (use_window) return invalid("use_sliding_window is not supported");
+  const auto types = json.find("layer_types");
+  if (types == json.end() || types->is_null() || is_family(family, "mistral")) return {};
+  if (!types->is_array()) return invalid("layer_types must be an array");
+  for (const Json& type : *types) {
+    if (type == "full_attention") continue;
+    return invalid("layer_types is not supported (supported: full_attention): " +
+                   base::dump_json(type).substr(0, 100));
+  }
+  return {};
+}
+
+// Other programs' quantised weights are refused: their names and layouts differ.
+Result<bool> read_quantization(const Json& json) {
+  const auto it = json.find("quantization_config");
+  if (it == json.end() || it->is_null()) return false;
+  KITH_ASSIGN_OR_RETURN(const auto method, base::read_string(*it, "quant_method"));
+  if (!method || *method != kQuantMethod) {
+    return invalid(std::string("quantization_config is not supported (supported: ") + kQuantMethod +
+                   "): use the unquantized checkpoint");
+  }
+  KITH_ASSIGN_OR_RETURN(const auto version, base::read_integer(*it, "version"));
+  if (version == kQuantVersion) return true;
+  return invalid("quantization_config: version must be " + std::to_string(kQuantVersion) + ": " +
+                 std::to_string(version.value_or(0)));
+}
+
 // Features that change the computation and that this decoder lacks.
-Status refuse_unsupported(const Json& json) {
+Status refuse_unsupported(const Json& json, const Family& family) {
   KITH_ASSIGN_OR_RETURN(const auto activation, base::read_string(json, "hidden_act"));
   if (activation && *activation != "silu") {
     return invalid("hidden_act is not supported (supported: silu): " + activation->substr(0, 100));
   }
-  if (json.contains("quantization_config") && !json["quantization_config"].is_null()) {
-    return invalid("quantization_config is not supported: use the unquantized checkpoint");
-  }
-  return {};
+  KITH_ASSIGN_OR_RETURN(const bool mrope, read_flag(json, "use_mrope"));
+  if (mrope) return invalid("use_mrope is not supported");
+  return refuse_windows_by_layer(json, family);
 }
 
 Result<std::int32_t> to_token_id(const Json& value, const char* key) {
@@ -152,7 +238,8 @@ Status read_special_tokens(const Json& json, DecoderConfig& config) {
 std::int64_t DecoderConfig::num_parameters() const {
   const std::int64_t hidden = hidden_size;
   const std::int64_t attention = hidden * (2 * q_size() + 2 * kv_size()) +
-                                 (attention_bias ? q_size() + 2 * kv_size() + hidden : 0);
+                                 (qkv_bias ? q_size() + 2 * kv_size() : 0) + (o_bias ? hidden : 0) +
+                                 (qk_norm ? 2 * head_dim : 0);
   const std::int64_t mlp =
       3 * hidden * intermediate_size + (mlp_bias ? 2 * intermediate_size + hidden : 0);
   const std::int64_t embeddings = hidden * vocab_size * (tie_word_embeddings ? 1 : 2);
@@ -163,14 +250,15 @@ Result<DecoderConfig> parse_decoder_config(std::string_view json_text) {
   KITH_ASSIGN_OR_RETURN(const Json json, base::parse_json(json_text));
   if (!json.is_object()) return invalid("config.json must hold an object");
   DecoderConfig config;
-  KITH_ASSIGN_OR_RETURN(config.architecture, read_architecture(json));
-  KITH_RETURN_IF_ERROR(refuse_unsupported(json));
-  KITH_RETURN_IF_ERROR(read_sizes(json, config));
+  KITH_ASSIGN_OR_RETURN(const Family family, read_family(json));
+  config.architecture = family.architecture;
+  KITH_RETURN_IF_ERROR(refuse_unsupported(json, family));
+  KITH_ASSIGN_OR_RETURN(config.is_quantized, read_quantization(json));
+  KITH_RETURN_IF_ERROR(read_sizes(json, family, config));
+  KITH_RETURN_IF_ERROR(read_attention(json, family, config));
   KITH_ASSIGN_OR_RETURN(const double eps, read_positive(json, "rms_norm_eps", 1e-6));
   config.rms_norm_eps = static_cast<float>(eps);
   KITH_ASSIGN_OR_RETURN(config.tie_word_embeddings, read_flag(json, "tie_word_embeddings"));
-  KITH_ASSIGN_OR_RETURN(config.attention_bias, read_flag(json, "attention_bias"));
-  KITH_ASSIGN_OR_RETURN(config.mlp_bias, read_flag(json, "mlp_bias"));
   KITH_RETURN_IF_ERROR(read_rope(json, config));
   KITH_RETURN_IF_ERROR(read_special_tokens(json, config));
   return config;

@@ -29,8 +29,17 @@ struct DecoderConfig {
   int max_positions = 0;
   float rms_norm_eps = 1e-6F;
   bool tie_word_embeddings = false;
-  bool attention_bias = false;
+  // Weights are int8 in the file already, as `kith model quantize` writes them.
+  bool is_quantized = false;
+  // Biases of the query, key and value projections; of the output projection; of the three of the
+  // feed-forward part.
+  bool qkv_bias = false;
+  bool o_bias = false;
   bool mlp_bias = false;
+  // RMS norms of every query and key head, before the rotation (Qwen3).
+  bool qk_norm = false;
+  // Tokens that a position attends to, itself included (Mistral); 0: all before it.
+  int sliding_window = 0;
   nn::RopeConfig rope;
   // Ids from config.json, or from generation_config.json where that has them; may be empty / -1.
   std::vector<std::int32_t> eos_token_ids;

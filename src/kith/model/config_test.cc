@@ -36,6 +36,76 @@ TEST(DecoderConfigTest, ReadsALlama) {
   EXPECT_EQ(config->num_parameters(), 3 * (2 * 1024 + 2 * 512 + 3 * 1536 + 64) + 2 * 97 * 32 + 32);
 }
 
+DecoderConfig family_config(const Json& json) {
+  const auto config = parse_decoder_config(base::dump_json(json));
+  EXPECT_TRUE(config) << config.error().message;
+  return config ? *config : DecoderConfig{};
+}
+
+// A configuration that says nothing which its family takes for granted.
+Json bare_json(const char* architecture) {
+  Json json = tiny_json();
+  json["architectures"] = {architecture};
+  json["hidden_size"] = 1024;
+  json["num_attention_heads"] = 32;
+  for (const char* key : {"num_key_value_heads", "head_dim", "max_position_embeddings"}) {
+    json.erase(key);
+  }
+  return json;
+}
+
+TEST(DecoderConfigTest, ReadsAMistral) {
+  const DecoderConfig config = family_config(bare_json("MistralForCausalLM"));
+  EXPECT_EQ(config.num_kv_heads, 8);
+  EXPECT_EQ(config.head_dim, 32);
+  EXPECT_EQ(config.sliding_window, 4096);
+  EXPECT_EQ(config.max_positions, 131'072);
+  EXPECT_FALSE(config.qkv_bias || config.o_bias || config.mlp_bias || config.qk_norm);
+  Json json = bare_json("MistralForCausalLM");
+  json["sliding_window"] = nullptr;
+  json["head_dim"] = nullptr;
+  EXPECT_EQ(family_config(json).sliding_window, 0);
+  EXPECT_EQ(family_config(json).head_dim, 32);
+  json["sliding_window"] = 0;
+  EXPECT_THAT(error_of(json), HasSubstr("sliding_window must be in [1,"));
+}
+
+TEST(DecoderConfigTest, ReadsAQwen2) {
+  Json json = bare_json("Qwen2ForCausalLM");
+  json["use_sliding_window"] = false;
+  json["sliding_window"] = 4096;
+  const DecoderConfig config = family_config(json);
+  EXPECT_EQ(config.num_kv_heads, 32);
+  EXPECT_TRUE(config.qkv_bias);
+  EXPECT_FALSE(config.o_bias || config.qk_norm);
+  EXPECT_EQ(config.sliding_window, 0);
+}
+
+TEST(DecoderConfigTest, ReadsAQwen3) {
+  const Json json = bare_json("Qwen3ForCausalLM");
+  const DecoderConfig config = family_config(json);
+  EXPECT_EQ(config.head_dim, 128);
+  EXPECT_EQ(config.q_size(), 4096);
+  EXPECT_TRUE(config.qk_norm);
+  EXPECT_FALSE(config.qkv_bias || config.o_bias);
+  // Two norms of 128 in each of the three layers.
+  Json llama = json;
+  llama["architectures"] = {"LlamaForCausalLM"};
+  llama["head_dim"] = 128;
+  EXPECT_EQ(config.num_parameters(), family_config(llama).num_parameters() + 3 * 2 * 128);
+}
+
+TEST(DecoderConfigTest, RefusesWindowsOnSomeLayers) {
+  Json json = bare_json("Qwen3ForCausalLM");
+  json["layer_types"] = {"full_attention", "full_attention", "full_attention"};
+  EXPECT_EQ(error_of(json), "no error");
+  json["layer_types"][1] = "sliding_attention";
+  EXPECT_THAT(error_of(json), HasSubstr("sliding_attention"));
+  json = bare_json("Qwen2ForCausalLM");
+  json["use_sliding_window"] = true;
+  EXPECT_THAT(error_of(json), HasSubstr("use_sliding_window"));
+}
+
 TEST(DecoderConfigTest, NamesAnUnknownArchitectureAndThoseSupported) {
   Json json = tiny_json();
   json["architectures"] = {"MambaForCausalLM"};

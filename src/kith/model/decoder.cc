@@ -39,10 +39,15 @@ bool same_shape(const DecoderConfig& a, const DecoderConfig& b) {
 
 Status check_chunk(const Chunk& chunk, const DecoderConfig& config, const nn::KvCache& cache) {
   if (chunk.tokens.empty()) return invalid("a chunk must have tokens");
+  const int soft_rows = chunk.soft_prompt == nullptr ? 0 : chunk.soft_prompt->rows();
+  if (soft_rows > 0 && chunk.soft_prompt->width() != config.hidden_size) {
+    return invalid("a soft prompt must be " + std::to_string(config.hidden_size) +
+                   " wide: " + std::to_string(chunk.soft_prompt->width()));
+  }
   for (const text::TokenId id : chunk.tokens) {
-    if (id < 0 || id >= config.vocab_size) {
-      return invalid("token id must be in [0, " + std::to_string(config.vocab_size) +
-                     "): " + std::to_string(id));
+    if (id < -soft_rows || id >= config.vocab_size) {
+      return invalid("token id must be in [" + std::to_string(-soft_rows) + ", " +
+                     std::to_string(config.vocab_size) + "): " + std::to_string(id));
     }
   }
   const std::size_t end = to_size(std::max(chunk.position, 0)) + chunk.tokens.size();
@@ -59,8 +64,11 @@ Status check_chunk(const Chunk& chunk, const DecoderConfig& config, const nn::Kv
       return invalid("no such cache block: " + std::to_string(block));
     }
   }
-  if (chunk.adapter != nullptr && !same_shape(chunk.adapter->config(), config)) {
-    return invalid("the adapter was made for a decoder of another shape: " + chunk.adapter->name());
+  for (const AdapterShare& share : chunk.adapters) {
+    if (!same_shape(share.adapter->config(), config)) {
+      return invalid("the adapter was made for a decoder of another shape: " +
+                     share.adapter->name());
+    }
   }
   return {};
 }
@@ -69,6 +77,7 @@ Status check_chunk(const Chunk& chunk, const DecoderConfig& config, const nn::Kv
 struct AdapterGroup {
   const Adapter* adapter;
   std::vector<std::int32_t> rows;
+  std::vector<float> factors;
 };
 
 // What a forward pass needs to know of its batch.
@@ -85,7 +94,7 @@ AdapterGroup& group_of(const Adapter* adapter, std::vector<AdapterGroup>& groups
   for (AdapterGroup& group : groups) {
     if (group.adapter == adapter) return group;
   }
-  groups.push_back({adapter, {}});
+  groups.push_back({adapter, {}, {}});
   return groups.back();
 }
 
@@ -98,7 +107,13 @@ Plan make_plan(std::span<const Chunk> batch) {
       const int row = plan.num_rows + i;
       plan.positions.push_back(chunk.position + i);
       if (chunk.all_logits || i + 1 == num_tokens) plan.wanted.push_back(row);
-      if (chunk.adapter != nullptr) group_of(chunk.adapter, plan.groups).rows.push_back(row);
+    }
+    for (const AdapterShare& share : chunk.adapters) {
+      AdapterGroup& group = group_of(share.adapter, plan.groups);
+      for (int i = 0; i < num_tokens; ++i) {
+        group.rows.push_back(plan.num_rows + i);
+        group.factors.push_back(share.weight);
+      }
     }
     plan.num_rows += num_tokens;
   }
@@ -133,6 +148,8 @@ struct Decoder::Impl {
   int threads;
   nn::RopeTable rope;
   tensor::LinearScratch scratch;
+  std::vector<nn::LoraTask> lora_tasks;
+  nn::LoraScratch lora_scratch;
 
   // Buffers of the pass in progress, [padded rows, width].
   Buffer residual;   // hidden
@@ -149,19 +166,20 @@ struct Decoder::Impl {
         threads(threads_in),
         rope(config.rope, config.head_dim) {}
 
-  void prepare(const Plan& plan);
+  void prepare(int rows);
   void embed(std::span<const Chunk> batch);
   Status project(const Plan& plan, int layer, const Projection& projection,
                  std::span<const LoraPart> parts);
   Status attention(const Plan& plan, int layer, nn::KvCache& cache);
+  void normalize_heads(const Plan& plan, const LayerWeights& layer_weights);
   void rotate(const Plan& plan);
   Status mlp(const Plan& plan, int layer);
   Status head(const Plan& plan, std::vector<float>& logits);
+  Status multiply_only(int rows, int logit_rows);
   Status forward(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& logits);
 };
 
-void Decoder::Impl::prepare(const Plan& plan) {
-  const int rows = plan.num_rows;
+void Decoder::Impl::prepare(int rows) {
   grow(residual, rows, config.hidden_size);
   grow(normed, rows, config.hidden_size);
   grow(qkv, rows, config.q_size() + 2 * config.kv_size());
@@ -169,7 +187,6 @@ void Decoder::Impl::prepare(const Plan& plan) {
   grow(projected, rows, config.hidden_size);
   grow(gate_up, rows, 2 * config.intermediate_size);
   grow(activated, rows, config.intermediate_size);
-  rope.reserve(*std::max_element(plan.positions.begin(), plan.positions.end()) + 1);
 }
 
 void Decoder::Impl::embed(std::span<const Chunk> batch) {
@@ -177,7 +194,12 @@ void Decoder::Impl::embed(std::span<const Chunk> batch) {
   float* row = residual.data();
   for (const Chunk& chunk : batch) {
     for (const text::TokenId id : chunk.tokens) {
-      weights.embedding.read(id, {row, width});
+      if (is_soft_token(id)) {
+        const auto values = chunk.soft_prompt->row(soft_row(id));
+        std::copy(values.begin(), values.end(), row);
+      } else {
+        weights.read_embedding(id, {row, width});
+      }
       row += width;
     }
   }
@@ -187,16 +209,31 @@ Status Decoder::Impl::project(const Plan& plan, int layer, const Projection& pro
                               std::span<const LoraPart> parts) {
   const tensor::Linear& linear = *projection.linear;
   KITH_RETURN_IF_ERROR(linear.forward(*projection.x, plan.num_rows, *projection.y, scratch));
+  lora_tasks.clear();
   for (const AdapterGroup& group : plan.groups) {
     for (const LoraPart& part : parts) {
       const nn::Lora* lora = group.adapter->find_lora(layer, part.target);
-      if (lora == nullptr) continue;
-      nn::apply_lora(*lora, {*projection.x, to_size(linear.in()),
-                             std::span(*projection.y).subspan(to_size(part.column)),
-                             to_size(linear.out()), group.rows});
+      if (lora != nullptr) lora_tasks.push_back({lora, part.column, group.rows, group.factors});
     }
   }
+  nn::apply_loras(lora_tasks,
+                  {*projection.x, to_size(linear.in()), *projection.y, to_size(linear.out())},
+                  lora_scratch);
   return {};
+}
+
+// Every query and key head by itself, in place.
+void Decoder::Impl::normalize_heads(const Plan& plan, const LayerWeights& layer_weights) {
+  if (!config.qk_norm) return;
+  const std::size_t q = to_size(config.q_size());
+  const std::size_t kv = to_size(config.kv_size());
+  for (std::size_t row = 0; row < to_size(plan.num_rows); ++row) {
+    const std::span<float> heads(qkv.data() + row * (q + 2 * kv), q + kv);
+    nn::rms_norm(heads.first(q), layer_weights.q_norm, config.num_heads, config.rms_norm_eps,
+                 heads.first(q));
+    nn::rms_norm(heads.subspan(q), layer_weights.k_norm, config.num_kv_heads, config.rms_norm_eps,
+                 heads.subspan(q));
+  }
 }
 
 void Decoder::Impl::rotate(const Plan& plan) {
@@ -220,6 +257,7 @@ Status Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache)
   nn::rms_norm(std::span(residual).first(used), layer_weights.input_norm, plan.num_rows,
                config.rms_norm_eps, normed);
   KITH_RETURN_IF_ERROR(project(plan, layer, {&layer_weights.qkv, &normed, &qkv}, qkv_parts));
+  normalize_heads(plan, layer_weights);
   rotate(plan);
   const std::size_t stride = to_size(q + 2 * kv);
   const std::span<const float> rows(qkv);
@@ -227,7 +265,8 @@ Status Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache)
     nn::append_kv(chunk, rows.subspan(to_size(q)), rows.subspan(to_size(q + kv)), stride, layer,
                   cache);
   }
-  nn::attend(plan.chunks, {rows, stride, attended, config.num_heads}, layer, cache);
+  nn::attend(plan.chunks, {rows, stride, attended, config.num_heads, config.sliding_window}, layer,
+             cache);
   KITH_RETURN_IF_ERROR(project(plan, layer, {&layer_weights.o, &attended, &projected}, o_part));
   nn::add(std::span(projected).first(used), residual);
   return {};
@@ -274,13 +313,30 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
 #if defined(_OPENMP)
   omp_set_num_threads(threads);
 #endif
-  prepare(plan);
+  prepare(plan.num_rows);
+  rope.reserve(*std::max_element(plan.positions.begin(), plan.positions.end()) + 1);
   embed(batch);
   for (int layer = 0; layer < config.num_layers; ++layer) {
     KITH_RETURN_IF_ERROR(attention(plan, layer, cache));
     KITH_RETURN_IF_ERROR(mlp(plan, layer));
   }
   return head(plan, logits);
+}
+
+Status Decoder::Impl::multiply_only(int rows, int logit_rows) {
+#if defined(_OPENMP)
+  omp_set_num_threads(threads);
+#endif
+  prepare(rows);
+  Buffer logits;
+  grow(logits, logit_rows, config.vocab_size);
+  for (const LayerWeights& layer : weights.layers) {
+    KITH_RETURN_IF_ERROR(layer.qkv.forward(normed, rows, qkv, scratch));
+    KITH_RETURN_IF_ERROR(layer.o.forward(attended, rows, projected, scratch));
+    KITH_RETURN_IF_ERROR(layer.gate_up.forward(normed, rows, gate_up, scratch));
+    KITH_RETURN_IF_ERROR(layer.down.forward(activated, rows, projected, scratch));
+  }
+  return weights.head.forward(normed, logit_rows, logits, scratch);
 }
 
 Decoder::Decoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -334,8 +390,13 @@ Status Decoder::forward(std::span<const Chunk> batch, nn::KvCache& cache,
   return impl_->forward(batch, cache, logits);
 }
 
+Status Decoder::multiply_only(int rows, int logit_rows) {
+  KITH_CHECK(rows >= 1 && logit_rows >= 1 && logit_rows <= rows, "rows to multiply");
+  return impl_->multiply_only(rows, logit_rows);
+}
+
 std::size_t Decoder::weight_bytes() const {
-  return impl_->weights.embedding.bytes() + weight_bytes_read_per_token();
+  return impl_->weights.embedding_bytes() + weight_bytes_read_per_token();
 }
 
 std::size_t Decoder::weight_bytes_read_per_token() const {

@@ -1,5 +1,5 @@
-// A decoder-only transformer of the Llama kind: weights from a Hugging Face directory, and one
-// forward pass over a batch of pieces of many sequences, each with its own adapter or none.
+// A decoder-only transformer (Llama, Mistral, Qwen2, Qwen3): weights from a Hugging Face directory,
+// and one forward pass over a batch of pieces of many sequences, each with its own adapter or none.
 //
 // The pieces may be prompts, parts of prompts (chunked prefill) and single next tokens, mixed: a
 // row's result does not depend, bit for bit, on what else is in the batch or on how a prompt was
@@ -16,6 +16,7 @@
 #include "kith/base/result.h"
 #include "kith/model/adapter.h"
 #include "kith/model/config.h"
+#include "kith/model/soft_prompt.h"
 #include "kith/nn/kv_cache.h"
 #include "kith/tensor/dtype.h"
 #include "kith/text/token.h"
@@ -24,25 +25,34 @@ namespace kith::model {
 
 struct DecoderOptions {
   // How weights are held: kF32, kBf16, or kInt8 (a scale per output channel; activations are
-  // quantised per token). kBf16 becomes kF32 on a CPU without AVX512-BF16; see Decoder::weights().
+  // quantised per token). kBf16 becomes kF32 on a CPU without AVX512-BF16, and every type kInt8 for
+  // a checkpoint that is quantised (docs/formats/quantized.md); see Decoder::weights().
   tensor::DType weights = tensor::DType::kBf16;
   // Threads of a forward pass, >= 1.
   int threads = 1;
 };
 
+// An adapter and the factor of its update: several on one sequence make a blend.
+struct AdapterShare {
+  const Adapter* adapter = nullptr;
+  float weight = 1.0F;
+};
+
 // New tokens of one sequence. All members borrow for the time of the call.
 struct Chunk {
-  // At least one.
+  // At least one; soft tokens stand for rows of `soft_prompt`.
   std::span<const text::TokenId> tokens;
   // Tokens of the sequence that are in the cache already, >= 0.
   std::int32_t position = 0;
   // Ids of the cache blocks of the sequence, in order; block i holds positions [16 i, 16 i + 16).
   // They cover position + tokens.size(). Two chunks of a batch must not write the same block.
   std::span<const std::int32_t> blocks;
-  // May be null: the base model.
-  const Adapter* adapter = nullptr;
+  // Empty: the base model. No adapter twice.
+  std::span<const AdapterShare> adapters;
   // Whether logits are wanted after every token of the chunk, or after the last only.
   bool all_logits = false;
+  // May be null.
+  const SoftPrompt* soft_prompt = nullptr;
 };
 
 // Weights are immutable; forward() works in buffers of the object: call it from one thread at a
@@ -69,11 +79,15 @@ class Decoder {
   // Runs the chunks, appends their keys and values to the cache, and writes the wanted logits in
   // the order of the chunks.
   //   logits: [wanted rows, vocab_size], resized
-  // Errors: kInvalidArgument for an empty chunk, a token id outside the vocabulary, a position
-  // beyond
-  //   max_positions, blocks that do not exist or do not suffice, a cache or an adapter of another
-  //   shape. The cache is unchanged then.
+  // Errors: kInvalidArgument for an empty chunk, a token id outside the vocabulary and the soft
+  //   prompt, a position beyond max_positions, blocks that do not exist or do not suffice, a cache,
+  //   an adapter or a soft prompt of another shape. The cache is unchanged then.
   Status forward(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& logits);
+
+  // For measurements: the matrix products of forward() over `rows` rows alone, on whatever the
+  // buffers hold; the head for `logit_rows` of them. What is left of a step is attention, norms and
+  // adapters. Errors: kInternal if a product fails.
+  Status multiply_only(int rows, int logit_rows);
 
   // Memory of all weights, packed.
   std::size_t weight_bytes() const;

@@ -7,7 +7,9 @@
 
 #include <cmath>
 #include <numeric>
+#include <tuple>
 
+#include "kith/base/json.h"
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
 #include "kith/model/test_model.h"
@@ -36,25 +38,29 @@ std::unique_ptr<Decoder> load(const std::filesystem::path& dir, DType weights, i
 }
 
 std::shared_ptr<const Adapter> load_adapter(const std::filesystem::path& dir,
-                                            const DecoderConfig& config) {
-  auto adapter = Adapter::load(dir, config);
+                                            const DecoderConfig& config,
+                                            DType storage = DType::kF32) {
+  auto adapter = Adapter::load(dir, config, storage);
   EXPECT_TRUE(adapter) << adapter.error().message;
   return adapter ? *adapter : nullptr;
 }
 
-// Runs over every way to hold the weights.
-class DecoderTest : public testing::TestWithParam<DType> {
+// Runs over every way to hold the weights and every family.
+class DecoderTest : public testing::TestWithParam<std::tuple<DType, TinyFamily>> {
  protected:
+  static DType dtype() { return std::get<DType>(GetParam()); }
+  static TinyFamily family() { return std::get<TinyFamily>(GetParam()); }
+
   void SetUp() override {
-    write_tiny_model(dir_.path(), 1);
-    decoder_ = load(dir_.path(), GetParam());
+    write_tiny_model(dir_.path(), 1, family());
+    decoder_ = load(dir_.path(), dtype());
     ASSERT_NE(decoder_, nullptr);
   }
 
   std::shared_ptr<const Adapter> adapter(std::uint64_t seed) {
     const auto path = dir_.path() / ("adapter" + std::to_string(seed));
-    write_tiny_adapter(path, tiny_adapter(seed), kAdapterConfig);
-    return load_adapter(path, decoder_->config());
+    write_tiny_adapter(path, tiny_adapter(seed, family()), kAdapterConfig);
+    return load_adapter(path, decoder_->config(), decoder_->weights());
   }
 
   // Logits after every token when the sequence is fed in pieces of `sizes`.
@@ -66,7 +72,10 @@ class DecoderTest : public testing::TestWithParam<DType> {
     for (const int size : sizes) {
       const Chunk chunk{
           tokens.subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(size)),
-          position, blocks, nullptr, true};
+          position,
+          blocks,
+          {},
+          true};
       std::vector<float> logits;
       const auto status = decoder_->forward({&chunk, 1}, cache, logits);
       EXPECT_TRUE(status) << status.error().message;
@@ -97,8 +106,10 @@ TEST_P(DecoderTest, TokenByTokenEqualsWholePrefill) {
 TEST_P(DecoderTest, MixedBatchEqualsEverySequenceAlone) {
   const auto first = adapter(5);
   const auto second = adapter(6);
-  const std::vector<const Adapter*> adapters{nullptr,      first.get(), second.get(), nullptr,
-                                             second.get(), first.get(), nullptr};
+  const AdapterShare one{first.get(), 1.0F};
+  const AdapterShare two{second.get(), 1.0F};
+  const std::vector<std::vector<AdapterShare>> adapters{
+      {}, {one}, {two}, {{first.get(), 0.25F}, {second.get(), 0.75F}}, {two}, {one}, {}};
   const std::vector<int> lengths{5, 33, 16, 1, 20, 64, 17};
   // Of these, the last tokens come in a second batch.
   const std::vector<int> late{1, 1, 10, 1, 1, 30, 1};
@@ -137,7 +148,7 @@ TEST_P(DecoderTest, MixedBatchEqualsEverySequenceAlone) {
 }
 
 TEST_P(DecoderTest, AdapterWithZeroBEqualsTheBase) {
-  NamedTensors tensors = tiny_adapter(7);
+  NamedTensors tensors = tiny_adapter(7, family());
   for (auto& [name, tensor] : tensors) {
     if (name.find("lora_B") != std::string::npos) tensor.values.assign(tensor.values.size(), 0.0F);
   }
@@ -148,7 +159,7 @@ TEST_P(DecoderTest, AdapterWithZeroBEqualsTheBase) {
 }
 
 TEST_P(DecoderTest, ThreadsDoNotChangeTheResult) {
-  const auto two = load(dir_.path(), GetParam(), 2);
+  const auto two = load(dir_.path(), dtype(), 2);
   const auto tokens = random_tokens(9, 90);
   EXPECT_EQ(whole_logits(*two, tokens), whole_logits(*decoder_, tokens));
 }
@@ -157,7 +168,7 @@ TEST_P(DecoderTest, LastLogitsAreTheLastOfAllLogits) {
   const auto tokens = random_tokens(10, 21);
   const auto blocks = consecutive_blocks(0, tokens.size());
   nn::KvCache cache = decoder_->make_cache(2);
-  const Chunk chunk{tokens, 0, blocks, nullptr, false};
+  const Chunk chunk{tokens, 0, blocks, {}, false};
   std::vector<float> logits;
   ASSERT_TRUE(decoder_->forward({&chunk, 1}, cache, logits));
   const std::vector<float> all = whole_logits(*decoder_, tokens);
@@ -172,10 +183,10 @@ TEST_P(DecoderTest, ScatteredDirtyBlocksEqualFreshOnes) {
   const auto other = random_tokens(13, 96);
   const auto other_blocks = consecutive_blocks(0, other.size());
   std::vector<float> logits;
-  const Chunk dirt{other, 0, other_blocks, nullptr, false};
+  const Chunk dirt{other, 0, other_blocks, {}, false};
   ASSERT_TRUE(decoder_->forward({&dirt, 1}, cache, logits));
   const std::vector<std::int32_t> blocks{4, 1, 5, 0};
-  const Chunk chunk{tokens, 0, blocks, nullptr, true};
+  const Chunk chunk{tokens, 0, blocks, {}, true};
   ASSERT_TRUE(decoder_->forward({&chunk, 1}, cache, logits));
   EXPECT_EQ(logits, expected);
 }
@@ -185,19 +196,144 @@ TEST_P(DecoderTest, CopiedBlockContinuesLikeTheOriginal) {
   nn::KvCache cache = decoder_->make_cache(2);
   const std::vector<std::int32_t> original{0};
   const std::vector<std::int32_t> copy{1};
-  const Chunk prompt{std::span(tokens).first(11), 0, original, nullptr, false};
+  const Chunk prompt{std::span(tokens).first(11), 0, original, {}, false};
   std::vector<float> logits;
   ASSERT_TRUE(decoder_->forward({&prompt, 1}, cache, logits));
   cache.copy_block(0, 1);
-  const Chunk chunk{std::span(tokens).last(1), 11, copy, nullptr, false};
+  const Chunk chunk{std::span(tokens).last(1), 11, copy, {}, false};
   ASSERT_TRUE(decoder_->forward({&chunk, 1}, cache, logits));
   const std::vector<float> all = whole_logits(*decoder_, tokens);
   EXPECT_EQ(logits, std::vector<float>(all.end() - kVocab, all.end()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Weights, DecoderTest,
-                         testing::Values(DType::kF32, DType::kBf16, DType::kInt8),
-                         [](const auto& test) { return std::string(dtype_name(test.param)); });
+                         testing::Combine(testing::Values(DType::kF32, DType::kBf16, DType::kInt8),
+                                          testing::Values(TinyFamily::kLlama, TinyFamily::kMistral,
+                                                          TinyFamily::kQwen2, TinyFamily::kQwen3)),
+                         [](const auto& test) {
+                           return std::string(dtype_name(std::get<DType>(test.param))) + "_" +
+                                  tiny_family_name(std::get<TinyFamily>(test.param));
+                         });
+
+// The last of 60 tokens is 21 or more away from the first ten, in one layer: what they are matters
+// to a Mistral of one layer no more.
+TEST(SlidingWindowTest, HidesWhatIsFurtherBack) {
+  const base::TestDirectory dir;
+  write_tiny_model(dir.path(), 1, TinyFamily::kMistral);
+  auto json = *base::parse_json(tiny_config_json(TinyFamily::kMistral));
+  json["num_hidden_layers"] = 1;
+  const auto last_logits = [&](const std::vector<TokenId>& tokens) {
+    write_text(dir.path() / "config.json", base::dump_json(json));
+    const auto decoder = load(dir.path(), DType::kF32);
+    const auto logits = whole_logits(*decoder, tokens);
+    return std::vector<float>(logits.end() - kVocab, logits.end());
+  };
+  auto tokens = random_tokens(31, 60);
+  const auto expected = last_logits(tokens);
+  // The first token that the last one sees is 60 - 21 = 39.
+  tokens[38] = (tokens[38] + 1) % kVocab;
+  EXPECT_EQ(last_logits(tokens), expected);
+  json["sliding_window"] = 22;
+  EXPECT_NE(last_logits(tokens), expected);
+}
+
+// Held as int8, an adapter moves the logits as the precise one does, but for a few percent.
+TEST(DecoderLoraTest, Int8AdaptersAreCloseToPreciseOnes) {
+  const base::TestDirectory dir;
+  write_tiny_model(dir.path() / "base", 1);
+  write_tiny_adapter(dir.path() / "adapter", tiny_adapter(4), kAdapterConfig);
+  const auto base = load(dir.path() / "base", DType::kF32);
+  const auto tokens = random_tokens(5, 50);
+  const auto plain = whole_logits(*base, tokens);
+  const auto precise = load_adapter(dir.path() / "adapter", base->config());
+  const auto int8 = load_adapter(dir.path() / "adapter", base->config(), DType::kInt8);
+  EXPECT_LT(int8->bytes(), precise->bytes() / 3);
+  const auto want = whole_logits(*base, tokens, precise.get());
+  const auto got = whole_logits(*base, tokens, int8.get());
+  double error = 0.0;
+  double effect = 0.0;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    error += std::pow(got[i] - want[i], 2);
+    effect += std::pow(want[i] - plain[i], 2);
+  }
+  EXPECT_LT(std::sqrt(error / effect), 0.03);
+  EXPECT_GT(error, 0.0);
+}
+
+TEST(DecoderLoraTest, ABlendLiesBetweenItsAdapters) {
+  const base::TestDirectory dir;
+  write_tiny_model(dir.path() / "base", 1);
+  const auto base = load(dir.path() / "base", DType::kF32);
+  write_tiny_adapter(dir.path() / "one", tiny_adapter(4), kAdapterConfig);
+  write_tiny_adapter(dir.path() / "two", tiny_adapter(5), kAdapterConfig);
+  const auto one = load_adapter(dir.path() / "one", base->config());
+  const auto two = load_adapter(dir.path() / "two", base->config());
+  const auto tokens = random_tokens(5, 20);
+  const auto blend = [&](float first, float second) {
+    const std::vector<AdapterShare> shares{{one.get(), first}, {two.get(), second}};
+    return whole_logits(*base, tokens, shares);
+  };
+  const auto near = [](const std::vector<float>& a, const std::vector<float>& b) {
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      if (std::fabs(a[i] - b[i]) > 1e-4F) return false;
+    }
+    return true;
+  };
+  EXPECT_TRUE(near(blend(1.0F, 0.0F), whole_logits(*base, tokens, one.get())));
+  EXPECT_TRUE(near(blend(0.0F, 1.0F), whole_logits(*base, tokens, two.get())));
+  EXPECT_TRUE(near(blend(0.0F, 0.0F), whole_logits(*base, tokens)));
+  EXPECT_FALSE(near(blend(0.5F, 0.5F), blend(1.0F, 0.0F)));
+}
+
+// Rows of the embedding table, given as a soft prompt, are the tokens that they belong to.
+TEST(DecoderSoftPromptTest, RowsOfTheEmbeddingTableAreTheirTokens) {
+  const base::TestDirectory dir;
+  write_tiny_model(dir.path(), 1);
+  const auto decoder = load(dir.path(), DType::kF32);
+  const auto tokens = random_tokens(31, 40);
+  const NamedTensors weights = tiny_weights(1);
+  const auto& table = weights.at("model.embed_tokens.weight").values;
+  std::vector<float> rows;
+  std::vector<TokenId> soft = tokens;
+  for (int i = 0; i < 10; ++i) {
+    const auto begin = table.begin() + tokens[static_cast<std::size_t>(i)] * 32;
+    rows.insert(rows.end(), begin, begin + 32);
+    soft[static_cast<std::size_t>(i)] = soft_token(i);
+  }
+  const auto prompt = *SoftPrompt::create(rows, 32);
+  const auto blocks = consecutive_blocks(0, soft.size());
+  nn::KvCache cache = decoder->make_cache(static_cast<int>(blocks.size()));
+  // In two pieces, as a chunked prefill sends them.
+  std::vector<float> logits;
+  const std::span<const TokenId> all(soft);
+  Chunk chunk{all.first(7), 0, blocks, {}, false, prompt.get()};
+  ASSERT_TRUE(decoder->forward({&chunk, 1}, cache, logits));
+  chunk = {all.subspan(7), 7, blocks, {}, false, prompt.get()};
+  ASSERT_TRUE(decoder->forward({&chunk, 1}, cache, logits));
+  const auto want = whole_logits(*decoder, tokens);
+  EXPECT_EQ(logits, std::vector<float>(want.end() - kVocab, want.end()));
+}
+
+TEST(DecoderSoftPromptTest, RefusesWhatDoesNotFit) {
+  const base::TestDirectory dir;
+  write_tiny_model(dir.path(), 1);
+  const auto decoder = load(dir.path(), DType::kF32);
+  nn::KvCache cache = decoder->make_cache(1);
+  const std::vector<std::int32_t> blocks{0};
+  const auto error_of = [&](const SoftPrompt* prompt, TokenId token) {
+    const std::vector<TokenId> tokens{token};
+    const Chunk chunk{tokens, 0, blocks, {}, false, prompt};
+    std::vector<float> logits;
+    const auto status = decoder->forward({&chunk, 1}, cache, logits);
+    return status ? std::string("no error") : status.error().message;
+  };
+  const auto fits = *SoftPrompt::create(std::vector<float>(64, 0.5F), 32);
+  const auto narrow = *SoftPrompt::create(std::vector<float>(64, 0.5F), 16);
+  EXPECT_EQ(error_of(fits.get(), soft_token(1)), "no error");
+  EXPECT_THAT(error_of(fits.get(), soft_token(2)), HasSubstr("token id must be in [-2, 97)"));
+  EXPECT_THAT(error_of(nullptr, soft_token(0)), HasSubstr("token id must be in [0, 97)"));
+  EXPECT_THAT(error_of(narrow.get(), 5), HasSubstr("must be 32 wide: 16"));
+}
 
 TEST(DecoderLoraTest, UnmergedEqualsMerged) {
   const base::TestDirectory dir;
@@ -262,33 +398,33 @@ class DecoderErrorTest : public testing::Test {
 TEST_F(DecoderErrorTest, RefusesTokensOutsideTheVocabulary) {
   const std::vector<TokenId> high{1, kVocab};
   const std::vector<TokenId> negative{-1};
-  EXPECT_THAT(error_of({high, 0, blocks_, nullptr, false}), HasSubstr("token id"));
-  EXPECT_THAT(error_of({negative, 0, blocks_, nullptr, false}), HasSubstr("token id"));
+  EXPECT_THAT(error_of({high, 0, blocks_, {}, false}), HasSubstr("token id"));
+  EXPECT_THAT(error_of({negative, 0, blocks_, {}, false}), HasSubstr("token id"));
 }
 
 TEST_F(DecoderErrorTest, RefusesAnEmptyChunk) {
-  EXPECT_THAT(error_of({{}, 0, blocks_, nullptr, false}), HasSubstr("must have tokens"));
+  EXPECT_THAT(error_of({{}, 0, blocks_, {}, false}), HasSubstr("must have tokens"));
 }
 
 TEST_F(DecoderErrorTest, RefusesPositionsThatTheModelLacks) {
-  EXPECT_THAT(error_of({tokens_, 126, blocks_, nullptr, false}), HasSubstr("128 positions"));
-  EXPECT_THAT(error_of({tokens_, -1, blocks_, nullptr, false}), HasSubstr("positions"));
-  EXPECT_THAT(error_of({tokens_, 2147483647, blocks_, nullptr, false}), HasSubstr("positions"));
+  EXPECT_THAT(error_of({tokens_, 126, blocks_, {}, false}), HasSubstr("128 positions"));
+  EXPECT_THAT(error_of({tokens_, -1, blocks_, {}, false}), HasSubstr("positions"));
+  EXPECT_THAT(error_of({tokens_, 2147483647, blocks_, {}, false}), HasSubstr("positions"));
 }
 
 TEST_F(DecoderErrorTest, RefusesBlocksThatDoNotSufficeOrExist) {
-  EXPECT_THAT(error_of({tokens_, 30, blocks_, nullptr, false}), HasSubstr("too few cache blocks"));
+  EXPECT_THAT(error_of({tokens_, 30, blocks_, {}, false}), HasSubstr("too few cache blocks"));
   const std::vector<std::int32_t> absent{2};
   const std::vector<std::int32_t> negative{-1};
-  EXPECT_THAT(error_of({tokens_, 0, absent, nullptr, false}), HasSubstr("no such cache block"));
-  EXPECT_THAT(error_of({tokens_, 0, negative, nullptr, false}), HasSubstr("no such cache block"));
+  EXPECT_THAT(error_of({tokens_, 0, absent, {}, false}), HasSubstr("no such cache block"));
+  EXPECT_THAT(error_of({tokens_, 0, negative, {}, false}), HasSubstr("no such cache block"));
 }
 
 TEST_F(DecoderErrorTest, RefusesACacheOfAnotherShape) {
   nn::KvShape shape = decoder_->cache_shape();
   ++shape.num_layers;
   cache_.emplace(shape, 2);
-  EXPECT_THAT(error_of({tokens_, 0, blocks_, nullptr, false}), HasSubstr("cache"));
+  EXPECT_THAT(error_of({tokens_, 0, blocks_, {}, false}), HasSubstr("cache"));
 }
 
 TEST_F(DecoderErrorTest, AnEmptyBatchGivesNoLogits) {

@@ -147,9 +147,7 @@ Status Encoder::Impl::attention(const EncoderLayerWeights& layer) {
   for (const nn::AttentionChunk& chunk : chunks) {
     nn::append_kv(chunk, rows.subspan(width), rows.subspan(2 * width), 3 * width, 0, *cache);
   }
-  nn::AttentionIo io{rows, 3 * width, attended, config.num_heads};
-  io.is_causal = false;
-  nn::attend(chunks, io, 0, *cache);
+  nn::attend(chunks, {rows, 3 * width, attended, config.num_heads, 0, false}, 0, *cache);
   KITH_RETURN_IF_ERROR(layer.attention_out.forward(attended, num_rows, projected, scratch));
   add_and_norm(layer.attention_norm);
   return {};

@@ -14,34 +14,32 @@ namespace {
 std::size_t to_size(std::int64_t value) { return static_cast<std::size_t>(value); }
 
 // "LayerNorm.weight" and ".bias"; files converted from TensorFlow say gamma and beta.
-Result<NormWeights> read_norm(const tensor::CheckpointReader& reader, const std::string& name,
-                              int size) {
-  const bool is_old = reader.find(name + ".gamma").has_value();
+Result<NormWeights> read_norm(const WeightReader& reader, const std::string& name, int size) {
+  const bool is_old = reader.has(name + ".gamma");
   NormWeights norm;
   KITH_ASSIGN_OR_RETURN(norm.weight,
-                        read_vector(reader, name + (is_old ? ".gamma" : ".weight"), size));
-  KITH_ASSIGN_OR_RETURN(norm.bias, read_vector(reader, name + (is_old ? ".beta" : ".bias"), size));
+                        reader.read_vector(name + (is_old ? ".gamma" : ".weight"), size));
+  KITH_ASSIGN_OR_RETURN(norm.bias, reader.read_vector(name + (is_old ? ".beta" : ".bias"), size));
   return norm;
 }
 
-Result<tensor::Linear> read_dense(const tensor::CheckpointReader& reader, const std::string& name,
-                                  int in, int out, const tensor::LinearOptions& options) {
-  const std::array<PartName, 1> part{{{name + ".dense", out}}};
-  return read_linear(reader, part, in, true, options);
+Result<tensor::Linear> read_dense(const WeightReader& reader, const std::string& name, int in,
+                                  int out) {
+  return reader.read(MapNames{name, {{name + ".dense", out}}, in, true});
 }
 
-Result<std::vector<float>> read_positions(const tensor::CheckpointReader& reader,
-                                          const std::string& prefix, const EncoderConfig& config) {
+Result<std::vector<float>> read_positions(const WeightReader& reader, const std::string& prefix,
+                                          const EncoderConfig& config) {
   const std::size_t width = to_size(config.hidden_size);
   const std::array<std::int64_t, 2> shape{config.max_positions, config.hidden_size};
   KITH_ASSIGN_OR_RETURN(const tensor::TensorView table,
-                        find_weight(reader, prefix + "position_embeddings.weight", shape));
+                        reader.find_weight(prefix + "position_embeddings.weight", shape));
   std::vector<float> rows(to_size(config.max_positions) * width);
   tensor::convert_to_f32(table.bytes, table.dtype, rows);
 
   const std::array<std::int64_t, 2> type_shape{config.num_token_types, config.hidden_size};
   KITH_ASSIGN_OR_RETURN(const tensor::TensorView types,
-                        find_weight(reader, prefix + "token_type_embeddings.weight", type_shape));
+                        reader.find_weight(prefix + "token_type_embeddings.weight", type_shape));
   std::vector<float> type(width);
   tensor::convert_to_f32(types.bytes.first(width * tensor::dtype_size(types.dtype)), types.dtype,
                          type);
@@ -49,22 +47,24 @@ Result<std::vector<float>> read_positions(const tensor::CheckpointReader& reader
   return rows;
 }
 
-Result<EncoderLayerWeights> read_layer(const tensor::CheckpointReader& reader,
-                                       const std::string& prefix, const EncoderConfig& config,
-                                       const tensor::LinearOptions& options) {
+Result<EncoderLayerWeights> read_layer(const WeightReader& reader, const std::string& prefix,
+                                       const EncoderConfig& config) {
   const int hidden = config.hidden_size;
   const int inner = config.intermediate_size;
-  const std::string self = prefix + "attention.self.";
-  const std::array<PartName, 3> qkv_names{
-      {{self + "query", hidden}, {self + "key", hidden}, {self + "value", hidden}}};
+  const std::string self = prefix + "attention.self";
+  const MapNames qkv_names{
+      self,
+      {{self + ".query", hidden}, {self + ".key", hidden}, {self + ".value", hidden}},
+      hidden,
+      true};
   const std::string attention_out = prefix + "attention.output";
-  KITH_ASSIGN_OR_RETURN(auto qkv, read_linear(reader, qkv_names, hidden, true, options));
-  KITH_ASSIGN_OR_RETURN(auto attended, read_dense(reader, attention_out, hidden, hidden, options));
+  KITH_ASSIGN_OR_RETURN(auto qkv, reader.read(qkv_names));
+  KITH_ASSIGN_OR_RETURN(auto attended, read_dense(reader, attention_out, hidden, hidden));
   KITH_ASSIGN_OR_RETURN(auto attention_norm,
                         read_norm(reader, attention_out + ".LayerNorm", hidden));
   KITH_ASSIGN_OR_RETURN(auto intermediate,
-                        read_dense(reader, prefix + "intermediate", hidden, inner, options));
-  KITH_ASSIGN_OR_RETURN(auto out, read_dense(reader, prefix + "output", inner, hidden, options));
+                        read_dense(reader, prefix + "intermediate", hidden, inner));
+  KITH_ASSIGN_OR_RETURN(auto out, read_dense(reader, prefix + "output", inner, hidden));
   KITH_ASSIGN_OR_RETURN(auto out_norm, read_norm(reader, prefix + "output.LayerNorm", hidden));
   return EncoderLayerWeights{.qkv = std::move(qkv),
                              .attention_out = std::move(attended),
@@ -82,7 +82,7 @@ std::size_t EncoderLayerWeights::bytes() const {
 }
 
 std::size_t EncoderWeights::bytes() const {
-  std::size_t total = words.bytes() + positions.size() * sizeof(float);
+  std::size_t total = words.rows().size() + positions.size() * sizeof(float);
   for (const EncoderLayerWeights& layer : layers) total += layer.bytes();
   return total;
 }
@@ -90,20 +90,19 @@ std::size_t EncoderWeights::bytes() const {
 Result<EncoderWeights> load_encoder_weights(const std::filesystem::path& dir,
                                             const EncoderConfig& config,
                                             const tensor::LinearOptions& options) {
-  KITH_ASSIGN_OR_RETURN(const auto reader, tensor::CheckpointReader::open(dir));
-  const std::string words_name = "embeddings.word_embeddings.weight";
-  const std::string root = reader.find("bert." + words_name) ? "bert." : "";
-  const std::array<std::int64_t, 2> shape{config.vocab_size, config.hidden_size};
-  KITH_ASSIGN_OR_RETURN(const tensor::TensorView table,
-                        find_weight(reader, root + words_name, shape));
-  Embedding words(table.bytes, table.dtype, to_size(config.hidden_size), options.weights);
+  KITH_ASSIGN_OR_RETURN(const auto file, tensor::CheckpointReader::open(dir));
+  const WeightReader reader(file, false, options);
+  const std::string words_name = "embeddings.word_embeddings";
+  const std::string root = reader.has("bert." + words_name + ".weight") ? "bert." : "";
+  KITH_ASSIGN_OR_RETURN(
+      auto words, reader.read_rows({root + words_name, config.vocab_size}, config.hidden_size));
   KITH_ASSIGN_OR_RETURN(auto positions, read_positions(reader, root + "embeddings.", config));
   KITH_ASSIGN_OR_RETURN(auto norm,
                         read_norm(reader, root + "embeddings.LayerNorm", config.hidden_size));
   std::vector<EncoderLayerWeights> layers;
   for (int i = 0; i < config.num_layers; ++i) {
     const std::string prefix = root + "encoder.layer." + std::to_string(i) + ".";
-    KITH_ASSIGN_OR_RETURN(auto layer, read_layer(reader, prefix, config, options));
+    KITH_ASSIGN_OR_RETURN(auto layer, read_layer(reader, prefix, config));
     layers.push_back(std::move(layer));
   }
   return EncoderWeights{.words = std::move(words),

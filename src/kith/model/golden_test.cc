@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 #include "kith/model/test_model.h"
@@ -14,11 +13,6 @@ namespace kith::model {
 namespace {
 
 using tensor::DType;
-
-std::filesystem::path testdata(const std::string& name) {
-  const char* source = std::getenv("KITH_SOURCE_DIR");
-  return std::filesystem::path(source != nullptr ? source : ".") / "src/kith/model/testdata" / name;
-}
 
 struct Golden {
   std::vector<text::TokenId> tokens;
@@ -78,21 +72,48 @@ TEST_P(GoldenTest, Bf16LogitsAreCloseToTheReference) {
   EXPECT_LT(largest_difference(logits, golden.logits), 0.05F);
 }
 
+// Of models with random weights, whose logits have a standard deviation of about 1.7.
+TEST_P(GoldenTest, Int8LogitsAreNearTheReference) {
+  const Golden golden = read_golden(GetParam());
+  const auto decoder = load(GetParam(), DType::kInt8);
+  ASSERT_NE(decoder, nullptr);
+  const std::vector<float> logits = whole_logits(*decoder, golden.tokens);
+  ASSERT_EQ(logits.size(), golden.logits.size());
+  double squares = 0.0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    squares += std::pow(static_cast<double>(logits[i] - golden.logits[i]), 2.0);
+  }
+  EXPECT_LT(std::sqrt(squares / static_cast<double>(logits.size())), 0.08);
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenTest,
-                         testing::Values("gqa_tied", "mha_bias", "linear_rope", "llama3_rope"),
+                         testing::Values("gqa_tied", "mha_bias", "linear_rope", "llama3_rope",
+                                         "mistral_window", "qwen2", "qwen3"),
                          [](const auto& test) { return std::string(test.param); });
 
-TEST(AdapterGoldenTest, LogitsAreThoseOfPeft) {
-  const Golden golden = read_golden("adapter");
-  const auto decoder = load("gqa_tied", DType::kF32);
+// An adapter and the model that it was made for.
+using AdapterCase = std::pair<const char*, const char*>;
+class AdapterGoldenTest : public testing::TestWithParam<AdapterCase> {};
+
+TEST_P(AdapterGoldenTest, LogitsAreThoseOfPeft) {
+  const auto [name, base] = GetParam();
+  const Golden golden = read_golden(name);
+  const auto decoder = load(base, DType::kF32);
   ASSERT_NE(decoder, nullptr);
-  const auto adapter = Adapter::load(testdata("adapter"), decoder->config());
+  const auto adapter = Adapter::load(testdata(name), decoder->config());
   ASSERT_TRUE(adapter) << adapter.error().message;
   const auto logits = whole_logits(*decoder, golden.tokens, adapter->get());
   EXPECT_LT(largest_difference(logits, golden.logits), 1e-4F);
   // The adapter does something.
   EXPECT_GT(largest_difference(whole_logits(*decoder, golden.tokens), golden.logits), 0.5F);
 }
+
+INSTANTIATE_TEST_SUITE_P(Cases, AdapterGoldenTest,
+                         testing::Values(AdapterCase{"adapter", "gqa_tied"},
+                                         AdapterCase{"mistral_adapter", "mistral_window"},
+                                         AdapterCase{"qwen2_adapter", "qwen2"},
+                                         AdapterCase{"qwen3_adapter", "qwen3"}),
+                         [](const auto& test) { return std::string(test.param.first); });
 
 }  // namespace
 }  // namespace kith::model

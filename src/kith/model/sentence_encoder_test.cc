@@ -12,6 +12,7 @@
 #include "kith/base/json.h"
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
+#include "kith/model/test_model.h"
 
 namespace kith::model {
 namespace {
@@ -20,11 +21,6 @@ namespace fs = std::filesystem;
 using tensor::DType;
 using testing::HasSubstr;
 using Texts = std::vector<std::vector<text::TokenId>>;
-
-fs::path testdata(const std::string& name) {
-  const char* source = std::getenv("KITH_SOURCE_DIR");
-  return fs::path(source != nullptr ? source : ".") / "src/kith/model/testdata" / name;
-}
 
 struct GoldenText {
   std::string text;

@@ -70,7 +70,7 @@ std::vector<TokenId> generate(Decoder& decoder, int steps, base::Rng* rng) {
   nn::KvCache cache = decoder.make_cache(static_cast<int>(blocks.size()));
   std::vector<float> logits;
   for (int i = 0; i < steps; ++i) {
-    const Chunk chunk{{&tokens.back(), 1}, i, blocks, nullptr, false};
+    const Chunk chunk{{&tokens.back(), 1}, i, blocks, {}, false};
     const auto status = decoder.forward({&chunk, 1}, cache, logits);
     EXPECT_TRUE(status) << status.error().message;
     tokens.push_back(rng != nullptr ? sample(logits, *rng) : argmax(logits));

@@ -110,6 +110,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
       tile.queries[q] = io.queries.data() + batch_row * io.query_stride + column;
       tile.results[q] = io.out.data() + batch_row * out_stride + column;
       tile.lengths[q] = chunk.position + (io.is_causal ? row + 1 : chunk.num_rows);
+      tile.begins[q] = io.window > 0 ? std::max(0, tile.lengths[q] - io.window) : 0;
     }
     const bool is_f32 = shape.dtype == tensor::DType::kF32;
     (is_f32 ? kernels().attention_f32 : kernels().attention_f16)(tile);
@@ -144,6 +145,7 @@ void attend(std::span<const AttentionChunk> chunks, const AttentionIo& io, int l
             const KvCache& cache) {
   const int kv_heads = cache.shape().num_kv_heads;
   KITH_CHECK(io.num_heads % kv_heads == 0, "heads must be a multiple of the key-value heads");
+  KITH_CHECK(io.is_causal || io.window == 0, "a window needs causal attention");
   const std::vector<Work> work = split_work(chunks, kv_heads, io.num_heads / kv_heads);
   const auto num_work = static_cast<std::int64_t>(work.size());
 #if defined(_OPENMP)

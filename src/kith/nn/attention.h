@@ -33,6 +33,9 @@ struct AttentionIo {
   // [batch rows, num_heads * head_dim]
   std::span<float> out;
   int num_heads = 0;
+  // Tokens that a row attends to at most, itself included (sliding-window attention, Beltagy et al.
+  // 2020); 0: all before it. Causal attention only.
+  int window = 0;
   // Whether a row sees its own token and those before it, or every token of its sequence
   // (encoders).
   bool is_causal = true;

@@ -34,15 +34,16 @@ struct Problem {
 
 // softmax(q K / sqrt(d)) V for one row and head, in double.
 std::vector<double> reference(const Problem& p, const std::vector<float>& rows, std::size_t row,
-                              std::size_t head) {
+                              std::size_t head, std::size_t window = 0) {
   const auto dim = static_cast<std::size_t>(p.head_dim);
   const std::size_t kv_head = head / static_cast<std::size_t>(p.heads / p.kv_heads);
   const std::size_t keys = static_cast<std::size_t>(p.heads) * dim + kv_head * dim;
   const std::size_t values = keys + static_cast<std::size_t>(p.kv_heads) * dim;
   std::vector<double> out(dim);
   double total = 0.0;
-  const std::size_t seen = p.is_causal ? row + 1 : static_cast<std::size_t>(p.tokens);
-  for (std::size_t t = 0; t < seen; ++t) {
+  const std::size_t begin = window > 0 && row + 1 > window ? row + 1 - window : 0;
+  const std::size_t end = p.is_causal ? row + 1 : static_cast<std::size_t>(p.tokens);
+  for (std::size_t t = begin; t < end; ++t) {
     double score = 0.0;
     for (std::size_t d = 0; d < dim; ++d) {
       score += static_cast<double>(rows[row * p.stride() + head * dim + d]) *
@@ -59,7 +60,7 @@ std::vector<double> reference(const Problem& p, const std::vector<float>& rows, 
 }
 
 std::vector<float> run(const Problem& p, const std::vector<float>& rows,
-                       std::span<const std::int32_t> blocks, KvCache& cache) {
+                       std::span<const std::int32_t> blocks, KvCache& cache, int window = 0) {
   const AttentionChunk chunk{0, p.tokens, 0, blocks};
   const auto q = p.out_stride();
   const std::span<const float> all(rows);
@@ -67,9 +68,7 @@ std::vector<float> run(const Problem& p, const std::vector<float>& rows,
             all.subspan(q + static_cast<std::size_t>(p.kv_heads * p.head_dim)), p.stride(), 0,
             cache);
   std::vector<float> out(static_cast<std::size_t>(p.tokens) * q);
-  AttentionIo io{all, p.stride(), out, p.heads};
-  io.is_causal = p.is_causal;
-  attend({&chunk, 1}, io, 0, cache);
+  attend({&chunk, 1}, {all, p.stride(), out, p.heads, window, p.is_causal}, 0, cache);
   return out;
 }
 
@@ -90,6 +89,25 @@ TEST(AttentionTest, IsTheSoftmaxOfScaledScores) {
             ASSERT_NEAR(out[row * p.out_stride() + head * expected.size() + d], expected[d],
                         dtype == DType::kF32 ? 2e-6 : 2e-3);
           }
+        }
+      }
+    }
+  }
+}
+
+TEST(AttentionTest, ASlidingWindowHidesWhatIsFurtherBack) {
+  const Problem p{4, 2, 8, 70};
+  const auto rows = random_values(8, static_cast<std::size_t>(p.tokens) * p.stride());
+  const std::vector<std::int32_t> blocks{3, 0, 4, 2, 1};
+  for (const int window : {1, 5, 16, 23, 70, 200}) {
+    KvCache cache({1, p.kv_heads, p.head_dim, DType::kF32}, 5);
+    const auto out = run(p, rows, blocks, cache, window);
+    for (std::size_t row = 0; row < static_cast<std::size_t>(p.tokens); ++row) {
+      for (std::size_t head = 0; head < static_cast<std::size_t>(p.heads); ++head) {
+        const auto expected = reference(p, rows, row, head, static_cast<std::size_t>(window));
+        for (std::size_t d = 0; d < expected.size(); ++d) {
+          ASSERT_NEAR(out[row * p.out_stride() + head * expected.size() + d], expected[d], 2e-6)
+              << "window " << window << ", row " << row;
         }
       }
     }

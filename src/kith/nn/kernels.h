@@ -20,7 +20,9 @@ struct AttentionTile {
   const float* queries[kQueryTile];
   // Where the results go, [num_queries][head_dim].
   float* results[kQueryTile];
-  // Tokens that each query sees: itself and all before it.
+  // Each query sees the tokens [begins, lengths): itself and those before it, all or a window of
+  // them.
+  int begins[kQueryTile];
   int lengths[kQueryTile];
   int num_queries;
   int head_dim;
@@ -42,11 +44,31 @@ struct LayerNormWeights {
   float eps;
 };
 
+// Rows that one call of an int8 LoRA kernel does together, so that a matrix is read once for all.
+inline constexpr std::size_t kLoraRows = 4;
+
+// Columns of B times A x of some rows of one update, added to y.
+struct LoraUp {
+  // [num_rows][rank4]: A x, quantised.
+  const std::int8_t* t[kLoraRows];
+  // What an integer sum of each row is multiplied with, and the sum of its t.
+  float scales[kLoraRows];
+  std::int32_t sums[kLoraRows];
+  float* y[kLoraRows];
+  std::size_t num_rows;
+  std::size_t rank4;
+  std::size_t count;
+};
+
 struct Kernels {
   // out = in / rms(in) * weight, one row.
   void (*rms_norm)(const float* in, const float* weight, std::size_t count, float eps, float* out);
+  // out = (in - mean) / deviation * weight + bias, one row.
+  void (*layer_norm)(const float* in, const LayerNormWeights& weights, float* out);
   // out = silu(gate) * up.
   void (*swiglu)(const float* gate, const float* up, std::size_t count, float* out);
+  // values = values * Phi(values).
+  void (*gelu)(float* values, std::size_t count);
   // y += x.
   void (*add)(const float* x, std::size_t count, float* y);
 
@@ -56,17 +78,28 @@ struct Kernels {
   void (*attention_f32)(const AttentionTile& tile);
   void (*attention_f16)(const AttentionTile& tile);
 
-  // t[r] = sum_k a[r, k] x[k], then y[n] += sum_r scale t[r] b[r, n]; a: [rank, in], b: [rank,
-  // out].
-  void (*lora_f32)(const float* a, const float* b, const float* x, float* y, float* t, int rank,
-                   std::size_t in, std::size_t out, float scale);
-  void (*lora_bf16)(const std::uint16_t* a, const std::uint16_t* b, const float* x, float* y,
-                    float* t, int rank, std::size_t in, std::size_t out, float scale);
+  // t[r] = scale sum_k a[r, k] x[k]; a: [rank, in].
+  void (*lora_down_f32)(const float* a, const float* x, int rank, std::size_t in, float scale,
+                        float* t);
+  void (*lora_down_bf16)(const std::uint16_t* a, const float* x, int rank, std::size_t in,
+                         float scale, float* t);
+  // y[n] += sum_r t[r] b[r, n] for n < count; rows of b are `stride` apart.
+  void (*lora_up_f32)(const float* b, const float* t, int rank, std::size_t stride,
+                      std::size_t count, float* y);
+  void (*lora_up_bf16)(const std::uint16_t* b, const float* t, int rank, std::size_t stride,
+                       std::size_t count, float* y);
 
-  // out = (in - mean) / deviation * weight + bias, one row.
-  void (*layer_norm)(const float* in, const LayerNormWeights& weights, float* out);
-  // values = values * Phi(values).
-  void (*gelu)(float* values, std::size_t count);
+  // Quantises to [-127, 127], writes zeros from count to padded and the sum of the values, and
+  // returns the scale; a row of zeros gets scale 0.
+  float (*quantize_signed)(const float* in, std::size_t count, std::size_t padded, std::int8_t* out,
+                           std::int32_t* sum);
+  // sums[i, r] = sum_k a[r, k] x[i][k] for num_rows <= kLoraRows rows, a unsigned. a: tiles of 16
+  // ranks, then of 8 and 4, each [in4 / 4][ranks][4]; sums: [num_rows, rank4].
+  void (*lora_down_int8)(const std::uint8_t* a, const std::int8_t* const* x, std::size_t num_rows,
+                         std::size_t in4, std::size_t rank4, std::int32_t* sums);
+  // y[i][n] += scale[i] (sum_r b[n, r] t[i][r] - 128 sum[i]) for n < count; b: [n / 16][rank4 / 4]
+  // [16][4], unsigned.
+  void (*lora_up_int8)(const std::uint8_t* b, const LoraUp& up);
 };
 
 // The kernels compiled for `level`, or for the best level below it that this build has.

@@ -244,12 +244,15 @@ KITH_INLINE void block_scores(const AttentionTile& tile, const T* keys, std::siz
   }
 }
 
-// Softmax over the first `length` scores, in place; scores up to `end`, a multiple of 16, become 0.
-KITH_INLINE void softmax(float* scores, std::size_t length, std::size_t end) {
+// Softmax over the scores [begin, length), in place; the others of [first, end) become 0. `first`
+// and `end` are multiples of 16. Zeros before `begin` leave the sums as they are, bit for bit.
+KITH_INLINE void softmax(float* scores, std::size_t begin, std::size_t length, std::size_t first,
+                         std::size_t end) {
   const float lowest = -3.0e38F;
+  for (std::size_t i = first; i < begin; ++i) scores[i] = lowest;
   for (std::size_t i = length; i < (length + 15) / 16 * 16; ++i) scores[i] = lowest;
   Float16 largest = Float16{} + lowest;
-  for (std::size_t i = 0; i < length; i += 16) {
+  for (std::size_t i = first; i < length; i += 16) {
     const Float16 value = load(scores + i);
     largest = value > largest ? value : largest;
   }
@@ -258,7 +261,7 @@ KITH_INLINE void softmax(float* scores, std::size_t length, std::size_t end) {
   float top = lanes[0];
   for (int i = 1; i < 16; ++i) top = lanes[i] > top ? lanes[i] : top;
   Float16 total{};
-  for (std::size_t i = 0; i < length; i += 16) {
+  for (std::size_t i = first; i < length; i += 16) {
     Float16 value = load(scores + i);
     // Masked scores must become exactly zero, not e^-87.
     value = value > lowest ? exp16(value - top) : Float16{};
@@ -266,18 +269,19 @@ KITH_INLINE void softmax(float* scores, std::size_t length, std::size_t end) {
     total += value;
   }
   const float inverse = 1.0F / sum_lanes(total);
-  for (std::size_t i = 0; i < length; i += 16) store(scores + i, load(scores + i) * inverse);
+  for (std::size_t i = first; i < length; i += 16) store(scores + i, load(scores + i) * inverse);
   for (std::size_t i = (length + 15) / 16 * 16; i < end; ++i) scores[i] = 0.0F;
 }
 
 // Weighted sum of values over all blocks, for `kWidth` vectors of the head starting at `column`.
-// Only tokens that some query sees are read: what lies behind them belongs to an earlier sequence.
+// Only tokens of [first, longest), which some query sees, are read: what lies behind them belongs
+// to an earlier sequence.
 template <std::size_t Q, std::size_t kWidth, typename T>
-KITH_INLINE void sum_values(const AttentionTile& tile, std::size_t stride, int longest,
+KITH_INLINE void sum_values(const AttentionTile& tile, std::size_t stride, int first, int longest,
                             std::size_t column) {
   const auto value_stride = static_cast<std::size_t>(tile.value_stride);
   Float16 sums[Q][kWidth] = {};
-  for (int token = 0; token < longest; ++token) {
+  for (int token = first; token < longest; ++token) {
     const T* values = static_cast<const T*>(tile.values[token / 16]) +
                       static_cast<std::size_t>(token % 16) * value_stride + column;
     Float16 value[kWidth];
@@ -297,22 +301,27 @@ KITH_INLINE void sum_values(const AttentionTile& tile, std::size_t stride, int l
 template <std::size_t Q, typename T>
 void attend(const AttentionTile& tile) {
   int longest = 0;
-  for (std::size_t q = 0; q < Q; ++q)
+  int first = tile.begins[0];
+  for (std::size_t q = 0; q < Q; ++q) {
     longest = tile.lengths[q] > longest ? tile.lengths[q] : longest;
+    first = tile.begins[q] < first ? tile.begins[q] : first;
+  }
+  const auto first_block = static_cast<std::size_t>(first / 16);
   const std::size_t blocks = static_cast<std::size_t>((longest + 15) / 16);
   const std::size_t stride = blocks * 16;
-  for (std::size_t block = 0; block < blocks; ++block) {
+  for (std::size_t block = first_block; block < blocks; ++block) {
     block_scores<Q>(tile, static_cast<const T*>(tile.keys[block]), stride, block);
   }
   for (std::size_t q = 0; q < Q; ++q) {
-    softmax(tile.scores + q * stride, static_cast<std::size_t>(tile.lengths[q]), stride);
+    softmax(tile.scores + q * stride, static_cast<std::size_t>(tile.begins[q]),
+            static_cast<std::size_t>(tile.lengths[q]), first_block * 16, stride);
   }
   int column = 0;
   for (; column + 64 <= tile.value_stride; column += 64) {
-    sum_values<Q, 4, T>(tile, stride, longest, static_cast<std::size_t>(column));
+    sum_values<Q, 4, T>(tile, stride, first, longest, static_cast<std::size_t>(column));
   }
   for (; column < tile.value_stride; column += 16) {
-    sum_values<Q, 1, T>(tile, stride, longest, static_cast<std::size_t>(column));
+    sum_values<Q, 1, T>(tile, stride, first, longest, static_cast<std::size_t>(column));
   }
   const auto value_stride = static_cast<std::size_t>(tile.value_stride);
   for (std::size_t q = 0; q < Q; ++q) {
@@ -364,8 +373,7 @@ KITH_INLINE void add_update(const T* b, const float* t, float* y, int rank, std:
 }
 
 template <typename T>
-void lora(const T* a, const T* b, const float* x, float* y, float* t, int rank, std::size_t in,
-          std::size_t out, float scale) {
+void lora_down(const T* a, const float* x, int rank, std::size_t in, float scale, float* t) {
   int r = 0;
   for (; r + 4 <= rank; r += 4) {
     project_down<4>(a + static_cast<std::size_t>(r) * in, x, in, scale, t + r);
@@ -373,27 +381,218 @@ void lora(const T* a, const T* b, const float* x, float* y, float* t, int rank, 
   for (; r < rank; ++r) {
     project_down<1>(a + static_cast<std::size_t>(r) * in, x, in, scale, t + r);
   }
+}
+
+template <typename T>
+void lora_up(const T* b, const float* t, int rank, std::size_t stride, std::size_t count,
+             float* y) {
   std::size_t n = 0;
-  for (; n + 64 <= out; n += 64) add_update<4>(b + n, t, y + n, rank, out);
-  for (; n + 16 <= out; n += 16) add_update<1>(b + n, t, y + n, rank, out);
-  for (; n < out; ++n) {
+  for (; n + 64 <= count; n += 64) add_update<4>(b + n, t, y + n, rank, stride);
+  for (; n + 16 <= count; n += 16) add_update<1>(b + n, t, y + n, rank, stride);
+  for (; n < count; ++n) {
     float sum = 0.0F;
-    for (r = 0; r < rank; ++r) sum += t[r] * scalar(b + static_cast<std::size_t>(r) * out + n);
+    for (int r = 0; r < rank; ++r)
+      sum += t[r] * scalar(b + static_cast<std::size_t>(r) * stride + n);
     y[n] += sum;
   }
 }
 
-void lora_bf16(const std::uint16_t* a, const std::uint16_t* b, const float* x, float* y, float* t,
-               int rank, std::size_t in, std::size_t out, float scale) {
-  lora(reinterpret_cast<const Bf16*>(a), reinterpret_cast<const Bf16*>(b), x, y, t, rank, in, out,
-       scale);
+void lora_down_bf16(const std::uint16_t* a, const float* x, int rank, std::size_t in, float scale,
+                    float* t) {
+  lora_down(reinterpret_cast<const Bf16*>(a), x, rank, in, scale, t);
+}
+
+void lora_up_bf16(const std::uint16_t* b, const float* t, int rank, std::size_t stride,
+                  std::size_t count, float* y) {
+  lora_up(reinterpret_cast<const Bf16*>(b), t, rank, stride, count, y);
+}
+
+float quantize_signed(const float* in, std::size_t count, std::size_t padded, std::int8_t* out,
+                      std::int32_t* sum) {
+  float largest = 0.0F;
+#pragma omp simd reduction(max : largest)
+  for (std::size_t i = 0; i < count; ++i) {
+    const float size = __builtin_fabsf(in[i]);
+    largest = size > largest ? size : largest;
+  }
+  const float scale = largest / 127.0F;
+  const float inverse = scale > 1e-37F ? 1.0F / scale : 0.0F;
+  // Adding 1.5 * 2^23 rounds to nearest even and leaves the integer in the low bits.
+  constexpr float kMagic = 12582912.0F;
+  std::int32_t total = 0;
+#pragma omp simd reduction(+ : total)
+  for (std::size_t i = 0; i < count; ++i) {
+    const float shifted = in[i] * inverse + kMagic;
+    const std::int32_t value = __builtin_bit_cast(std::int32_t, shifted) - 0x4B400000;
+    out[i] = static_cast<std::int8_t>(value);
+    total += static_cast<std::int8_t>(value);
+  }
+  for (std::size_t i = count; i < padded; ++i) out[i] = 0;
+  *sum = total;
+  return inverse > 0.0F ? scale : 0.0F;
+}
+
+// Four bytes of x for each of `kLanes` ranks or outputs, whose weights lie side by side, added into
+// lanes of 32 bits.
+#if defined(__AVX512VNNI__)
+KITH_INLINE std::int32_t four_bytes(const std::int8_t* at) {
+  std::int32_t word;
+  __builtin_memcpy(&word, at, sizeof word);
+  return word;
+}
+template <std::size_t kLanes>
+struct Lanes;
+template <>
+struct Lanes<16> {
+  __m512i sums = _mm512_setzero_si512();
+  KITH_INLINE void add(const std::uint8_t* weights, const std::int8_t* x) {
+    sums = _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(weights), _mm512_set1_epi32(four_bytes(x)));
+  }
+  KITH_INLINE void add(const Lanes& other) { sums = _mm512_add_epi32(sums, other.sums); }
+  KITH_INLINE void store(std::int32_t* at) const { _mm512_storeu_si512(at, sums); }
+};
+template <>
+struct Lanes<8> {
+  __m256i sums = _mm256_setzero_si256();
+  KITH_INLINE void add(const std::uint8_t* weights, const std::int8_t* x) {
+    sums = _mm256_dpbusd_epi32(sums, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights)),
+                               _mm256_set1_epi32(four_bytes(x)));
+  }
+  KITH_INLINE void add(const Lanes& other) { sums = _mm256_add_epi32(sums, other.sums); }
+  KITH_INLINE void store(std::int32_t* at) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), sums);
+  }
+};
+template <>
+struct Lanes<4> {
+  __m128i sums = _mm_setzero_si128();
+  KITH_INLINE void add(const std::uint8_t* weights, const std::int8_t* x) {
+    sums = _mm_dpbusd_epi32(sums, _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights)),
+                            _mm_set1_epi32(four_bytes(x)));
+  }
+  KITH_INLINE void add(const Lanes& other) { sums = _mm_add_epi32(sums, other.sums); }
+  KITH_INLINE void store(std::int32_t* at) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(at), sums);
+  }
+};
+#else
+template <std::size_t kLanes>
+struct Lanes {
+  std::int32_t sums[kLanes] = {};
+  KITH_INLINE void add(const std::uint8_t* weights, const std::int8_t* x) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      for (std::size_t i = 0; i < 4; ++i) sums[lane] += weights[lane * 4 + i] * x[i];
+    }
+  }
+  KITH_INLINE void add(const Lanes& other) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += other.sums[lane];
+  }
+  KITH_INLINE void store(std::int32_t* at) const { __builtin_memcpy(at, sums, sizeof sums); }
+};
+#endif
+
+// One tile of ranks for R rows. Integers: the order of the sums does not matter, so two chains run
+// side by side.
+template <std::size_t R, std::size_t kLanes>
+KITH_INLINE void down_tile(const std::uint8_t* a, const std::int8_t* const* x, std::size_t in4,
+                           std::size_t stride, std::int32_t* sums) {
+  Lanes<kLanes> even[R];
+  Lanes<kLanes> odd[R];
+  std::size_t k = 0;
+  for (; k + 8 <= in4; k += 8) {
+    for (std::size_t r = 0; r < R; ++r) {
+      even[r].add(a + k * kLanes, x[r] + k);
+      odd[r].add(a + (k + 4) * kLanes, x[r] + k + 4);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r) {
+    if (k < in4) even[r].add(a + k * kLanes, x[r] + k);
+    even[r].add(odd[r]);
+    even[r].store(sums + r * stride);
+  }
+}
+
+template <std::size_t R>
+void down_int8(const std::uint8_t* a, const std::int8_t* const* x, std::size_t in4,
+               std::size_t rank4, std::int32_t* sums) {
+  std::size_t r = 0;
+  for (; r + 16 <= rank4; r += 16) down_tile<R, 16>(a + r * in4, x, in4, rank4, sums + r);
+  for (; r + 8 <= rank4; r += 8) down_tile<R, 8>(a + r * in4, x, in4, rank4, sums + r);
+  for (; r < rank4; r += 4) down_tile<R, 4>(a + r * in4, x, in4, rank4, sums + r);
+}
+
+void lora_down_int8(const std::uint8_t* a, const std::int8_t* const* x, std::size_t num_rows,
+                    std::size_t in4, std::size_t rank4, std::int32_t* sums) {
+  switch (num_rows) {
+    case 1:
+      return down_int8<1>(a, x, in4, rank4, sums);
+    case 2:
+      return down_int8<2>(a, x, in4, rank4, sums);
+    case 3:
+      return down_int8<3>(a, x, in4, rank4, sums);
+    default:
+      return down_int8<4>(a, x, in4, rank4, sums);
+  }
+}
+
+// Sixteen outputs of R rows; `count` of them are written.
+template <std::size_t R>
+KITH_INLINE void up_tile(const std::uint8_t* b, const LoraUp& up, std::size_t n,
+                         std::size_t count) {
+  Lanes<16> lanes[R];
+  for (std::size_t r = 0; r < up.rank4; r += 4) {
+    for (std::size_t i = 0; i < R; ++i) lanes[i].add(b + r * 16, up.t[i] + r);
+  }
+  for (std::size_t i = 0; i < R; ++i) {
+    Int16 sums;
+    lanes[i].store(reinterpret_cast<std::int32_t*>(&sums));
+    const Float16 update = __builtin_convertvector(sums - 128 * up.sums[i], Float16) * up.scales[i];
+    if (count == 16) {
+      store(up.y[i] + n, load(up.y[i] + n) + update);
+      continue;
+    }
+    for (std::size_t lane = 0; lane < count; ++lane) up.y[i][n + lane] += update[lane];
+  }
+}
+
+template <std::size_t R>
+void up_int8(const std::uint8_t* b, const LoraUp& up) {
+  for (std::size_t n = 0; n < up.count; n += 16) {
+    up_tile<R>(b + n * up.rank4, up, n, up.count - n < 16 ? up.count - n : 16);
+  }
+}
+
+void lora_up_int8(const std::uint8_t* b, const LoraUp& up) {
+  switch (up.num_rows) {
+    case 1:
+      return up_int8<1>(b, up);
+    case 2:
+      return up_int8<2>(b, up);
+    case 3:
+      return up_int8<3>(b, up);
+    default:
+      return up_int8<4>(b, up);
+  }
 }
 
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels{rms_norm,       swiglu,      add,       to_f16,     attention<float>,
-                       attention<F16>, lora<float>, lora_bf16, layer_norm, gelu};
+const Kernels kKernels{.rms_norm = rms_norm,
+                       .layer_norm = layer_norm,
+                       .swiglu = swiglu,
+                       .gelu = gelu,
+                       .add = add,
+                       .to_f16 = to_f16,
+                       .attention_f32 = attention<float>,
+                       .attention_f16 = attention<F16>,
+                       .lora_down_f32 = lora_down<float>,
+                       .lora_down_bf16 = lora_down_bf16,
+                       .lora_up_f32 = lora_up<float>,
+                       .lora_up_bf16 = lora_up_bf16,
+                       .quantize_signed = quantize_signed,
+                       .lora_down_int8 = lora_down_int8,
+                       .lora_up_int8 = lora_up_int8};
 
 }  // namespace kith::nn::KITH_KERNEL_NAMESPACE
 

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 
 #include "kith/base/rng.h"
 #include "kith/nn/kernels.h"
@@ -36,9 +39,16 @@ std::vector<double> expected(const std::vector<float>& a, const std::vector<floa
   return out;
 }
 
+void apply(const Lora& lora, const LoraBatch& batch, std::span<const std::int32_t> rows,
+           std::span<const float> factors = {}) {
+  LoraScratch scratch;
+  const LoraTask task{&lora, 0, rows, factors};
+  apply_loras({&task, 1}, batch, scratch);
+}
+
 TEST(LoraTest, AddsTheUpdateToTheNamedRowsOnly) {
   for (const auto& [in, out, rank] :
-       {std::array<std::size_t, 3>{64, 128, 16}, {37, 83, 5}, {3, 2, 1}}) {
+       {std::array<std::size_t, 3>{64, 128, 16}, {37, 83, 5}, {3, 2, 1}, {40, 700, 24}}) {
     const auto a = random_values(1, rank * in);
     const auto b = random_values(2, out * rank);
     const Lora lora = pack_lora(a, b, static_cast<int>(rank), 0.5F, DType::kF32);
@@ -49,7 +59,7 @@ TEST(LoraTest, AddsTheUpdateToTheNamedRowsOnly) {
     const auto before = random_values(4, 4 * y_stride);
     auto y = before;
     const std::vector<std::int32_t> rows{0, 3};
-    apply_lora(lora, {x, x_stride, y, y_stride, rows});
+    apply(lora, {x, x_stride, y, y_stride}, rows);
     for (std::size_t row = 0; row < 4; ++row) {
       const std::span<const float> y_before(before.data() + row * y_stride, y_stride);
       auto want = expected(a, b, std::span(x).subspan(row * x_stride, in), y_before.first(out),
@@ -62,36 +72,140 @@ TEST(LoraTest, AddsTheUpdateToTheNamedRowsOnly) {
   }
 }
 
-TEST(LoraTest, Bf16IsCloseToF32AndHalfAsLarge) {
-  const auto a = random_values(5, 8 * 100);
-  const auto b = random_values(6, 70 * 8);
-  const Lora precise = pack_lora(a, b, 8, 1.0F, DType::kF32);
-  const Lora rounded = pack_lora(a, b, 8, 1.0F, DType::kBf16);
-  EXPECT_EQ(precise.bytes(), 2 * rounded.bytes());
-  const auto x = random_values(7, 100);
-  std::vector<float> y_precise(70);
-  std::vector<float> y_rounded(70);
-  const std::vector<std::int32_t> rows{0};
-  apply_lora(precise, {x, 100, y_precise, 70, rows});
-  apply_lora(rounded, {x, 100, y_rounded, 70, rows});
-  for (std::size_t n = 0; n < 70; ++n) EXPECT_NEAR(y_rounded[n], y_precise[n], 0.2F) << n;
-  EXPECT_NE(y_rounded, y_precise);
+// Relative size of the difference between an update held as `dtype` and the precise one.
+double error_of(DType dtype, std::size_t in, std::size_t out, std::size_t rank) {
+  const auto a = random_values(5, rank * in);
+  const auto b = random_values(6, out * rank);
+  const auto x = random_values(7, 3 * in);
+  const std::vector<float> zeros(out, 0.0F);
+  std::vector<float> y(3 * out, 0.0F);
+  const std::vector<std::int32_t> rows{0, 1, 2};
+  apply(pack_lora(a, b, static_cast<int>(rank), 0.5F, dtype), {x, in, y, out}, rows);
+  double error = 0.0;
+  double size = 0.0;
+  for (std::size_t row = 0; row < 3; ++row) {
+    const auto want = expected(a, b, std::span(x).subspan(row * in, in), zeros, rank, 0.5);
+    for (std::size_t n = 0; n < out; ++n) {
+      error += std::pow(static_cast<double>(y[row * out + n]) - want[n], 2);
+      size += want[n] * want[n];
+    }
+  }
+  return std::sqrt(error / size);
 }
 
+TEST(LoraTest, SmallerTypesAreClose) {
+  for (const auto& [in, out, rank] :
+       {std::array<std::size_t, 3>{100, 70, 8}, {576, 1536, 16}, {37, 83, 5}, {50, 20, 28}}) {
+    EXPECT_LT(error_of(DType::kF32, in, out, rank), 1e-5);
+    EXPECT_LT(error_of(DType::kBf16, in, out, rank), 0.01);
+    EXPECT_LT(error_of(DType::kInt8, in, out, rank), 0.02);
+  }
+}
+
+TEST(LoraTest, SmallerTypesTakeLessMemory) {
+  const auto a = random_values(5, 16 * 576);
+  const auto b = random_values(6, 1536 * 16);
+  const auto bytes = [&](DType dtype) { return pack_lora(a, b, 16, 1.0F, dtype).bytes(); };
+  EXPECT_EQ(bytes(DType::kF32), 2 * bytes(DType::kBf16));
+  EXPECT_LE(bytes(DType::kInt8), bytes(DType::kBf16) / 2 + 64);
+}
+
+TEST(LoraTest, ZerosAndUnusableNumbersGiveNoUpdate) {
+  for (const DType dtype : {DType::kF32, DType::kBf16, DType::kInt8}) {
+    const Lora lora =
+        pack_lora(std::vector<float>(4 * 20), random_values(1, 4 * 30), 4, 1.0F, dtype);
+    const auto x = random_values(2, 20);
+    const auto before = random_values(3, 30);
+    auto y = before;
+    apply(lora, {x, 20, y, 30}, std::vector<std::int32_t>{0});
+    EXPECT_EQ(y, before);
+  }
+}
+
+// Parts of a stacked map, several updates, some rows under two of them, others under none: each row
+// gets what it gets when it is alone.
+TEST(LoraTest, AGroupGivesEachRowWhatItGetsAlone) {
+  constexpr std::size_t kIn = 83;
+  constexpr std::size_t kOut = 900;
+  constexpr std::size_t kRows = 40;
+  for (const DType dtype : {DType::kF32, DType::kBf16, DType::kInt8}) {
+    const auto make = [&](std::uint64_t seed, std::size_t out, std::size_t rank) {
+      return pack_lora(random_values(seed, rank * kIn), random_values(seed + 1, out * rank),
+                       static_cast<int>(rank), 0.5F, dtype);
+    };
+    const std::vector<Lora> loras{make(1, 333, 16), make(3, 333, 7), make(5, 520, 16)};
+    const std::array<int, 3> columns{10, 10, 350};
+    base::Rng rng(9);
+    std::vector<std::vector<std::int32_t>> rows(3);
+    std::vector<std::vector<float>> factors(3);
+    for (std::size_t task = 0; task < 3; ++task) {
+      for (std::size_t row = 0; row < kRows; ++row) {
+        if (rng.below(2) == 0) continue;
+        rows[task].push_back(static_cast<std::int32_t>(row));
+        factors[task].push_back(static_cast<float>(rng.uniform()));
+      }
+    }
+    const auto x = random_values(11, kRows * kIn);
+    const auto before = random_values(12, kRows * kOut);
+    auto together = before;
+    LoraScratch scratch;
+    std::vector<LoraTask> tasks;
+    for (std::size_t i = 0; i < 3; ++i)
+      tasks.push_back({&loras[i], columns[i], rows[i], factors[i]});
+    apply_loras(tasks, {x, kIn, together, kOut}, scratch);
+    auto alone = before;
+    for (std::int32_t row = 0; row < static_cast<std::int32_t>(kRows); ++row) {
+      std::vector<LoraTask> own;
+      std::vector<std::vector<std::int32_t>> own_rows(3);
+      for (std::size_t i = 0; i < 3; ++i) {
+        const auto at = std::find(rows[i].begin(), rows[i].end(), row);
+        if (at == rows[i].end()) continue;
+        own_rows[i] = {row};
+        own.push_back(
+            {&loras[i], columns[i], own_rows[i],
+             std::span(factors[i]).subspan(static_cast<std::size_t>(at - rows[i].begin()), 1)});
+      }
+      apply_loras(own, {x, kIn, alone, kOut}, scratch);
+    }
+    EXPECT_EQ(together, alone) << tensor::dtype_name(dtype);
+  }
+}
+
+// Integer sums are exact, so all levels give the same bytes; float sums differ in the last bits.
 TEST(LoraTest, KernelsOfAllLevelsAgree) {
   const auto a = random_values(8, 6 * 83);
-  const auto b = random_values(9, 6 * 91);
   const auto x = random_values(10, 83);
-  std::vector<std::vector<float>> results;
+  const Lora lora = pack_lora(a, random_values(9, 6 * 91), 6, 1.5F, DType::kInt8);
+  std::vector<std::vector<float>> down;
+  std::vector<std::vector<std::int32_t>> sums;
+  std::vector<std::vector<float>> up;
   for (int level = 0; level <= static_cast<int>(tensor::cpu_level()); ++level) {
-    std::vector<float> y(91);
-    std::vector<float> t(6);
-    kernels_for(static_cast<tensor::CpuLevel>(level))
-        .lora_f32(a.data(), b.data(), x.data(), y.data(), t.data(), 6, 83, 91, 1.5F);
-    results.push_back(y);
+    const Kernels& kernels = kernels_for(static_cast<tensor::CpuLevel>(level));
+    down.emplace_back(6);
+    kernels.lora_down_f32(a.data(), x.data(), 6, 83, 1.5F, down.back().data());
+    std::vector<std::int8_t> quantized(2 * 84);
+    std::int32_t sum = 0;
+    const float scale = kernels.quantize_signed(x.data(), 83, 84, quantized.data(), &sum);
+    EXPECT_EQ(std::accumulate(quantized.begin(), quantized.end(), 0), sum);
+    EXPECT_NEAR(scale, 1.0F / 127.0F, 1e-3F);
+    const std::int8_t* rows[kLoraRows] = {quantized.data(), quantized.data() + 84};
+    sums.emplace_back(2 * 8);
+    kernels.lora_down_int8(lora.a_int8.data(), rows, 2, 84, 8, sums.back().data());
+    up.emplace_back(91, 0.25F);
+    LoraUp task{};
+    task.t[0] = quantized.data();
+    task.scales[0] = 0.01F;
+    task.sums[0] = 17;
+    task.y[0] = up.back().data();
+    task.num_rows = 1;
+    task.rank4 = 8;
+    task.count = 91;
+    kernels.lora_up_int8(lora.b_int8.data(), task);
   }
-  for (const auto& y : results) {
-    for (std::size_t n = 0; n < y.size(); ++n) EXPECT_NEAR(y[n], results[0][n], 1e-4F);
+  for (std::size_t level = 1; level < down.size(); ++level) {
+    for (std::size_t r = 0; r < 6; ++r) EXPECT_NEAR(down[level][r], down[0][r], 1e-4F);
+    EXPECT_EQ(sums[level], sums[0]);
+    for (std::size_t n = 0; n < 91; ++n) EXPECT_NEAR(up[level][n], up[0][n], 1e-5F);
   }
 }
 

@@ -56,6 +56,7 @@ struct ChatRequest {
   SamplingParams sampling;
   std::optional<int> max_tokens;
   std::vector<std::string> stop;
+  OutputFormat format;
   // Answers that the client wants, in [1, 128].
   int num_choices = 1;
   // JSON object of members that Kith does not read, for upstreams; empty if none.
@@ -147,6 +148,7 @@ struct ChatAnswer {
   // num_choices of them, best first.
   std::vector<Choice> choices;
   int prompt_tokens = 0;
+  int cached_tokens = 0;      // of the prompt, not computed again
   int completion_tokens = 0;  // of all drafts
 
   // The posterior, and the persona answered for (empty: none).

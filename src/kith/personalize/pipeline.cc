@@ -142,6 +142,4 @@ const persona::PersonaCatalogue& Pipeline::catalogue() const {
   return assigner == nullptr ? kNone : assigner->catalogue();
 }
 
-const Generator& Pipeline::generator() const { return impl_->kit().services.generator; }
-
 }  // namespace kith::personalize

@@ -99,7 +99,6 @@ class Pipeline {
   Result<storage::EraseReceipt> erase_user(const storage::Scope& scope);
 
   const persona::PersonaCatalogue& catalogue() const;
-  const Generator& generator() const;
 
  private:
   class Impl;

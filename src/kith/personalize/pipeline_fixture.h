@@ -73,10 +73,8 @@ class FakeGenerator final : public Generator {
     return out;
   }
 
-  Result<std::vector<double>> score(std::span<const Message>,
-                                    std::span<const std::string> continuations,
-                                    const AdapterId&) override {
-    return score_of(continuations);
+  Result<std::vector<double>> score(const ScoreRequest& request) override {
+    return score_of(request.continuations);
   }
 
   // The requests seen so far.

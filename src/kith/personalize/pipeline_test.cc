@@ -240,6 +240,26 @@ TEST_F(PipelineTest, UpstreamGetsToolsImagesAndUnknownFieldsUntouched) {
   EXPECT_THAT(answer.choices.front().raw, HasSubstr("tool_calls"));
 }
 
+TEST_F(PipelineTest, AnAnswerOfAGivenFormatIsNeverAnExtract) {
+  add_document("kb-1", "Vault", kVault);
+  generator_.answer = [](const auto&, int) { return FakeGenerator::text(R"({"form":"ZZ-99"})"); };
+  ChatRequest request = ask("ada", "Which form does the vault need?");
+  request.format = {.kind = OutputFormat::Kind::kJsonSchema,
+                    .schema = R"({"type":"object"})",
+                    .member = "response_format"};
+  const ChatAnswer answer = must_answer(request);
+  EXPECT_EQ(generator_.last().format.schema, request.format.schema);
+  EXPECT_EQ(answer.choices.front().source, kSourceDraft);
+  for (const auto& candidate : answer.candidates) EXPECT_EQ(candidate.source, kSourceDraft);
+  EXPECT_THAT(answer.plan.back().reason, HasSubstr("format"));
+
+  generator_.caps.is_own_engine = false;
+  request.extra = R"({"response_format":{"type":"json_schema"}})";
+  must_answer(request);
+  EXPECT_EQ(generator_.last().extra, request.extra);
+  EXPECT_EQ(generator_.last().samples.size(), 1U);
+}
+
 TEST_F(PipelineTest, SwitchedOffTechniquesAreLeftOutWithTheReason) {
   add_document("kb-1", "Vault", kVault);
   add_user("ada", {{"grade", "director"}});

@@ -2,6 +2,14 @@
 
 namespace kith::personalize {
 
+Status Generator::load_adapter(const AdapterId&, const std::string&, bool) {
+  return Error{ErrorCode::kUnavailable, "adapters are loaded by the own engine only"};
+}
+
+Status Generator::unload_adapter(const AdapterId&) {
+  return Error{ErrorCode::kUnavailable, "adapters are loaded by the own engine only"};
+}
+
 std::size_t Generator::count_tokens(std::string_view text) const {
   std::size_t ascii = 0;
   std::size_t others = 0;

@@ -44,20 +44,44 @@ struct SamplingParams {
   int top_logprobs = 0;  // [0, 20]
 };
 
+// What an answer must look like.
+struct OutputFormat {
+  enum class Kind : std::uint8_t { kText, kJsonObject, kJsonSchema, kChoice };
+
+  Kind kind = Kind::kText;
+  std::string schema;                // kJsonSchema: JSON text
+  std::vector<std::string> choices;  // kChoice: the answer is one of these
+  // The request's member that asked for it, for messages.
+  std::string member;
+
+  bool is_text() const { return kind == Kind::kText; }
+};
+
 struct GenerationRequest {
   std::vector<Message> messages;
   // Empty: the base model.
   AdapterId adapter;
   // One answer is generated for each entry, all on the same prompt. Never empty.
   std::vector<SamplingParams> samples;
+  // Prompts of different tenants share nothing in a generator's caches.
+  TenantId tenant;
   // Longest answer; absent: the generator's default.
   std::optional<int> max_tokens;
   std::vector<std::string> stop;
+  // Held to by the own engine; an upstream reads the client's own words in `extra`.
+  OutputFormat format;
   // The model that the client named.
   std::string model;
   // JSON object with the client's other members (tools, response_format, ...), for upstreams to
   // pass on untouched; empty if there are none.
   std::string extra;
+};
+
+struct ScoreRequest {
+  std::vector<Message> messages;
+  AdapterId adapter;
+  TenantId tenant;
+  std::vector<std::string> continuations;
 };
 
 struct GenerationTimings {
@@ -70,6 +94,8 @@ struct GeneratedText {
   std::string text;
   std::string finish_reason = "stop";  // "stop", "length", "tool_calls", ...
   int prompt_tokens = 0;
+  // Of the prompt, known from earlier requests and not computed again.
+  int cached_tokens = 0;
   int completion_tokens = 0;
   // Mean natural log-probability of the answer's tokens under the model that wrote it; absent if
   // the generator does not tell.
@@ -125,6 +151,15 @@ class Generator {
   // In no particular order.
   virtual std::vector<AdapterId> adapter_names() const = 0;
 
+  // Makes the adapter in `path` usable under `id` for later requests, while others run. A relative
+  // path is one below the directory of adapters, and none may lead out of it.
+  //   replaces: take the place of an adapter of that name; else that is kConflict
+  // Errors: kInvalidArgument for a bad name, path or adapter; kNotFound without the files;
+  //   kUnavailable if this generator has no adapters of its own (the default).
+  virtual Status load_adapter(const AdapterId& id, const std::string& path, bool replaces);
+  // Running requests keep the adapter until they end. Errors: kNotFound; kUnavailable as above.
+  virtual Status unload_adapter(const AdapterId& id);
+
   // Blocks until all answers are there, in the order of `samples`. A sink, which may be null, sees
   // each answer as it is made; the deltas of a sample add up to its text.
   // Errors: kInvalidArgument for a request that this generator cannot take (naming the field),
@@ -133,11 +168,10 @@ class Generator {
                                                       DeltaSink* sink,
                                                       const CancelToken& cancel) = 0;
 
-  // Mean natural log-probability per token of each continuation as the answer to `messages`.
-  // Errors: as generate(); kUnavailable if capabilities().has_scores is false.
-  virtual Result<std::vector<double>> score(std::span<const Message> messages,
-                                            std::span<const std::string> continuations,
-                                            const AdapterId& adapter) = 0;
+  // Mean natural log-probability per token of each continuation as the answer to the request's
+  // messages under its adapter. Errors: as generate(); kUnavailable if capabilities().has_scores
+  // is false.
+  virtual Result<std::vector<double>> score(const ScoreRequest& request) = 0;
 
   // Tokens that `text` takes in a prompt. The default is an estimate on the safe side, for
   // generators that cannot count: a token for 3 bytes of ASCII or for each other code point.

@@ -78,7 +78,10 @@ class Session {
   void start_sink();
   void record();
 
-  bool is_passed_through() const { return !request_.upstream_only.empty(); }
+  bool is_passed_through() const {
+    return !request_.upstream_only.empty() ||
+           (!request_.format.is_text() && !capabilities_.is_own_engine);
+  }
   // Whether the request leaves the technique on; if not, the plan says so.
   bool wants(const char* technique);
   void plan(const char* technique, bool used, std::string reason, std::size_t tokens = 0);

@@ -46,8 +46,10 @@ GenerationRequest Session::make_generation(int num_drafts) const {
   GenerationRequest generation;
   generation.messages = prompt_.messages;
   generation.adapter = answer_.adapter;
+  generation.tenant = request_.scope.tenant;
   generation.max_tokens = request_.max_tokens;
   generation.stop = request_.stop;
+  generation.format = request_.format;
   generation.model = request_.model;
   generation.extra = request_.extra;
   const std::uint64_t seed = request_.sampling.seed.value_or(ids_.seed);
@@ -80,6 +82,7 @@ Result<std::vector<GeneratedText>> Session::generate(bool is_direct) {
   }
   for (const GeneratedText& draft : *drafts) {
     answer_.prompt_tokens = std::max(answer_.prompt_tokens, draft.prompt_tokens);
+    answer_.cached_tokens = std::max(answer_.cached_tokens, draft.cached_tokens);
     answer_.completion_tokens += draft.completion_tokens;
     if (draft.timings.decode_ms >= answer_.timings.generator.decode_ms) {
       answer_.timings.generator = draft.timings;
@@ -96,8 +99,11 @@ void Session::score_extractive() {
     auto& generator = kit_.services.generator;
     const auto scores = step_on<std::vector<double>>(
         kit_.score_runner, "score", kit_.options.budgets.score,
-        [&generator, messages = prompt_.messages, texts = std::vector{extractive_text_},
-         adapter = answer_.adapter] { return generator.score(messages, texts, adapter); });
+        [&generator,
+         request = ScoreRequest{
+             prompt_.messages, answer_.adapter, request_.scope.tenant, {extractive_text_}}] {
+          return generator.score(request);
+        });
     if (scores && scores->size() == 1) candidate.mean_logprob = scores->front();
   }
   candidates_.push_back(std::move(candidate));
@@ -150,8 +156,9 @@ void Session::choose(bool keeps_order) {
                                   storage::digest({candidate.text}), make_excerpt(candidate.text)});
   }
   answer_.style_measured = measure_style(answer_.choices.front().text);
-  plan(kTechniqueCandidates, candidates_.size() > 1,
-       candidates_.size() > 1 ? "chosen by likelihood and grounding" : "one draft");
+  std::string reason = candidates_.size() > 1 ? "chosen by likelihood and grounding" : "one draft";
+  if (!request_.format.is_text()) reason += "; extracts do not have the format asked for";
+  plan(kTechniqueCandidates, candidates_.size() > 1, std::move(reason));
 }
 
 void Session::send_chosen() {

@@ -282,7 +282,8 @@ void Session::report_passages() {
     answer_.passages.push_back(
         {passage.id, passage_title(passage), passage.start, passage.end, passage.text});
   }
-  if (prompt_.passages.empty() || is_passed_through()) return;
+  // Quotes have no format of their own: they would not be valid answers.
+  if (prompt_.passages.empty() || is_passed_through() || !request_.format.is_text()) return;
   const auto asked = request_.plan.find(kTechniqueCandidates);
   const bool competes = asked != request_.plan.end()  ? asked->second
                         : capabilities_.is_own_engine ? kit_.options.own_extractive

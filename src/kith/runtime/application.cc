@@ -23,6 +23,7 @@ Result<std::unique_ptr<personalize::Generator>> make_engine(const Config& config
   options.decoder = decoder_options(config);
   options.adapters_dir = config.model.adapters.empty() ? options.model_dir / "adapters"
                                                        : fs::path(config.model.adapters);
+  options.max_adapter_bytes = static_cast<std::size_t>(config.model.adapters_mb) << 20;
   options.chat_format = config.model.chat_format;
   options.kv_tokens = config.model.kv_tokens;
   KITH_ASSIGN_OR_RETURN(auto generator, EngineGenerator::create(options, clock));
@@ -99,6 +100,7 @@ Result<std::unique_ptr<Application>> Application::create(
 
 Status Application::serve(const std::function<void(const std::string& url)>& on_ready) {
   const server::Services services{.pipeline = *pipeline_,
+                                  .generator = *generator_,
                                   .feedback = *feedback_,
                                   .knowledge = installation_->knowledge(),
                                   .stores = installation_->stores(),

@@ -35,6 +35,7 @@ const std::vector<Setting>& all_settings() {
       {"data.dir", [](Config& c) -> Field { return &c.data.dir; }},
       {"model.dir", [](Config& c) -> Field { return &c.model.dir; }},
       {"model.adapters", [](Config& c) -> Field { return &c.model.adapters; }},
+      {"model.adapters_mb", [](Config& c) -> Field { return &c.model.adapters_mb; }, 1, 1 << 20},
       {"model.dtype", [](Config& c) -> Field { return &c.model.dtype; }},
       {"model.threads", [](Config& c) -> Field { return &c.model.threads; }, 0, 1024},
       {"model.chat_format", [](Config& c) -> Field { return &c.model.chat_format; }},

@@ -33,6 +33,8 @@ struct Config {
     std::string dir;
     // Directory of PEFT directories; empty: "adapters" beside the weights, if there.
     std::string adapters;
+    // Memory for adapters; those used least recently are read from disk again when needed.
+    int adapters_mb = 1024;
     std::string dtype = "bf16";
     // Compute threads; 0 takes all cores.
     int threads = 0;

@@ -1,5 +1,6 @@
 #include "kith/runtime/engine_generator.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <numeric>
@@ -131,8 +132,12 @@ Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
       engine::ChatModel::load(options.model_dir,
                               {.decoder = options.decoder, .chat_format = options.chat_format}));
   generator->model_ = std::make_unique<engine::ChatModel>(std::move(model));
-  generator->adapters_ =
-      std::make_unique<engine::AdapterRegistry>(generator->model_->decoder->config());
+  generator->grammars_ =
+      std::make_unique<GrammarCache>(generator->model_->tokenizer, generator->model_->stop_tokens);
+  generator->adapters_ = std::make_unique<engine::AdapterRegistry>(
+      generator->model_->decoder->config(),
+      engine::AdapterRegistryOptions{.storage = generator->model_->decoder->weights(),
+                                     .max_bytes = options.max_adapter_bytes});
   if (!options.adapters_dir.empty()) {
     if (auto loaded = generator->adapters_->load_all(options.adapters_dir); !loaded) {
       base::log_warn("an adapter was left out: " + loaded.error().message);
@@ -161,24 +166,50 @@ std::vector<AdapterId> EngineGenerator::adapter_names() const {
   return names;
 }
 
-Result<std::shared_ptr<const model::Adapter>> EngineGenerator::find_adapter(
+Status EngineGenerator::load_adapter(const AdapterId& id, const std::string& path, bool replaces) {
+  if (options_.adapters_dir.empty()) {
+    return Error{ErrorCode::kUnavailable, "no directory of adapters is set: model.adapters"};
+  }
+  const auto names = adapter_names();
+  if (!replaces && std::find(names.begin(), names.end(), id) != names.end()) {
+    return Error{ErrorCode::kConflict, "an adapter of that name is loaded already: " + id.str()};
+  }
+  // Symbolic links are resolved before the check, so none leads out.
+  std::error_code error;
+  const auto root = std::filesystem::weakly_canonical(options_.adapters_dir, error);
+  const auto dir = std::filesystem::weakly_canonical(root / path, error);
+  const auto inside = dir.lexically_relative(root);
+  if (error || inside.empty() || inside == "." || *inside.begin() == "..") {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the adapter must lie in the server's directory of adapters: " + path};
+  }
+  return adapters_->load(id, dir);
+}
+
+Status EngineGenerator::unload_adapter(const AdapterId& id) { return adapters_->unload(id); }
+
+Result<std::vector<engine::WeightedAdapter>> EngineGenerator::find_adapters(
     const AdapterId& id) const {
-  if (id.empty()) return std::shared_ptr<const model::Adapter>();
-  auto adapter = adapters_->find_adapter(id);
-  if (!adapter) return Error{ErrorCode::kNotFound, "no adapter named " + id.str()};
-  return adapter;
+  if (id.empty()) return std::vector<engine::WeightedAdapter>();
+  KITH_ASSIGN_OR_RETURN(auto adapter, adapters_->find(id));
+  return std::vector<engine::WeightedAdapter>{{std::move(adapter), 1.0F}};
 }
 
 Result<engine::GenerateRequest> EngineGenerator::to_engine(
     const personalize::GenerationRequest& request) const {
   engine::GenerateRequest out;
   KITH_ASSIGN_OR_RETURN(out.prompt, model_->encode(to_chat(request.messages)));
-  KITH_ASSIGN_OR_RETURN(out.adapter, find_adapter(request.adapter));
+  KITH_ASSIGN_OR_RETURN(out.adapters, find_adapters(request.adapter));
+  out.cache_space = request.tenant.str();
   out.samples.clear();
   for (const auto& sample : request.samples) out.samples.push_back(runtime::to_engine(sample));
   out.max_tokens = request.max_tokens.value_or(options_.default_max_tokens);
   out.stop = request.stop;
-  for (const auto& stop : model_->chat_template.stop_texts()) out.stop.push_back(stop);
+  KITH_ASSIGN_OR_RETURN(out.grammar, grammars_->get(request.format));
+  // A grammar ends its texts itself, and may well hold what ends a turn elsewhere.
+  if (out.grammar == nullptr) {
+    for (const auto& stop : model_->chat_template.stop_texts()) out.stop.push_back(stop);
+  }
   out.stop_tokens = model_->stop_tokens;
   return out;
 }
@@ -198,6 +229,7 @@ Result<std::vector<GeneratedText>> EngineGenerator::generate(
     text.text = std::move(answer.text);
     text.finish_reason = answer.finish.reason == engine::FinishReason::kLength ? "length" : "stop";
     text.prompt_tokens = answer.finish.prompt_tokens;
+    text.cached_tokens = answer.finish.cached_tokens;
     text.completion_tokens = answer.finish.completion_tokens;
     const auto& timings = answer.finish.timings;
     text.timings = {timings.queue_ms, timings.prefill_ms, timings.decode_ms};
@@ -214,16 +246,15 @@ Result<std::vector<GeneratedText>> EngineGenerator::generate(
   return texts;
 }
 
-Result<std::vector<double>> EngineGenerator::score(std::span<const personalize::Message> messages,
-                                                   std::span<const std::string> continuations,
-                                                   const AdapterId& adapter) {
-  engine::ScoreRequest request;
-  KITH_ASSIGN_OR_RETURN(request.prompt, model_->encode(to_chat(messages)));
-  KITH_ASSIGN_OR_RETURN(request.adapter, find_adapter(adapter));
-  for (const std::string& continuation : continuations) {
-    request.continuations.push_back(model_->tokenizer.encode(continuation));
+Result<std::vector<double>> EngineGenerator::score(const personalize::ScoreRequest& request) {
+  engine::ScoreRequest out;
+  KITH_ASSIGN_OR_RETURN(out.prompt, model_->encode(to_chat(request.messages)));
+  KITH_ASSIGN_OR_RETURN(out.adapters, find_adapters(request.adapter));
+  out.cache_space = request.tenant.str();
+  for (const std::string& continuation : request.continuations) {
+    out.continuations.push_back(model_->tokenizer.encode(continuation));
   }
-  KITH_ASSIGN_OR_RETURN(const auto scores, engine_->score(std::move(request)));
+  KITH_ASSIGN_OR_RETURN(const auto scores, engine_->score(std::move(out)));
   std::vector<double> means;
   for (const auto& score : scores) means.push_back(score.mean());
   return means;

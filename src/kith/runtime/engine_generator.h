@@ -11,6 +11,7 @@
 #include "kith/engine/chat_model.h"
 #include "kith/engine/engine.h"
 #include "kith/personalize/ports.h"
+#include "kith/runtime/grammar_cache.h"
 
 namespace kith::runtime {
 
@@ -18,6 +19,8 @@ struct EngineGeneratorOptions {
   std::filesystem::path model_dir;
   // Sub-directories are PEFT adapters; empty or missing means none.
   std::filesystem::path adapters_dir;
+  // Memory for adapters; what is used least leaves it first.
+  std::size_t max_adapter_bytes = std::size_t{1} << 30;
   model::DecoderOptions decoder;
   // Name of a chat format; empty recognises it.
   std::string chat_format;
@@ -44,9 +47,10 @@ class EngineGenerator final : public personalize::Generator {
       const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
       const personalize::CancelToken& cancel) override;
 
-  Result<std::vector<double>> score(std::span<const personalize::Message> messages,
-                                    std::span<const std::string> continuations,
-                                    const AdapterId& adapter) override;
+  Status load_adapter(const AdapterId& id, const std::string& path, bool replaces) override;
+  Status unload_adapter(const AdapterId& id) override;
+
+  Result<std::vector<double>> score(const personalize::ScoreRequest& request) override;
 
   std::size_t count_tokens(std::string_view text) const override;
 
@@ -58,12 +62,13 @@ class EngineGenerator final : public personalize::Generator {
  private:
   EngineGenerator() = default;
 
-  Result<std::shared_ptr<const model::Adapter>> find_adapter(const AdapterId& id) const;
+  Result<std::vector<engine::WeightedAdapter>> find_adapters(const AdapterId& id) const;
   Result<engine::GenerateRequest> to_engine(const personalize::GenerationRequest& request) const;
 
   EngineGeneratorOptions options_;
   std::string name_;
   std::unique_ptr<engine::ChatModel> model_;
+  std::unique_ptr<GrammarCache> grammars_;
   std::unique_ptr<engine::AdapterRegistry> adapters_;
   std::unique_ptr<engine::Engine> engine_;
 };

@@ -80,11 +80,21 @@ bool has_more_than_text(const OrderedJson& message) {
   return false;
 }
 
+// Leaves `out` as it is when the upstream does not say, or says no number.
+void read_count(const OrderedJson& object, const char* name, int& out) {
+  const auto count = object.find(name);
+  if (count != object.end() && count->is_number_integer()) out = count->get<int>();
+}
+
 void read_usage(const OrderedJson& answer, GeneratedText& out) {
   const auto usage = answer.find("usage");
   if (usage == answer.end() || !usage->is_object()) return;
-  out.prompt_tokens = usage->value("prompt_tokens", out.prompt_tokens);
-  out.completion_tokens = usage->value("completion_tokens", out.completion_tokens);
+  read_count(*usage, "prompt_tokens", out.prompt_tokens);
+  read_count(*usage, "completion_tokens", out.completion_tokens);
+  const auto details = usage->find("prompt_tokens_details");
+  if (details != usage->end() && details->is_object()) {
+    read_count(*details, "cached_tokens", out.cached_tokens);
+  }
 }
 
 void read_logprobs(const OrderedJson& choice, GeneratedText& out) {
@@ -271,9 +281,7 @@ Result<std::vector<GeneratedText>> UpstreamGenerator::generate(
   return answers;
 }
 
-Result<std::vector<double>> UpstreamGenerator::score(std::span<const personalize::Message>,
-                                                     std::span<const std::string>,
-                                                     const AdapterId&) {
+Result<std::vector<double>> UpstreamGenerator::score(const personalize::ScoreRequest&) {
   return Error{ErrorCode::kUnavailable, "an upstream does not score texts"};
 }
 

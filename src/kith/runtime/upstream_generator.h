@@ -31,9 +31,7 @@ class UpstreamGenerator final : public personalize::Generator {
       const personalize::CancelToken& cancel) override;
 
   // An upstream does not score: kUnavailable.
-  Result<std::vector<double>> score(std::span<const personalize::Message> messages,
-                                    std::span<const std::string> continuations,
-                                    const AdapterId& adapter) override;
+  Result<std::vector<double>> score(const personalize::ScoreRequest& request) override;
 
  private:
   std::unique_ptr<upstream::OpenAiClient> client_;

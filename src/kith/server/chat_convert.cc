@@ -25,6 +25,28 @@ personalize::SamplingParams to_sampling(const api::ChatCompletionRequest& reques
   return params;
 }
 
+personalize::OutputFormat to_format(api::OutputFormat format) {
+  using From = api::OutputFormat::Kind;
+  using To = personalize::OutputFormat::Kind;
+  const auto to_kind = [](From kind) {
+    switch (kind) {
+      case From::kJsonObject:
+        return To::kJsonObject;
+      case From::kJsonSchema:
+        return To::kJsonSchema;
+      case From::kChoice:
+        return To::kChoice;
+      case From::kText:
+        break;
+    }
+    return To::kText;
+  };
+  return {.kind = to_kind(format.kind),
+          .schema = std::move(format.schema),
+          .choices = std::move(format.choices),
+          .member = std::move(format.member)};
+}
+
 personalize::StyleWish to_style(api::KithStyle style) {
   personalize::StyleWish wish;
   wish.tone = std::move(style.tone);
@@ -107,6 +129,7 @@ personalize::ChatRequest to_chat_request(api::ChatCompletionRequest request, sto
   chat.model = std::move(request.model);
   chat.max_tokens = request.max_tokens;
   chat.stop = std::move(request.stop);
+  chat.format = to_format(std::move(request.format));
   chat.num_choices = request.n;
   chat.extra = std::move(request.extra);
   chat.upstream_only = std::move(request.upstream_only);
@@ -141,6 +164,7 @@ api::ChatCompletion to_chat_completion(const personalize::ChatAnswer& answer) {
   api::ChatCompletion completion = to_chat_head(answer);
   for (const auto& choice : answer.choices) completion.choices.push_back(to_chat_choice(choice));
   completion.prompt_tokens = answer.prompt_tokens;
+  completion.cached_tokens = answer.cached_tokens;
   completion.completion_tokens = answer.completion_tokens;
   completion.kith.probability = answer.probability;
   completion.kith.style_measured = to_report(answer.style_measured);

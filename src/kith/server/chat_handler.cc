@@ -64,7 +64,7 @@ class EventSink final : public personalize::AnswerSink {
     for (std::size_t i = 0; i < wire.choices.size(); ++i) {
       say(chunks_->finish(static_cast<int>(i), wire.choices[i], i == 0 ? &wire.kith : nullptr));
     }
-    if (wants_usage_) say(chunks_->usage(wire.prompt_tokens, wire.completion_tokens));
+    if (wants_usage_) say(chunks_->usage(wire));
     writer_.write(api::kSseDone);
     writer_.finish();
   }
@@ -114,11 +114,17 @@ std::optional<api::ApiError> apply_headers(const Context& context, const Call& c
 }
 
 // The error of a request that the own engine refused, with the field it named.
-api::ApiError explain_refusal(const Error& error, const std::vector<std::string>& upstream_only,
+api::ApiError explain_refusal(const Error& error, const personalize::ChatRequest& chat,
                               const Call& call) {
   api::ApiError told = explain(error, call);
   if (error.code != ErrorCode::kInvalidArgument) return told;
-  for (const std::string& name : upstream_only) {
+  const std::string& format = chat.format.member;
+  if (!format.empty() && error.message.starts_with(format + ": ")) {
+    told.param = format;
+    told.code = "invalid_schema";
+    return told;
+  }
+  for (const std::string& name : chat.upstream_only) {
     if (error.message.find(name) == std::string::npos) continue;
     told.param = name;
     told.code = "unsupported_parameter";
@@ -168,7 +174,7 @@ void post_chat_completions(const Context& context, const Call& call) {
   const auto answer = context.services.pipeline.answer(chat, prepared->is_stream ? &sink : nullptr,
                                                        call.writer.cancel_token());
   // In a stream that has begun, this is its last event.
-  if (!answer) return refuse(explain_refusal(answer.error(), chat.upstream_only, call));
+  if (!answer) return refuse(explain_refusal(answer.error(), chat, call));
   if (prepared->is_stream) return sink.finish(*answer);
   HttpResponse response = json_response(api::chat_completion_body(to_chat_completion(*answer)));
   response.headers = kith_headers(call.headers, *answer);

@@ -14,7 +14,7 @@ constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 
 // The base model first, then its adapters in order of name, then the embedding model.
 std::vector<api::ModelCard> list_models(const Context& context) {
-  const auto& generator = context.services.pipeline.generator();
+  const auto& generator = context.services.generator;
   const std::string base = generator.capabilities().model;
   const std::int64_t created = context.started_at / kMicrosPerSecond;
   std::vector<api::ModelCard> cards{{base, created, "kith", {}}};
@@ -96,7 +96,7 @@ api::Outcome<HttpResponse> get_healthz(const Context&, const Call&) {
 
 api::Outcome<HttpResponse> get_readyz(const Context& context, const Call&) {
   if (context.is_draining) return api::unavailable("the server is stopping");
-  if (!context.services.pipeline.generator().ready()) {
+  if (!context.services.generator.ready()) {
     return api::unavailable("the model is not ready");
   }
   return json_response(R"({"status":"ready"})");

@@ -22,6 +22,8 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/embeddings", kEndUser, Lane::kGeneration, kJson, post_embeddings, nullptr},
     Route{"GET", "/v1/models", kEndUser, kCall, kNone, get_models, nullptr},
     Route{"GET", "/v1/models/{id}", kEndUser, kCall, kNone, get_model, nullptr},
+    Route{"POST", "/v1/load_lora_adapter", kOperator, kCall, kJson, post_load_adapter, nullptr},
+    Route{"POST", "/v1/unload_lora_adapter", kOperator, kCall, kJson, post_unload_adapter, nullptr},
     Route{"POST", "/v1/feedback", kEndUser, kCall, kJson, post_feedback, nullptr},
     Route{"GET", "/v1/users", kOperator, kCall, kNone, get_users, nullptr},
     Route{"GET", "/v1/users/{id}", kEndUser, kCall, kNone, get_user, nullptr},

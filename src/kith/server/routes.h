@@ -43,6 +43,8 @@ api::Outcome<HttpResponse> post_embeddings(const Context& context, const Call& c
 api::Outcome<HttpResponse> get_models(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_model(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_feedback(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_load_adapter(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_unload_adapter(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_users(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_user(const Context& context, const Call& call);
 api::Outcome<HttpResponse> put_user(const Context& context, const Call& call);

@@ -36,6 +36,10 @@ std::string target_of(const Route& route) {
 std::string body_of(const Route& route) {
   if (route.pattern == "/v1/chat/completions") return kChat;
   if (route.pattern == "/v1/embeddings") return R"({"input":"hello"})";
+  if (route.pattern == "/v1/load_lora_adapter") {
+    return R"({"lora_name":"leadership","lora_path":"leadership"})";
+  }
+  if (route.pattern == "/v1/unload_lora_adapter") return R"({"lora_name":"leadership"})";
   if (route.pattern == "/v1/feedback") {
     return R"({"decision":"d","user":"anna","signals":[{"kind":"thumb","value":1}]})";
   }
@@ -245,6 +249,24 @@ TEST(RoutesTest, ModelsListTheAdaptersBelowTheirBase) {
   const TestResponse missing = call(server.port(), "GET", "/v1/models/gpt");
   EXPECT_EQ(missing.status, 404);
   EXPECT_EQ(parsed(missing.body)["error"]["code"], "model_not_found");
+}
+
+TEST(RoutesTest, AdaptersAreLoadedAndUnloadedAsVllmDoes) {
+  TestServer server;
+  const auto post = [&](const char* what, const std::string& body) {
+    return post_json(server.port(), "/v1/" + std::string(what) + "_lora_adapter", body);
+  };
+  const auto loaded =
+      post("load", R"({"lora_name":"field","lora_path":"field-v2","load_inplace":true})");
+  EXPECT_EQ(loaded.status, 200);
+  EXPECT_EQ(loaded.body, "Success: LoRA adapter 'field' added successfully.");
+  EXPECT_EQ(server.generator.last_order, "load field field-v2 in place");
+  EXPECT_EQ(post("unload", R"({"lora_name":"field"})").status, 200);
+  EXPECT_EQ(server.generator.last_order, "unload field");
+  EXPECT_EQ(post("unload", R"({"lora_name":"nobody"})").status, 404);
+  EXPECT_EQ(post("load", R"({"lora_name":"field"})").status, 400);
+  EXPECT_EQ(post("load", R"({"lora_path":"x"})").status, 400);
+  EXPECT_EQ(post("load", "[]").status, 400);
 }
 
 TEST(RoutesTest, PersonasShowTheirStyle) {

@@ -17,6 +17,8 @@ namespace kith::server {
 // All must outlive the server and be thread-safe.
 struct Services {
   personalize::Pipeline& pipeline;
+  // The one that the pipeline uses.
+  personalize::Generator& generator;
   personalize::FeedbackRecorder& feedback;
   memory::Knowledge& knowledge;
   storage::StoreSet& stores;

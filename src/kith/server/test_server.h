@@ -32,12 +32,22 @@ class FakeGenerator final : public personalize::Generator {
   Result<std::vector<personalize::GeneratedText>> generate(
       const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
       const personalize::CancelToken& cancel) override;
-  Result<std::vector<double>> score(std::span<const personalize::Message>,
-                                    std::span<const std::string> continuations,
-                                    const AdapterId&) override {
-    return std::vector<double>(continuations.size(), -1.0);
+  Result<std::vector<double>> score(const personalize::ScoreRequest& request) override {
+    return std::vector<double>(request.continuations.size(), -1.0);
   }
 
+  Status load_adapter(const AdapterId& id, const std::string& path, bool replaces) override {
+    last_order = "load " + id.str() + " " + path + (replaces ? " in place" : "");
+    return {};
+  }
+  Status unload_adapter(const AdapterId& id) override {
+    if (id == AdapterId("nobody")) return Error{ErrorCode::kNotFound, "no adapter named nobody"};
+    last_order = "unload " + id.str();
+    return {};
+  }
+
+  // The last load or unload.
+  std::string last_order;
   personalize::GeneratorCapabilities abilities{
       .is_own_engine = true, .has_adapters = true, .has_scores = true, .model = "kith-test"};
   std::atomic<bool> is_ready{true};

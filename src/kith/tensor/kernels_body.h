@@ -64,7 +64,10 @@ void finish_row(void* row, std::size_t out, float row_scale, const Int8Epilogue&
   const float* scales = epilogue.scales;
 #pragma omp simd
   for (std::size_t n = 0; n < out; ++n) {
-    values[n] = static_cast<float>(sums[n] - compensation[n]) * (scales[n] * row_scale);
+    // Unsigned, because a file may hold a compensation that no weights have.
+    const auto difference =
+        static_cast<std::uint32_t>(sums[n]) - static_cast<std::uint32_t>(compensation[n]);
+    values[n] = static_cast<float>(static_cast<std::int32_t>(difference)) * (scales[n] * row_scale);
   }
   if (epilogue.bias == nullptr) return;
   const float* bias = epilogue.bias;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <string>
 
 #include "kith/base/check.h"
@@ -11,8 +12,6 @@
 namespace kith::tensor {
 namespace {
 
-// oneDNN's int8 layout is padded to 64 in both directions.
-constexpr int kInt8Block = 64;
 // Outputs of one product with bf16 weights, both terms counted.
 constexpr int kMaxTermElements = 1 << 24;
 
@@ -76,6 +75,28 @@ float quantize_channel(std::span<const float> weights, std::span<std::int8_t> ou
   return inverse > 0.0F ? scale : 0.0F;
 }
 
+Int8Layout native_int8_layout() {
+  return onednn_supports(MatmulKind::kInt8) ? Int8Layout::kBlocked : Int8Layout::kRows;
+}
+
+Result<QuantizedRows> quantize_parts(int in, std::span<const LinearPart> parts) {
+  int total_out = 0;
+  for (const LinearPart& part : parts) total_out += part.out;
+  const std::size_t width = to_size(in);
+  QuantizedRows quantized;
+  KITH_ASSIGN_OR_RETURN(quantized.bias, stack_bias(parts, total_out));
+  KITH_ASSIGN_OR_RETURN(const std::vector<float> weights, stack_weights(in, parts, total_out));
+  quantized.weights.resize(weights.size());
+  quantized.scales.resize(to_size(total_out));
+  quantized.compensation.resize(to_size(total_out));
+  for (std::size_t n = 0; n < to_size(total_out); ++n) {
+    const std::span<std::int8_t> row(quantized.weights.data() + n * width, width);
+    quantized.scales[n] = quantize_channel(std::span(weights).subspan(n * width, width), row);
+    quantized.compensation[n] = 128 * std::accumulate(row.begin(), row.end(), std::int32_t{0});
+  }
+  return quantized;
+}
+
 int padded_rows(int rows) {
   const int whole = rows / kMaxRows * kMaxRows;
   return rows == whole ? rows : whole + bucket_rows(rows - whole);
@@ -92,6 +113,15 @@ Result<Linear> Linear::create(int in, std::span<const LinearPart> parts,
     linear.weights_ = DType::kF32;
   }
 
+  if (linear.weights_ == DType::kInt8) {
+    KITH_ASSIGN_OR_RETURN(QuantizedRows rows, quantize_parts(in, parts));
+    linear.scales_ = std::move(rows.scales);
+    linear.compensation_ = std::move(rows.compensation);
+    linear.bias_ = std::move(rows.bias);
+    KITH_RETURN_IF_ERROR(linear.pack_int8(rows.weights, options));
+    if (!linear.rows_.empty()) linear.owned_rows_ = std::move(rows.weights);
+    return linear;
+  }
   KITH_ASSIGN_OR_RETURN(linear.bias_, stack_bias(parts, linear.out_));
   KITH_ASSIGN_OR_RETURN(std::vector<float> weights, stack_weights(in, parts, linear.out_));
   switch (linear.weights_) {
@@ -101,13 +131,41 @@ Result<Linear> Linear::create(int in, std::span<const LinearPart> parts,
     case DType::kBf16:
       KITH_RETURN_IF_ERROR(linear.pack_bf16(weights, options.threads));
       break;
-    case DType::kInt8:
-      KITH_RETURN_IF_ERROR(linear.pack_int8(weights, options));
-      break;
     default:
       return Error{ErrorCode::kInvalidArgument, "weights are held as f32, bf16 or int8, not " +
                                                     std::string(dtype_name(options.weights))};
   }
+  return linear;
+}
+
+Result<Linear> Linear::from_int8(int in, int out, const Int8Weights& from,
+                                 const LinearOptions& options) {
+  KITH_CHECK(in > 0 && out > 0, "a linear map needs inputs and outputs");
+  if (from.weights.size() != int8_bytes(from.layout, in, out) ||
+      from.scales.size() != to_size(out) || from.compensation.size() != to_size(out) ||
+      (!from.bias.empty() && from.bias.size() != to_size(out))) {
+    return Error{ErrorCode::kInvalidArgument, "quantised weights do not fit their shape"};
+  }
+  Linear linear;
+  linear.in_ = in;
+  linear.out_ = out;
+  linear.weights_ = DType::kInt8;
+  linear.scales_.assign(from.scales.begin(), from.scales.end());
+  linear.compensation_.assign(from.compensation.begin(), from.compensation.end());
+  linear.bias_.assign(from.bias.begin(), from.bias.end());
+  if (from.layout == Int8Layout::kRows) {
+    KITH_RETURN_IF_ERROR(linear.pack_int8(from.weights, options));
+    return linear;
+  }
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(from.weights.data()) % 64 == 0;
+  if (is_aligned && !options.plain && onednn_supports(MatmulKind::kInt8)) {
+    KITH_ASSIGN_OR_RETURN(linear.matmul_, PackedMatmul::borrow_blocked_int8(
+                                              in, out, from.weights.data(), options.threads));
+    if (linear.matmul_) return linear;
+  }
+  std::vector<std::int8_t> rows = to_rows(from.weights, in, out);
+  KITH_RETURN_IF_ERROR(linear.pack_int8(rows, options));
+  if (!linear.rows_.empty()) linear.owned_rows_ = std::move(rows);
   return linear;
 }
 
@@ -129,28 +187,35 @@ Status Linear::pack_bf16(std::span<const float> weights, int threads) {
   return {};
 }
 
-Status Linear::pack_int8(std::span<const float> weights, const LinearOptions& options) {
-  std::vector<std::int8_t> quantized(weights.size());
-  scales_.resize(to_size(out_));
-  compensation_.resize(to_size(out_));
-  for (std::size_t n = 0; n < to_size(out_); ++n) {
-    const std::span<std::int8_t> row(quantized.data() + n * to_size(in_), to_size(in_));
-    scales_[n] = quantize_channel(weights.subspan(n * to_size(in_), to_size(in_)), row);
-    std::int32_t sum = 0;
-    for (const std::int8_t q : row) sum += q;
-    compensation_[n] = 128 * sum;
+// Sees `rows` for as long as the map lives, if anything is to read them later.
+Status Linear::pack_int8(std::span<const std::int8_t> rows, const LinearOptions& options) {
+  const bool is_plain = options.plain || !onednn_supports(MatmulKind::kInt8);
+  if (!is_plain) {
+    KITH_ASSIGN_OR_RETURN(
+        matmul_, PackedMatmul::create(MatmulKind::kInt8, in_, out_, rows.data(), options.threads));
   }
-  if (options.plain || !onednn_supports(MatmulKind::kInt8)) {
-    plain_int8_ = std::move(quantized);
-    return {};
-  }
-  KITH_ASSIGN_OR_RETURN(matmul_, PackedMatmul::create(MatmulKind::kInt8, in_, out_,
-                                                      quantized.data(), options.threads));
+  const bool is_readable = matmul_ && matmul_->find_blocked_int8() != nullptr;
+  if (is_plain || (options.readable_rows && !is_readable)) rows_ = rows;
   return {};
 }
 
+void Linear::read_row(int row, std::span<float> out) const {
+  KITH_CHECK(row >= 0 && row < out_ && out.size() == to_size(in_), "no such row");
+  std::vector<std::int8_t> quantized(out.size());
+  if (!rows_.empty()) {
+    read_int8_row(Int8Layout::kRows, rows_, row, quantized);
+  } else {
+    const std::int8_t* blocked = matmul_ ? matmul_->find_blocked_int8() : nullptr;
+    KITH_CHECK(blocked != nullptr, "the rows of this map cannot be read");
+    read_int8_row(Int8Layout::kBlocked, {blocked, int8_bytes(Int8Layout::kBlocked, in_, out_)}, row,
+                  quantized);
+  }
+  const float scale = scales_[to_size(row)];
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = scale * static_cast<float>(quantized[i]);
+}
+
 std::size_t Linear::bytes() const {
-  return (matmul_ ? matmul_->bytes() : 0) + plain_f32_.size() * sizeof(float) + plain_int8_.size() +
+  return (matmul_ ? matmul_->bytes() : 0) + plain_f32_.size() * sizeof(float) + rows_.size() +
          (scales_.size() + compensation_.size() + bias_.size()) * sizeof(float);
 }
 
@@ -263,8 +328,8 @@ Status Linear::int8_sums(const std::uint8_t* x, int rows, std::int32_t* sums,
 #pragma omp parallel for schedule(static) if (rows > 1)
 #endif
     for (int row = 0; row < rows; ++row) {
-      kernels().int8_row_plain(x + to_size(row) * stride, plain_int8_.data(), to_size(in_),
-                               to_size(out_), sums + to_size(row) * to_size(out_));
+      kernels().int8_row_plain(x + to_size(row) * stride, rows_.data(), to_size(in_), to_size(out_),
+                               sums + to_size(row) * to_size(out_));
     }
     return {};
   }

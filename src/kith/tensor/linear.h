@@ -18,6 +18,7 @@
 #include "kith/base/result.h"
 #include "kith/tensor/aligned.h"
 #include "kith/tensor/dtype.h"
+#include "kith/tensor/int8_layout.h"
 #include "kith/tensor/onednn.h"
 
 namespace kith::tensor {
@@ -39,7 +40,32 @@ struct LinearOptions {
   int threads = 1;
   // Do f32 and int8 products by the loops for CPUs without AVX-512. For tests.
   bool plain = false;
+  // Make read_row() possible for int8 weights, even where that costs a copy of them.
+  bool readable_rows = false;
 };
+
+// Weights of a map that are quantised already; see kernels.h for the scheme. Borrows.
+struct Int8Weights {
+  Int8Layout layout = Int8Layout::kRows;
+  std::span<const std::int8_t> weights;        // int8_bytes(layout, in, out)
+  std::span<const float> scales;               // [out]
+  std::span<const std::int32_t> compensation;  // [out]: 128 * the sum of a channel's weights
+  std::span<const float> bias;                 // [out] or empty
+};
+
+// The same, owned, in kRows.
+struct QuantizedRows {
+  std::vector<std::int8_t> weights;
+  std::vector<float> scales;
+  std::vector<std::int32_t> compensation;
+  std::vector<float> bias;
+};
+
+// What Linear::create() makes of the parts for int8. Errors: as create().
+Result<QuantizedRows> quantize_parts(int in, std::span<const LinearPart> parts);
+
+// The layout in which this CPU computes with int8 weights of all but the narrowest maps.
+Int8Layout native_int8_layout();
 
 // Rows that buffers of `rows` rows must have room for: forward() pads up to a bucket.
 int padded_rows(int rows);
@@ -60,12 +86,23 @@ class Linear {
   static Result<Linear> create(int in, std::span<const LinearPart> parts,
                                const LinearOptions& options);
 
+  // A map of quantised weights, equal bit for bit to create() on what they were quantised from.
+  // `from.weights` are borrowed and must outlive the map; they are copied where the CPU computes in
+  // another layout, or from an address that is not a multiple of 64.
+  // Errors: kInvalidArgument if the sizes do not fit [out, in].
+  static Result<Linear> from_int8(int in, int out, const Int8Weights& from,
+                                  const LinearOptions& options);
+
   int in() const { return in_; }
   int out() const { return out_; }
   // The type in which the weights are really held.
   DType weights() const { return weights_; }
-  // Packed weights, scales and bias.
+  // Packed weights, borrowed or not, scales and bias.
   std::size_t bytes() const;
+
+  // The weights of one output, dequantised, to `out` [in].
+  // REQUIRES: int8 weights made with `readable_rows`; row in [0, out()).
+  void read_row(int row, std::span<float> out) const;
 
   // A row's result does not depend on the other rows, bit for bit.
   //   x: [padded_rows(rows), in]; what is after `rows` is overwritten
@@ -79,7 +116,7 @@ class Linear {
 
   Status pack_f32(std::vector<float> weights, const LinearOptions& options);
   Status pack_bf16(std::span<const float> weights, int threads);
-  Status pack_int8(std::span<const float> weights, const LinearOptions& options);
+  Status pack_int8(std::span<const std::int8_t> rows, const LinearOptions& options);
   Status forward_slice(float* x, int rows, float* y, LinearScratch& scratch) const;
   Status forward_f32(float* x, int rows, float* y) const;
   Status forward_bf16(const float* x, int rows, float* y, LinearScratch& scratch) const;
@@ -94,7 +131,8 @@ class Linear {
   // Absent where the plain loops are used.
   std::optional<PackedMatmul> matmul_;
   std::vector<float> plain_f32_;            // [out, in]
-  std::vector<std::int8_t> plain_int8_;     // [out, in]
+  std::vector<std::int8_t> owned_rows_;     // what rows_ sees, unless it is borrowed
+  std::span<const std::int8_t> rows_;       // [out, in], int8, or empty where nothing reads them
   std::vector<float> scales_;               // [out], int8
   std::vector<std::int32_t> compensation_;  // [out], int8
   std::vector<float> bias_;                 // [out] or empty

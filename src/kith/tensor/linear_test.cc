@@ -257,5 +257,69 @@ TEST(QuantizeChannelTest, RoundsToTheNearestStep) {
   EXPECT_EQ(out, (std::vector<std::int8_t>{0, 0, 0}));
 }
 
+// Weights that are quantised once and then mapped give what quantising at load gives, whatever
+// layout they were saved in and whatever the CPU computes in.
+TEST(LinearInt8Test, QuantisedWeightsEqualThoseQuantisedAtLoad) {
+  for (const auto& [in, out] : {std::pair{192, 256}, {70, 130}, {64, 32}}) {
+    const auto weights = random_values(1, static_cast<std::size_t>(in * out));
+    const auto bias = random_values(5, static_cast<std::size_t>(out));
+    LinearPart part = part_of(weights, out);
+    part.bias = std::as_bytes(std::span(bias));
+    const auto quantized = quantize_parts(in, {&part, 1});
+    ASSERT_TRUE(quantized);
+    const auto to_view = [&quantized = *quantized](Int8Layout layout,
+                                                   std::span<const std::int8_t> bytes) {
+      return Int8Weights{layout, bytes, quantized.scales, quantized.compensation, quantized.bias};
+    };
+    const auto blocks = to_blocked(quantized->weights, in, out);
+    const AlignedVector<std::int8_t> aligned(blocks.begin(), blocks.end());
+    AlignedVector<std::int8_t> shifted(blocks.size() + 1);
+    std::copy(blocks.begin(), blocks.end(), shifted.begin() + 1);
+    for (const bool plain : {false, true}) {
+      const LinearOptions options{DType::kInt8, 1, plain, true};
+      const auto reference = Linear::create(in, {&part, 1}, options);
+      ASSERT_TRUE(reference);
+      const auto x = random_values(2, 5U * static_cast<std::size_t>(in));
+      for (const Int8Weights& from :
+           {to_view(Int8Layout::kRows, quantized->weights), to_view(Int8Layout::kBlocked, aligned),
+            to_view(Int8Layout::kBlocked, std::span(shifted).subspan(1))}) {
+        const auto linear = Linear::from_int8(in, out, from, options);
+        ASSERT_TRUE(linear) << linear.error().message;
+        for (const int rows : {1, 5}) EXPECT_EQ(run(*linear, x, rows), run(*reference, x, rows));
+        std::vector<float> row(static_cast<std::size_t>(in));
+        std::vector<float> expected(row.size());
+        linear->read_row(out - 1, row);
+        reference->read_row(out - 1, expected);
+        EXPECT_EQ(row, expected);
+        const float scale = quantized->scales[static_cast<std::size_t>(out - 1)];
+        EXPECT_NEAR(row[0], weights[static_cast<std::size_t>((out - 1) * in)], 0.51F * scale);
+      }
+    }
+  }
+}
+
+TEST(LinearInt8Test, RefusesQuantisedWeightsThatDoNotFit) {
+  const std::vector<std::int8_t> weights(64 * 64);
+  const std::vector<float> scales(64);
+  const std::vector<std::int32_t> sums(64);
+  const auto create = [](const Int8Weights& from) {
+    return Linear::from_int8(64, 64, from, {DType::kInt8, 1}).has_value();
+  };
+  const Int8Weights good{Int8Layout::kRows, weights, scales, sums, {}};
+  EXPECT_TRUE(create(good));
+  Int8Weights bad = good;
+  bad.weights = bad.weights.first(100);
+  EXPECT_FALSE(create(bad));
+  bad = good;
+  bad.scales = bad.scales.first(63);
+  EXPECT_FALSE(create(bad));
+  bad = good;
+  bad.compensation = {};
+  EXPECT_FALSE(create(bad));
+  bad = good;
+  bad.bias = bad.scales.first(1);
+  EXPECT_FALSE(create(bad));
+}
+
 }  // namespace
 }  // namespace kith::tensor

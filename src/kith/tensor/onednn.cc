@@ -72,42 +72,53 @@ int bucket_rows(int rows) { return kBuckets[bucket_index(rows)]; }
 struct PackedMatmul::Impl {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::memory::desc packed_desc;
+  // What `weights` points to, unless it is borrowed.
   AlignedVector<std::byte> packed;
+  const std::byte* weights = nullptr;
   bool is_blocked_int8 = false;
   // One per bucket.
   std::vector<dnnl::matmul::primitive_desc> descs;
   std::vector<dnnl::matmul> primitives;
 
-  void build(MatmulKind kind, int in, int out, const void* weights);
-  void pack(dnnl::memory::data_type type, int in, int out, const void* weights);
+  dnnl::matmul::primitive_desc desc_for(const Types& types, int rows, int in, int out,
+                                        const dnnl::memory::desc& weights_desc) const;
+  void choose_layout(MatmulKind kind, int in, int out);
+  void pack(dnnl::memory::data_type type, int in, int out, const void* rows);
+  void prepare_buckets(MatmulKind kind, int in, int out);
 };
 
-void PackedMatmul::Impl::pack(dnnl::memory::data_type type, int in, int out, const void* weights) {
+dnnl::matmul::primitive_desc PackedMatmul::Impl::desc_for(
+    const Types& types, int rows, int in, int out, const dnnl::memory::desc& weights_desc) const {
+  using Tag = dnnl::memory::format_tag;
+  const dnnl::memory::desc source({rows, in}, types.source, Tag::ab);
+  const dnnl::memory::desc result({rows, out}, types.result, Tag::ab);
+  return {dnnl::matmul::desc(source, weights_desc, result), engine};
+}
+
+// The layout is taken from a middling batch and must serve every other.
+void PackedMatmul::Impl::choose_layout(MatmulKind kind, int in, int out) {
+  using Tag = dnnl::memory::format_tag;
+  const Types types = types_of(kind);
+  packed_desc = desc_for(types, 16, in, out, {{in, out}, types.weights, Tag::any}).weights_desc();
+  is_blocked_int8 = kind == MatmulKind::kInt8 &&
+                    packed_desc == dnnl::memory::desc({in, out}, types.weights, Tag::BA16a64b4a);
+}
+
+void PackedMatmul::Impl::pack(dnnl::memory::data_type type, int in, int out, const void* rows) {
   // As a [in, out] matrix, [out, in] row-major is column-major: tag ba.
   const dnnl::memory::desc plain({in, out}, type, dnnl::memory::format_tag::ba);
   packed.resize(packed_desc.get_size());
-  dnnl::memory from(plain, engine, mutable_pointer(weights));
+  dnnl::memory from(plain, engine, mutable_pointer(rows));
   dnnl::memory to(packed_desc, engine, packed.data());
   dnnl::stream stream(engine);
   dnnl::reorder(from, to).execute(stream, from, to);
   stream.wait();
+  weights = packed.data();
 }
 
-void PackedMatmul::Impl::build(MatmulKind kind, int in, int out, const void* weights) {
-  using Tag = dnnl::memory::format_tag;
-  const Types types = types_of(kind);
-  // The layout is taken from a middling batch and must serve every other.
-  const auto desc_for = [&](int rows, const dnnl::memory::desc& weights_desc) {
-    const dnnl::memory::desc source({rows, in}, types.source, Tag::ab);
-    const dnnl::memory::desc result({rows, out}, types.result, Tag::ab);
-    return dnnl::matmul::primitive_desc(dnnl::matmul::desc(source, weights_desc, result), engine);
-  };
-  packed_desc = desc_for(16, {{in, out}, types.weights, Tag::any}).weights_desc();
-  is_blocked_int8 = kind == MatmulKind::kInt8 &&
-                    packed_desc == dnnl::memory::desc({in, out}, types.weights, Tag::BA16a64b4a);
-  pack(types.weights, in, out, weights);
+void PackedMatmul::Impl::prepare_buckets(MatmulKind kind, int in, int out) {
   for (const int rows : kBuckets) {
-    descs.push_back(desc_for(rows, packed_desc));
+    descs.push_back(desc_for(types_of(kind), rows, in, out, packed_desc));
     primitives.emplace_back(descs.back());
   }
 }
@@ -117,20 +128,48 @@ PackedMatmul::PackedMatmul(PackedMatmul&&) noexcept = default;
 PackedMatmul& PackedMatmul::operator=(PackedMatmul&&) noexcept = default;
 PackedMatmul::~PackedMatmul() = default;
 
-Result<PackedMatmul> PackedMatmul::create(MatmulKind kind, int in, int out, const void* weights,
-                                          int threads) {
-  KITH_CHECK(in > 0 && out > 0 && threads > 0, "sizes must be positive");
+namespace {
+
+// Runs `make`, with oneDNN's exceptions turned into errors. oneDNN fixes the number of threads when
+// a primitive is made.
+template <typename Make>
+auto guarded(int threads, Make&& make) -> Result<decltype(make())> {
 #if defined(_OPENMP)
-  // oneDNN fixes the number of threads when a primitive is made.
   omp_set_num_threads(threads);
 #endif
   try {
-    auto impl = std::make_unique<Impl>();
-    impl->build(kind, in, out, weights);
-    return PackedMatmul(std::move(impl));
+    return make();
   } catch (const dnnl::error& error) {
     return Error{ErrorCode::kInternal, std::string("onednn: ") + error.what()};
   }
+}
+
+}  // namespace
+
+Result<PackedMatmul> PackedMatmul::create(MatmulKind kind, int in, int out, const void* weights,
+                                          int threads) {
+  KITH_CHECK(in > 0 && out > 0 && threads > 0, "sizes must be positive");
+  return guarded(threads, [&] {
+    auto impl = std::make_unique<Impl>();
+    impl->choose_layout(kind, in, out);
+    impl->pack(types_of(kind).weights, in, out, weights);
+    impl->prepare_buckets(kind, in, out);
+    return PackedMatmul(std::move(impl));
+  });
+}
+
+Result<std::optional<PackedMatmul>> PackedMatmul::borrow_blocked_int8(int in, int out,
+                                                                      const std::int8_t* weights,
+                                                                      int threads) {
+  KITH_CHECK(in > 0 && out > 0 && threads > 0, "sizes must be positive");
+  return guarded(threads, [&]() -> std::optional<PackedMatmul> {
+    auto impl = std::make_unique<Impl>();
+    impl->choose_layout(MatmulKind::kInt8, in, out);
+    if (!impl->is_blocked_int8) return std::nullopt;
+    impl->weights = reinterpret_cast<const std::byte*>(weights);
+    impl->prepare_buckets(MatmulKind::kInt8, in, out);
+    return PackedMatmul(std::move(impl));
+  });
 }
 
 Status PackedMatmul::run(const void* x, int rows, void* y) const {
@@ -139,8 +178,7 @@ Status PackedMatmul::run(const void* x, int rows, void* y) const {
   try {
     const dnnl::matmul::primitive_desc& desc = impl_->descs[index];
     const dnnl::memory source(desc.src_desc(), impl_->engine, mutable_pointer(x));
-    const dnnl::memory weights(impl_->packed_desc, impl_->engine,
-                               mutable_pointer(impl_->packed.data()));
+    const dnnl::memory weights(impl_->packed_desc, impl_->engine, mutable_pointer(impl_->weights));
     const dnnl::memory result(desc.dst_desc(), impl_->engine, y);
     dnnl::stream stream(impl_->engine);
     impl_->primitives[index].execute(
@@ -152,11 +190,10 @@ Status PackedMatmul::run(const void* x, int rows, void* y) const {
   return {};
 }
 
-std::size_t PackedMatmul::bytes() const { return impl_->packed.size(); }
+std::size_t PackedMatmul::bytes() const { return impl_->packed_desc.get_size(); }
 
 const std::int8_t* PackedMatmul::find_blocked_int8() const {
-  return impl_->is_blocked_int8 ? reinterpret_cast<const std::int8_t*>(impl_->packed.data())
-                                : nullptr;
+  return impl_->is_blocked_int8 ? reinterpret_cast<const std::int8_t*>(impl_->weights) : nullptr;
 }
 
 std::string PackedMatmul::implementation(int rows) const {

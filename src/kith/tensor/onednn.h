@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kith/base/result.h"
@@ -41,6 +42,12 @@ class PackedMatmul {
   // for `threads` threads. Errors: kInternal if oneDNN refuses, e.g. bf16 on a CPU that lacks it.
   static Result<PackedMatmul> create(MatmulKind kind, int in, int out, const void* weights,
                                      int threads);
+  // For int8 weights that lie in the layout Int8Layout::kBlocked already: they are borrowed and
+  // must outlive the object. No value if oneDNN wants another layout for this shape (on some CPUs,
+  // and for few outputs). REQUIRES: weights at a multiple of 64. Errors: as create().
+  static Result<std::optional<PackedMatmul>> borrow_blocked_int8(int in, int out,
+                                                                 const std::int8_t* weights,
+                                                                 int threads);
   PackedMatmul(PackedMatmul&&) noexcept;
   PackedMatmul& operator=(PackedMatmul&&) noexcept;
   ~PackedMatmul();
@@ -51,7 +58,8 @@ class PackedMatmul {
 
   // Of the packed weights.
   std::size_t bytes() const;
-  // The packed int8 bytes if their layout is BA16a64b4a, which the one-row kernel reads; else null.
+  // The packed int8 bytes if their layout is Int8Layout::kBlocked, which the one-row kernel reads;
+  // else null.
   const std::int8_t* find_blocked_int8() const;
   // The name of the implementation for `rows`, e.g. "brg:avx512_core_vnni".
   std::string implementation(int rows) const;

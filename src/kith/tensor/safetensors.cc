@@ -104,6 +104,36 @@ Status check_tiling(const SafetensorsHeader& header, std::size_t data_begin,
   return {};
 }
 
+// Everything before the data.
+Result<std::string> make_header(std::span<const TensorPlan> tensors,
+                                const std::map<std::string, std::string>& metadata) {
+  base::OrderedJson header = base::OrderedJson::object();
+  if (!metadata.empty()) header[kMetadataKey] = metadata;
+  std::size_t offset = 0;
+  for (const TensorPlan& tensor : tensors) {
+    const auto bytes = tensor_bytes(tensor.dtype, tensor.shape);
+    if (!bytes) return invalid("tensor " + tensor.name + " has an impossible shape");
+    if (tensor.name == kMetadataKey || header.contains(tensor.name)) {
+      return invalid("tensor name is reserved or repeated: " + tensor.name);
+    }
+    header[tensor.name] = {{"dtype", dtype_name(tensor.dtype)},
+                           {"shape", tensor.shape},
+                           {"data_offsets", {offset, offset + *bytes}}};
+    offset += *bytes;
+  }
+  std::string text = base::dump_json(header);
+  // Padded so that the data starts at a multiple of 64: packed weights are computed with in place.
+  text.resize((kPrefixBytes + text.size() + 63) / 64 * 64 - kPrefixBytes, ' ');
+  const std::uint64_t header_size = text.size();
+  std::string out(kPrefixBytes, '\0');
+  std::memcpy(out.data(), &header_size, sizeof header_size);
+  return out + text;
+}
+
+Error cannot_write(const std::filesystem::path& path) {
+  return Error{ErrorCode::kUnavailable, "cannot write " + path.string()};
+}
+
 }  // namespace
 
 Result<SafetensorsHeader> parse_safetensors(std::span<const std::byte> file) {
@@ -158,34 +188,54 @@ std::optional<TensorView> SafetensorsFile::find(std::string_view name) const {
 
 Result<std::string> serialize_safetensors(std::span<const TensorToSave> tensors,
                                           const std::map<std::string, std::string>& metadata) {
-  base::OrderedJson header = base::OrderedJson::object();
-  if (!metadata.empty()) header[kMetadataKey] = metadata;
-  std::size_t offset = 0;
+  std::vector<TensorPlan> plans;
+  std::size_t size = 0;
   for (const TensorToSave& tensor : tensors) {
-    const auto bytes = tensor_bytes(tensor.dtype, tensor.shape);
-    if (!bytes || *bytes != tensor.bytes.size()) {
+    if (tensor_bytes(tensor.dtype, tensor.shape) != tensor.bytes.size()) {
       return invalid("bytes of tensor " + tensor.name + " do not fit its shape");
     }
-    if (tensor.name == kMetadataKey || header.contains(tensor.name)) {
-      return invalid("tensor name is reserved or repeated: " + tensor.name);
-    }
-    header[tensor.name] = {{"dtype", dtype_name(tensor.dtype)},
-                           {"shape", tensor.shape},
-                           {"data_offsets", {offset, offset + *bytes}}};
-    offset += *bytes;
+    plans.push_back({tensor.name, tensor.dtype, tensor.shape});
+    size += tensor.bytes.size();
   }
-  std::string text = base::dump_json(header);
-  // Padded so that the data starts at a multiple of 8.
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  const std::uint64_t header_size = text.size();
-  std::string out(kPrefixBytes, '\0');
-  std::memcpy(out.data(), &header_size, sizeof header_size);
-  out.reserve(kPrefixBytes + text.size() + offset);
-  out += text;
+  KITH_ASSIGN_OR_RETURN(std::string out, make_header(plans, metadata));
+  out.reserve(out.size() + size);
   for (const TensorToSave& tensor : tensors) {
     out.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
   }
   return out;
+}
+
+Result<SafetensorsWriter> SafetensorsWriter::create(
+    const std::filesystem::path& path, std::vector<TensorPlan> tensors,
+    const std::map<std::string, std::string>& metadata) {
+  KITH_ASSIGN_OR_RETURN(const std::string header, make_header(tensors, metadata));
+  SafetensorsWriter writer;
+  writer.path_ = path;
+  writer.tensors_ = std::move(tensors);
+  writer.stream_.open(path, std::ios::binary | std::ios::trunc);
+  writer.stream_ << header;
+  if (!writer.stream_) return cannot_write(path);
+  return writer;
+}
+
+Status SafetensorsWriter::append(std::span<const std::byte> bytes) {
+  if (next_ == tensors_.size()) return invalid("more tensors than were planned");
+  const TensorPlan& plan = tensors_[next_];
+  if (tensor_bytes(plan.dtype, plan.shape) != bytes.size()) {
+    return invalid("bytes of tensor " + plan.name + " do not fit its shape");
+  }
+  stream_.write(reinterpret_cast<const char*>(bytes.data()),
+                static_cast<std::streamsize>(bytes.size()));
+  if (!stream_) return cannot_write(path_);
+  ++next_;
+  return {};
+}
+
+Status SafetensorsWriter::finish() {
+  if (next_ != tensors_.size()) return invalid("tensor " + tensors_[next_].name + " is missing");
+  stream_.close();
+  if (!stream_) return cannot_write(path_);
+  return {};
 }
 
 Status save_safetensors(const std::filesystem::path& path, std::span<const TensorToSave> tensors,

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <span>
@@ -78,6 +79,35 @@ struct TensorToSave {
   DType dtype = DType::kF32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;
+};
+
+// What is to be written of a tensor before its bytes are there.
+struct TensorPlan {
+  std::string name;
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;
+};
+
+// Writes a file tensor by tensor, so that a checkpoint need not lie in memory as a whole. The data
+// begins at a multiple of 64. Not atomic: meant for a directory that is not in use yet. Movable.
+class SafetensorsWriter {
+ public:
+  // Errors: kInvalidArgument for a repeated or reserved name or an impossible shape; kUnavailable.
+  static Result<SafetensorsWriter> create(const std::filesystem::path& path,
+                                          std::vector<TensorPlan> tensors,
+                                          const std::map<std::string, std::string>& metadata = {});
+
+  // The bytes of the next tensor, in the order of create().
+  // Errors: kInvalidArgument if they do not fit its shape; kUnavailable.
+  Status append(std::span<const std::byte> bytes);
+  // Errors: kInvalidArgument if tensors are missing; kUnavailable.
+  Status finish();
+
+ private:
+  std::filesystem::path path_;
+  std::vector<TensorPlan> tensors_;
+  std::size_t next_ = 0;
+  std::ofstream stream_;
 };
 
 // The bytes of a file with these tensors in this order.

@@ -143,5 +143,30 @@ TEST(SafetensorsTest, DamagedFilesNeverReachOutside) {
   }
 }
 
+TEST(SafetensorsWriterTest, WritesWhatTheSerializerWrites) {
+  const base::TestDirectory directory;
+  const auto path = directory.path() / "model.safetensors";
+  const std::vector<std::byte> a(12, std::byte{1});
+  const std::vector<std::byte> b(3, std::byte{2});
+  auto writer = SafetensorsWriter::create(
+      path, {{"a", DType::kF32, {3}}, {"b", DType::kInt8, {3, 1}}}, {{"format", "pt"}});
+  ASSERT_TRUE(writer) << writer.error().message;
+  EXPECT_FALSE(writer->append(b)) << "out of order";
+  EXPECT_FALSE(writer->finish()) << "tensors are missing";
+  ASSERT_TRUE(writer->append(a));
+  ASSERT_TRUE(writer->append(b));
+  EXPECT_FALSE(writer->append(b)) << "more than planned";
+  ASSERT_TRUE(writer->finish());
+  const auto expected = serialize_safetensors(
+      std::vector<TensorToSave>{{"a", DType::kF32, {3}, a}, {"b", DType::kInt8, {3, 1}, b}},
+      {{"format", "pt"}});
+  EXPECT_EQ(*base::read_file(path), *expected);
+  const auto file = SafetensorsFile::open(path);
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ((file->find("a")->bytes.data() - file->bytes().data()) % 64, 0);
+  EXPECT_FALSE(SafetensorsWriter::create(path, {{"a", DType::kF32, {3}}, {"a", DType::kF32, {3}}}));
+  EXPECT_FALSE(SafetensorsWriter::create(directory.path() / "no/file", {}));
+}
+
 }  // namespace
 }  // namespace kith::tensor

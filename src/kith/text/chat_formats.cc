@@ -49,6 +49,49 @@ ChatFormat make_mistral() {
   return format;
 }
 
+// From the third tokenizer on, [INST] and [/INST] are control tokens; a space after one belongs to
+// the first piece that SentencePiece makes of the content.
+ChatFormat make_mistral_v3() {
+  ChatFormat format = make_mistral();
+  format.name = "mistral-v3";
+  format.user = {"[INST] ", "[/INST]"};
+  return format;
+}
+
+ChatFormat make_mistral_tekken() {
+  ChatFormat format = make_mistral();
+  format.name = "mistral-tekken";
+  format.user = {"[INST]", "[/INST]"};
+  format.assistant = {"", "</s>"};
+  format.trims_content = false;
+  return format;
+}
+
+ChatFormat make_mistral_v7() {
+  ChatFormat format = make_mistral_v3();
+  format.name = "mistral-v7";
+  format.system = {"[SYSTEM_PROMPT] ", "[/SYSTEM_PROMPT]"};
+  format.folds_system_into_user = false;
+  return format;
+}
+
+ChatFormat make_mistral_v7_tekken() {
+  ChatFormat format = make_mistral_tekken();
+  format.name = "mistral-v7-tekken";
+  format.system = {"[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"};
+  format.folds_system_into_user = false;
+  return format;
+}
+
+// ChatML whose model thinks aloud unless the prompt holds an empty thought already. It answers at
+// once here, as with enable_thinking=False; the format "chatml" lets it think.
+ChatFormat make_qwen3() {
+  ChatFormat format = make_chatml();
+  format.name = "qwen3";
+  format.generation_prompt += "<think>\n\n</think>\n\n";
+  return format;
+}
+
 ChatFormat make_zephyr() {
   ChatFormat format;
   format.name = "zephyr";
@@ -101,9 +144,11 @@ ChatFormat make_plain() {
 }  // namespace
 
 const std::vector<ChatFormat>& built_in_chat_formats() {
-  static const std::vector<ChatFormat> kFormats = {make_chatml(),  make_llama3(), make_llama2(),
-                                                   make_mistral(), make_zephyr(), make_gemma(),
-                                                   make_phi3(),    make_plain()};
+  static const std::vector<ChatFormat> kFormats = {
+      make_chatml(),     make_llama3(),         make_llama2(),     make_mistral(),
+      make_mistral_v3(), make_mistral_tekken(), make_mistral_v7(), make_mistral_v7_tekken(),
+      make_qwen3(),      make_zephyr(),         make_gemma(),      make_phi3(),
+      make_plain()};
   return kFormats;
 }
 
@@ -116,13 +161,18 @@ const ChatFormat* find_chat_format(std::string_view name) {
 
 std::span<const ChatMarkers> chat_markers() {
   // Zephyr and Phi 3 share their role markers; the end marker tells them apart. Llama 2's system
-  // frame tells it from Mistral.
+  // frame tells it from Mistral, whose versions differ in where the spaces are.
   static const std::vector<ChatMarkers> kMarkers = {
+      {"qwen3", {"<|im_start|>", "<|im_end|>", "enable_thinking"}},
       {"chatml", {"<|im_start|>", "<|im_end|>"}},
       {"llama3", {"<|start_header_id|>", "<|eot_id|>"}},
       {"gemma", {"<start_of_turn>", "<end_of_turn>"}},
       {"llama2", {"[INST]", "<<SYS>>"}},
-      {"mistral", {"[INST]", "[/INST]"}},
+      {"mistral-v7", {"[SYSTEM_PROMPT] ", "[INST]", "[/INST]"}},
+      {"mistral-v7-tekken", {"[SYSTEM_PROMPT]", "[INST]", "[/INST]"}},
+      {"mistral", {"[INST]", " [/INST]"}},
+      {"mistral-v3", {"[INST] ", "[/INST]"}},
+      {"mistral-tekken", {"[INST]", "[/INST]"}},
       {"phi3", {"<|user|>", "<|end|>"}},
       {"phi3", {"'<|' + message['role'] + '|>'", "<|end|>"}},
       {"zephyr", {"<|user|>", "<|assistant|>"}},

@@ -55,7 +55,8 @@ struct ChatFormat {
   std::vector<std::string> stop_texts;
 };
 
-// The names of the built-in formats: chatml, llama3, llama2, mistral, zephyr, gemma, phi3, plain.
+// The names of the built-in formats: chatml, llama3, llama2, mistral (tokenizers 1 and 2) and its
+// later forms -v3, -tekken, -v7, -v7-tekken, qwen3, zephyr, gemma, phi3, plain.
 std::vector<std::string> chat_format_names();
 
 // Immutable; thread-safe.

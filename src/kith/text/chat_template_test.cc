@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "kith/base/file.h"
+#include "kith/base/json.h"
 #include "kith/base/test_directory.h"
 #include "kith/text/test_tokenizers.h"
 
@@ -48,6 +49,24 @@ TEST(ChatTemplateTest, FoldsTheSystemMessageWhereThereIsNoPlaceForIt) {
   EXPECT_EQ(rendered("gemma"),
             "<start_of_turn>user\nBe brief.\n\nHi<end_of_turn>\n<start_of_turn>model\nHello."
             "<end_of_turn>\n<start_of_turn>user\nBye<end_of_turn>\n<start_of_turn>model\n");
+}
+
+// Templates of the families and what Jinja makes of them; see tools/goldens/make_chat_goldens.py.
+TEST(ChatTemplateTest, RendersWhatTheTemplateOfTheFamilyRenders) {
+  const auto cases = base::parse_json(read_testdata("chat.golden.json"));
+  ASSERT_TRUE(cases) << cases.error().message;
+  for (const auto& golden : *cases) {
+    const auto chat = ChatTemplate::recognize(golden["template"].get<std::string>());
+    ASSERT_TRUE(chat) << golden["format"];
+    EXPECT_EQ(chat->name(), golden["format"].get<std::string>());
+    std::vector<ChatMessage> messages;
+    for (const auto& message : golden["messages"]) {
+      messages.push_back({message["role"], message["content"]});
+    }
+    EXPECT_EQ(*chat->render(messages, true), golden["text"].get<std::string>()) << golden["format"];
+    EXPECT_EQ(chat->format().adds_bos, golden["adds_bos"].get<bool>()) << golden["format"];
+  }
+  EXPECT_GE(cases->size(), 9U);
 }
 
 TEST(ChatTemplateTest, RendersRoleMarkers) {

@@ -26,22 +26,25 @@ using MatchData = std::unique_ptr<pcre2_match_data, Deleter<pcre2_match_data_fre
 using MatchContext = std::unique_ptr<pcre2_match_context, Deleter<pcre2_match_context_free>>;
 using JitStack = std::unique_ptr<pcre2_jit_stack, Deleter<pcre2_jit_stack_free>>;
 
-// PCRE2's own \s also holds U+180E, which has not been white space since Unicode 6.3.
+// PCRE2's own \s also holds U+180E, which has not been white space since Unicode 6.3, and its \S
+// lacks it.
 std::string with_unicode_whitespace(std::string_view pattern) {
   constexpr std::string_view kWhitespace = "\\t-\\r\\x{85}\\p{Z}";
+  constexpr std::string_view kOther = "\\S\\x{180E}";
   std::string out;
   bool in_class = false;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
     if (c == '\\' && i + 1 < pattern.size()) {
       const char next = pattern[++i];
-      if (next != 's') {
+      if (next != 's' && next != 'S') {
         out.append({c, next});
-      } else if (in_class) {
-        out += kWhitespace;
-      } else {
-        out.append("[").append(kWhitespace).append("]");
+        continue;
       }
+      const std::string_view members = next == 's' ? kWhitespace : kOther;
+      if (!in_class) out.push_back('[');
+      out += members;
+      if (!in_class) out.push_back(']');
       continue;
     }
     if (c == '[') in_class = true;

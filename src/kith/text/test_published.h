@@ -1,84 +1,43 @@
 // Vocabularies of published models, from the GGUF files of the public test data. Test code only.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "kith/base/json.h"
+#include "kith/text/test_gguf.h"
 #include "kith/text/test_tokenizers.h"
 
 namespace kith::text {
-
-// Reads the key-value part of a GGUF file (version 3, little-endian), as far as this test needs it.
-class GgufReader {
- public:
-  explicit GgufReader(std::string bytes) : bytes_(std::move(bytes)) {}
-
-  // The member `key`, an array of strings; empty if the file is malformed or has no such member.
-  std::vector<std::string> strings(const std::string& key) {
-    at_ = 16;
-    for (auto left = read<std::uint64_t>(); left > 0 && !failed_; --left) {
-      const std::string name = read_string();
-      std::vector<std::string> found = read_value(read<std::uint32_t>());
-      if (name == key) return failed_ ? std::vector<std::string>() : found;
-    }
-    return {};
-  }
-
- private:
-  static constexpr std::uint32_t kString = 8;
-  static constexpr std::uint32_t kArray = 9;
-
-  template <typename T>
-  T read() {
-    T value{};
-    if (at_ + sizeof(T) > bytes_.size()) {
-      failed_ = true;
-    } else {
-      std::memcpy(&value, bytes_.data() + at_, sizeof(T));
-      at_ += sizeof(T);
-    }
-    return value;
-  }
-
-  std::string read_string() {
-    const auto length = read<std::uint64_t>();
-    failed_ = failed_ || length > bytes_.size() - at_;
-    if (failed_) return {};
-    at_ += length;
-    return bytes_.substr(at_ - length, length);
-  }
-
-  std::vector<std::string> read_value(std::uint32_t type) {
-    constexpr std::array<std::uint8_t, 13> kSizes = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
-    if (type == kString) return {read_string()};
-    if (type != kArray) {
-      at_ += kSizes.at(type);
-      return {};
-    }
-    std::vector<std::string> values;
-    const auto item_type = read<std::uint32_t>();
-    for (auto left = read<std::uint64_t>(); left > 0 && !failed_; --left) {
-      for (auto& value : read_value(item_type)) values.push_back(std::move(value));
-    }
-    return values;
-  }
-
-  std::string bytes_;
-  std::size_t at_ = 0;
-  bool failed_ = false;
-};
 
 inline base::Json vocabulary_json(const std::vector<std::string>& pieces) {
   base::Json vocab = base::Json::object();
   TokenId id = 0;
   for (const std::string& piece : pieces) vocab[piece] = id++;
   return vocab;
+}
+
+// Control tokens, and tokens written by the vocabulary's users (runs of spaces in GPT-NeoX), which
+// are found before merging.
+inline base::Json added_tokens_json(const std::vector<std::string>& pieces,
+                                    const std::vector<std::int32_t>& types) {
+  constexpr std::int32_t kControl = 3;
+  constexpr std::int32_t kUserDefined = 4;
+  base::Json added = base::Json::array();
+  for (std::size_t i = 0; i < pieces.size() && i < types.size(); ++i) {
+    if (types[i] != kControl && types[i] != kUserDefined) continue;
+    added.push_back({{"id", i},
+                     {"content", pieces[i]},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", types[i] == kUserDefined},
+                     {"special", types[i] == kControl}});
+  }
+  return added;
 }
 
 inline base::Json byte_level_json(GgufReader& gguf) {
@@ -112,6 +71,8 @@ inline std::optional<Tokenizer> load_published_tokenizer(const std::string& name
   GgufReader gguf(*std::move(file));
   base::Json json = name == "bert-bge" ? word_piece_json(gguf) : byte_level_json(gguf);
   if (name == "gpt-neox") json["normalizer"] = {{"type", "NFC"}};
+  json["added_tokens"] = added_tokens_json(gguf.strings("tokenizer.ggml.tokens"),
+                                           gguf.integers("tokenizer.ggml.token_type"));
   auto tokenizer = Tokenizer::from_json(base::dump_json(json));
   KITH_CHECK(tokenizer.has_value(), "the published vocabulary loads");
   return *std::move(tokenizer);

@@ -24,7 +24,8 @@ std::vector<float> serving_logits(const std::filesystem::path& directory,
   auto cache = (*decoder)->make_cache(4);
   std::vector<std::int32_t> blocks(4);
   std::iota(blocks.begin(), blocks.end(), 0);
-  const model::Chunk chunk{ids, 0, blocks, adapter, true};
+  const model::AdapterShare share{adapter, 1.0F};
+  const model::Chunk chunk{ids, 0, blocks, std::span(&share, adapter == nullptr ? 0 : 1), true};
   const auto status = (*decoder)->forward({&chunk, 1}, cache, logits);
   EXPECT_TRUE(status) << status.error().message;
   return logits;

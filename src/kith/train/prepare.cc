@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <functional>
-#include <iomanip>
 #include <optional>
-#include <sstream>
 #include <string_view>
 
 #include "kith/base/file.h"
+#include "kith/base/fingerprint.h"
 #include "kith/base/json.h"
 #include "kith/text/tokenizer.h"
 #include "kith/train/bpe_trainer.h"
@@ -18,20 +17,6 @@ namespace {
 
 using base::Json;
 namespace fs = std::filesystem;
-
-// FNV-1a: names cache files, so it need not withstand an attacker.
-std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t hash = 0xCBF29CE484222325ULL) {
-  for (const char c : bytes) {
-    hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001B3ULL;
-  }
-  return hash;
-}
-
-std::string to_hex(std::uint64_t value) {
-  std::ostringstream out;
-  out << std::hex << std::setw(16) << std::setfill('0') << value;
-  return out.str();
-}
 
 struct Message {
   std::string role;
@@ -170,8 +155,8 @@ Result<fs::path> make_shard(const DataSource& source, const text::Tokenizer& tok
   KITH_ASSIGN_OR_RETURN(const std::string bytes,
                         base::read_file(source.path, std::size_t{8} << 30));
   const std::string_view option = source.loss == LossOn::kAll ? "1:all" : "1:assistant";
-  const std::uint64_t key = hash_bytes(option, hash_bytes(bytes, tokenizer_hash));
-  const fs::path path = cache / (source.path.stem().string() + "-" + to_hex(key) + ".tokens");
+  const std::uint64_t key = base::hash_bytes(option, base::hash_bytes(bytes, tokenizer_hash));
+  const fs::path path = cache / (source.path.stem().string() + "-" + base::to_hex(key) + ".tokens");
   if (TokenShard::open(path)) return path;
   progress("encoding " + source.path.string());
   KITH_ASSIGN_OR_RETURN(auto writer, ShardWriter::create(tokenizer, source.loss));
@@ -264,7 +249,7 @@ Result<PreparedData> prepare(const Recipe& recipe, const PrepareProgress& progre
   KITH_ASSIGN_OR_RETURN(const auto tokenizer, text::Tokenizer::load(data.tokenizer));
   KITH_ASSIGN_OR_RETURN(const std::string bytes,
                         base::read_file(data.tokenizer / "tokenizer.json"));
-  const std::uint64_t hash = hash_bytes(bytes);
+  const std::uint64_t hash = base::hash_bytes(bytes);
   const auto shards = [&](const std::vector<DataSource>& sources,
                           std::vector<fs::path>& to) -> Status {
     for (const DataSource& source : sources) {
