@@ -6,9 +6,10 @@
 
 Needs `pip install tokenizers` (measured with 0.23). The lines mix English, Chinese and other scripts, code,
 numbers, emoji with their joiners, control characters, white space of every kind, combining marks and code
-points drawn at random; a seed makes them. The vocabularies are those of GPT-2 and GPT-NeoX in the GGUF
-files of --data, converted here to tokenizer.json, and tiny ones trained here with the pre-tokenizers of
-Llama 3, Qwen 2, Mistral (Tekken) and SentencePiece's white space with byte fallback (Llama 2, Mistral).
+points drawn at random; a seed makes them. The vocabularies are those of GPT-2, GPT-NeoX and BERT in the GGUF
+files of --data, converted to tokenizer.json, tiny ones trained here with the pre-tokenizers of Llama 3,
+Qwen 2, Mistral (Tekken) and SentencePiece's white space with byte fallback (Llama 2, Mistral), and the tiny
+WordPiece tokenizers of src/kith/text/testdata.
 Ends with status 1 if any line differs. --write records what the reference makes of a few lines for
 tokenizer_lines_test.cc instead.
 """
@@ -16,24 +17,24 @@ import argparse
 import json
 import pathlib
 import random
-import struct
 import subprocess
 import sys
 import tempfile
 import unicodedata
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers
 from tokenizers import pre_tokenizers, trainers
 
+import published_tokenizers
+
+TESTDATA = pathlib.Path(__file__).parents[2] / "src/kith/text/testdata"
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 TEKKEN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
           r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
           r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-# Of a GGUF vocabulary.
-CONTROL, USER_DEFINED = 3, 4
-KINDS = ["gpt-2", "gpt-neox", "llama3", "qwen2", "tekken", "byte_fallback"]
+KINDS = published_tokenizers.KINDS + ["llama3", "qwen2", "tekken", "byte_fallback", "bert", "bert_cased"]
 
 
 # The lines.
@@ -69,11 +70,12 @@ def number(rng):
 
 
 def is_stable(character):
-    """Not a surrogate, and no mark that is newer than Unicode 3.2: the reference's tables for normal forms are
-    older than Kith's, so that the order of such marks differs."""
-    if unicodedata.category(character) == "Cs":
+    """Not a surrogate, and no mark or punctuation that is newer than Unicode 3.2: the reference's tables are older
+    than Kith's, so that the order of such marks differs, and where BERT cuts words."""
+    category = unicodedata.category(character)
+    if category == "Cs":
         return False
-    return unicodedata.combining(character) == 0 or unicodedata.ucd_3_2_0.combining(character) != 0
+    return category[0] not in "MP" or unicodedata.ucd_3_2_0.category(character)[0] in "MP"
 
 
 def random_text(rng):
@@ -116,51 +118,6 @@ def make_lines(count, seed=20):
 
 # The tokenizers.
 
-class Gguf:
-    """The arrays of a GGUF file's key-value part (version 3, little-endian)."""
-
-    def __init__(self, path):
-        self.bytes = path.read_bytes()
-        self.at = 16
-        self.values = {}
-        for _ in range(self.number("<Q")):
-            key = self.string()
-            self.values[key] = self.value(self.number("<I"))
-
-    def number(self, form):
-        (value,) = struct.unpack_from(form, self.bytes, self.at)
-        self.at += struct.calcsize(form)
-        return value
-
-    def string(self):
-        length = self.number("<Q")
-        self.at += length
-        return self.bytes[self.at - length:self.at].decode("utf-8")
-
-    def value(self, kind):
-        if kind == 8:
-            return self.string()
-        if kind == 9:
-            item = self.number("<I")
-            return [self.value(item) for _ in range(self.number("<Q"))]
-        return self.number("<" + "BbHhIif?__QqdX"[kind])
-
-
-def from_gguf(path, normalizer):
-    values = Gguf(path).values
-    pieces = values["tokenizer.ggml.tokens"]
-    types = values["tokenizer.ggml.token_type"]
-    merges = [tuple(merge.split(" ")) for merge in values["tokenizer.ggml.merges"]]
-    tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, merges))
-    if normalizer:
-        tokenizer.normalizer = normalizer
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([p for p, t in zip(pieces, types) if t == CONTROL])
-    tokenizer.add_tokens([AddedToken(p, normalized=True) for p, t in zip(pieces, types) if t == USER_DEFINED])
-    return tokenizer
-
-
 def byte_level(pattern, corpus, normalizer=None, **model):
     tokenizer = Tokenizer(models.BPE(**model))
     if normalizer:
@@ -194,14 +151,13 @@ def byte_fallback(corpus):
 
 
 def make_tokenizer(kind, data, corpus):
-    folder = data / "tokenizers-gguf"
-    makers = {"gpt-2": lambda: from_gguf(folder / "ggml-vocab-gpt-2.gguf", None),
-              "gpt-neox": lambda: from_gguf(folder / "ggml-vocab-gpt-neox.gguf", normalizers.NFC()),
-              "llama3": lambda: byte_level(LLAMA3, corpus, ignore_merges=True),
+    if kind in published_tokenizers.KINDS:
+        return published_tokenizers.load_published(kind, data / "tokenizers-gguf")
+    makers = {"llama3": lambda: byte_level(LLAMA3, corpus, ignore_merges=True),
               "qwen2": lambda: byte_level(QWEN2, corpus, normalizers.NFC()),
               "tekken": lambda: byte_level(TEKKEN, corpus, ignore_merges=True),
               "byte_fallback": lambda: byte_fallback(corpus)}
-    return makers[kind]()
+    return makers[kind]() if kind in makers else Tokenizer.from_file(str(TESTDATA / f"{kind}.json"))
 
 
 # The comparison.
@@ -231,8 +187,8 @@ def write_goldens(path, data, corpus):
     """What each kind makes of a few of the lines: the published vocabularies, tiny tokenizers that are committed
     already, and a tiny Tekken, which is written beside."""
     make_tokenizer("tekken", data, corpus).save(str(path.parent / "tekken.json"), pretty=False)
-    tokenizers = {kind: make_tokenizer(kind, data, corpus) for kind in ("gpt-2", "gpt-neox")}
-    for kind in ("llama3", "qwen2", "llama2", "tekken"):
+    tokenizers = {kind: make_tokenizer(kind, data, corpus) for kind in published_tokenizers.KINDS}
+    for kind in ("llama3", "qwen2", "llama2", "tekken", "bert", "bert_cased"):
         tokenizers[kind] = Tokenizer.from_file(str(path.parent / f"{kind}.json"))
     lines = make_lines(2000)
     rows = []

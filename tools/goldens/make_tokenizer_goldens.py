@@ -1,13 +1,14 @@
 """Trains tiny tokenizers of each supported kind and records what the reference library makes of texts.
 
-Needs `pip install tokenizers` (measured with 0.23). Run from the project root:
-    python3 tools/goldens/make_tokenizer_goldens.py
+Needs `pip install tokenizers` (measured with 0.23; the BERT kinds with 0.20). Run from the project root:
+    python3 tools/goldens/make_tokenizer_goldens.py [KIND...]
 Writes src/kith/text/testdata/<kind>.json (a tokenizer.json) and <kind>.golden.json:
     [{"text", "ids", "ids_special", "decoded", "decoded_skip"}], where ids_special has the post-processor's
 tokens (left out if it adds none) and "decoded" is the decoding of "ids" (left out if it is the text).
 """
 import json
 import pathlib
+import sys
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
 from tokenizers import pre_tokenizers, processors, trainers
@@ -49,12 +50,22 @@ TEXTS = [
 ]
 
 
-def record(kind, tokenizer):
+# What only the BERT kinds are asked as well: their texts for control tokens, words without pieces and beyond
+# the length limit, ideographs outside the blocks that BERT spaces, contractions.
+BERT_TEXTS = [
+    "[CLS] reset [SEP] [MASK] [PAD]", "[UNK]", "x[SEP]y [sep] [ SEP ]", "printer" * 14, "printers printerly unprinted",
+    "don't do not it's we've they're I'm 'quoted' ' s", "a.b,c;d:e!f?g", "𠀀\U0002b820\U0002b920\u3007々〆", "ÀÉÎõü Ñandú Ǆ ǅ",
+    "soft\u00adhyphen\u200ejoin\u2060er\ufffd \ue000 private", "\u0300combining first", "①½ ² ㎏ ﬁ", "İI ẞß Σίσυφος",
+    "¡hola! «a» „b“ ※ ± § © ™ ~ ^ ` $ + < = > |",
+]
+
+
+def record(kind, tokenizer, texts=TEXTS):
     path = OUT / f"{kind}.json"
     path.write_text(tokenizer.to_str(pretty=False) + "\n", encoding="utf-8")
     tokenizer = Tokenizer.from_file(str(path))
     rows = []
-    for text in TEXTS:
+    for text in texts:
         ids = tokenizer.encode(text, add_special_tokens=False).ids
         row = {"text": text, "ids": ids}
         # Members that say nothing new are left out: the files stay small.
@@ -175,10 +186,40 @@ def words():
     return tokenizer
 
 
+def word_piece(lowercase, vocab_size):
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.train_from_iterator(CORPUS, trainers.WordPieceTrainer(
+        vocab_size=vocab_size, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False))
+    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", cls), ("[SEP]", sep)])
+    return tokenizer
+
+
+def bert():
+    return word_piece(lowercase=True, vocab_size=500)
+
+
+def bert_cased():
+    tokenizer = word_piece(lowercase=False, vocab_size=400)
+    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
+    return tokenizer
+
+
+MAKERS = (gpt2, llama3, qwen2, digits, llama2, metaspace, metaspace_whole, words, bert, bert_cased)
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
-    for make in (gpt2, llama3, qwen2, digits, llama2, metaspace, metaspace_whole, words):
-        record(make.__name__, make())
+    wanted = sys.argv[1:] or [make.__name__ for make in MAKERS]
+    for make in MAKERS:
+        if make.__name__ in wanted:
+            is_bert = make.__name__.startswith("bert")
+            record(make.__name__, make(), TEXTS + BERT_TEXTS if is_bert else TEXTS)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   add_setting("--dtype", "model.dtype", "f32, bf16 or int8");
   add_setting("--threads", "model.threads", "compute threads (default: all cores)");
   add_setting("--chat-format", "model.chat_format", "chat format of the model, if not recognised");
+  add_setting("--embedding-model", "embedding.model",
+              "sentence-transformers directory for embeddings");
   add_setting("--upstream", "upstream.url", "answer with this OpenAI-compatible server instead");
   add_setting("--upstream-model", "upstream.model", "model to ask the upstream for");
   add_setting("--personas", "personas.file", "personas.toml to use");
@@ -133,6 +135,7 @@ int run(int argc, char** argv) {
   add_model_commands(app, options, status);
   add_bench_commands(app, options, status);
   add_eval_commands(app, options, status);
+  add_embed_commands(app, options, status);
   add_config_commands(app, options, status);
   add_doctor_command(app, options, status);
   app.add_subcommand("train", "train models and adapters (kith-train)");

@@ -56,6 +56,7 @@ void add_model_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_checkpoint_commands(CLI::App& command, GlobalOptions& options, int& status);
 void add_bench_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status);
+void add_embed_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_config_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_doctor_command(CLI::App& app, GlobalOptions& options, int& status);
 

@@ -8,6 +8,7 @@
 #include "kith/cli/directory_client.h"
 #include "kith/engine/bench.h"
 #include "kith/engine/chat_model.h"
+#include "kith/model/sentence_encoder.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/runtime/resources.h"
 
@@ -53,6 +54,24 @@ Finding check_model(const runtime::Config& config) {
           {}};
 }
 
+Finding check_embedding_model(const runtime::Config& config) {
+  const std::string& dir = config.embedding.model;
+  if (dir.empty()) {
+    const bool passes_on = !config.upstream.url.empty();
+    return {
+        passes_on ? "embeddings come from " + config.upstream.url : "no embedding model", true, {}};
+  }
+  const auto encoder = model::SentenceEncoder::load(dir, runtime::encoder_options(config));
+  if (!encoder) {
+    return {"embedding model: " + encoder.error().message, false,
+            "name another one with --embedding-model"};
+  }
+  return {"embedding model in " + dir + ": " + std::to_string((*encoder)->dimensions()) +
+              " dimensions, texts of up to " + std::to_string((*encoder)->max_tokens()) + " tokens",
+          true,
+          {}};
+}
+
 Finding check_directory(const runtime::Config& config) {
   const auto access = open_directory(config);
   if (!access)
@@ -86,8 +105,9 @@ Finding check_page() {
 Status doctor(const GlobalOptions& options, int& status) {
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
   status = kExitOk;
-  for (const Finding& finding : {check_processor(), check_descriptors(), check_directory(config),
-                                 check_model(config), check_page()}) {
+  for (const Finding& finding :
+       {check_processor(), check_descriptors(), check_directory(config), check_model(config),
+        check_embedding_model(config), check_page()}) {
     if (!finding.ok) status = kExitFailure;
     if (options.json) {
       print_json({{"check", finding.what}, {"ok", finding.ok}, {"advice", finding.advice}});

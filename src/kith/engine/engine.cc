@@ -98,6 +98,8 @@ Result<std::vector<ContinuationScore>> Engine::score(ScoreRequest request) {
   return future.get();
 }
 
+bool Engine::post(std::function<void()> work) { return loop_->post(std::move(work)); }
+
 int Engine::max_positions() const { return loop_->model().max_positions(); }
 
 EngineStats Engine::stats() const { return loop_->stats(); }

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 
 #include "kith/base/clock.h"
 #include "kith/base/result.h"
+#include "kith/engine/compute_thread.h"
 #include "kith/engine/sampler.h"
 #include "kith/engine/step_model.h"
 #include "kith/grammar/token_grammar.h"
@@ -179,12 +181,12 @@ class RequestHandle {
 };
 
 // Thread-safe. Destruction cancels what is left and joins the compute thread.
-class Engine {
+class Engine final : public ComputeThread {
  public:
   // `tokenizer` turns tokens into text. `clock` must outlive the engine.
   Engine(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer, const base::Clock& clock,
          const EngineOptions& options = {});
-  ~Engine();
+  ~Engine() override;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
@@ -201,6 +203,9 @@ class Engine {
   // Waits for the scores, in the order of the continuations.
   // Errors: as generate().
   Result<std::vector<ContinuationScore>> score(ScoreRequest request);
+
+  // Other work for the compute thread: a piece of it runs between two steps.
+  bool post(std::function<void()> work) override;
 
   int max_positions() const;
   EngineStats stats() const;

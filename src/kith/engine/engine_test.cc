@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <future>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -622,6 +624,36 @@ TEST(EngineTest, StoppingEndsEveryRequest) {
     ASSERT_TRUE(fixture.engine.submit(request_for("x", 0, 400), sink));
   }
   EXPECT_EQ(sink->wait(), FinishReason::kCancelled);
+}
+
+TEST(EngineTest, RunsPostedWorkOnItsThreadBetweenSteps) {
+  std::thread::id first;
+  std::thread::id second;
+  std::atomic<int> num_run = 0;
+  {
+    Fixture fixture;
+    fixture.model.delay = std::chrono::milliseconds(1);
+    std::promise<void> ran;
+    ASSERT_TRUE(fixture.engine.post([&] { first = std::this_thread::get_id(); }));
+    auto request = request_for("a prompt", 3);
+    request.stop_tokens.clear();
+    // Posted from within, as batches of other work are: it takes turns with the steps.
+    std::function<void()> again = [&] {
+      second = std::this_thread::get_id();
+      if (++num_run == 5) return ran.set_value();
+      EXPECT_TRUE(fixture.engine.post(again));
+    };
+    ASSERT_TRUE(fixture.engine.post(again));
+    const auto answers = fixture.engine.generate(request);
+    ASSERT_TRUE(answers) << answers.error().message;
+    EXPECT_EQ((*answers)[0].finish.completion_tokens, 40);
+    ran.get_future().wait();
+    // Accepted, so it runs although the engine ends.
+    ASSERT_TRUE(fixture.engine.post([&] { ++num_run; }));
+  }
+  EXPECT_EQ(num_run, 6);
+  EXPECT_EQ(first, second);
+  EXPECT_NE(first, std::this_thread::get_id());
 }
 
 }  // namespace

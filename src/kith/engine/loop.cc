@@ -18,15 +18,15 @@ double to_ms(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-// A sink is somebody else's code: what it throws must not end the compute thread.
+// Sinks and posted work are somebody else's code: what they throw must not end the compute thread.
 template <typename Call>
 void fenced(Call&& call) {
   try {
     call();
   } catch (const std::exception& error) {
-    base::log_error(std::string("an event sink threw: ") + error.what());
+    base::log_error(std::string("an event sink or posted work threw: ") + error.what());
   } catch (...) {
-    base::log_error("an event sink threw");
+    base::log_error("an event sink or posted work threw");
   }
 }
 
@@ -174,6 +174,16 @@ Result<RequestHandle> Engine::Loop::submit(std::unique_ptr<Job> job) {
   return handle;
 }
 
+bool Engine::Loop::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return false;
+    posted_.push_back(std::move(work));
+  }
+  wake_.notify_one();
+  return true;
+}
+
 EngineStats Engine::Loop::stats() const {
   const std::lock_guard lock(mutex_);
   EngineStats stats = stats_;
@@ -184,10 +194,14 @@ EngineStats Engine::Loop::stats() const {
 
 void Engine::Loop::run() {
   while (wait_for_work()) {
+    run_posted();
     drop_cancelled();
     admit();
     if (!running_.empty()) step();
     remove_done();
+  }
+  // Whoever posted it waits for it.
+  while (run_posted()) {
   }
   std::deque<std::unique_ptr<Job>> waiting;
   {
@@ -201,8 +215,22 @@ void Engine::Loop::run() {
 // Returns false when the engine stops.
 bool Engine::Loop::wait_for_work() {
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, [this] { return stopping_ || !running_.empty() || !waiting_.empty(); });
+  wake_.wait(lock, [this] {
+    return stopping_ || !running_.empty() || !waiting_.empty() || !posted_.empty();
+  });
   return !stopping_;
+}
+
+bool Engine::Loop::run_posted() {
+  std::function<void()> work;
+  {
+    const std::lock_guard lock(mutex_);
+    if (posted_.empty()) return false;
+    work = std::move(posted_.front());
+    posted_.pop_front();
+  }
+  fenced(work);
+  return true;
 }
 
 std::optional<FinishReason> Engine::Loop::must_end(const Job& job) const {

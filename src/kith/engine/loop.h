@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -24,6 +25,8 @@ class Engine::Loop {
 
   // Errors: as Engine::submit(). Thread-safe.
   Result<RequestHandle> submit(std::unique_ptr<Job> job);
+  // As Engine::post(). Thread-safe.
+  bool post(std::function<void()> work);
   EngineStats stats() const;
   const StepModel& model() const { return *model_; }
 
@@ -45,6 +48,8 @@ class Engine::Loop {
   // All below run on the compute thread.
   void run();
   bool wait_for_work();
+  // The next piece of other work; false if there is none.
+  bool run_posted();
   std::optional<FinishReason> must_end(const Job& job) const;
   void drop_cancelled();
   void admit();
@@ -97,6 +102,7 @@ class Engine::Loop {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Job>> waiting_;  // guarded by mutex_
+  std::deque<std::function<void()>> posted_;  // guarded by mutex_
   EngineStats stats_;                         // guarded by mutex_
   bool stopping_ = false;                     // guarded by mutex_
   std::thread thread_;

@@ -1,25 +1,19 @@
 #include "kith/model/config.h"
 
 #include <array>
-#include <cmath>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
+#include "kith/model/config_fields.h"
 #include "kith/model/quantized_map.h"
 
 namespace kith::model {
 namespace {
 
 using base::Json;
-
-// Above any published model; int8 sums of this many products stay within 32 bits.
-constexpr std::int64_t kMaxWidth = 65'536;
-constexpr std::int64_t kMaxVocab = 2'097'152;
-constexpr std::int64_t kMaxPositions = 16'777'216;
 
 // What sets one architecture apart. The numbers hold where config.json is silent and are those of
 // transformers, which leaves out what it takes for granted.
@@ -36,41 +30,8 @@ constexpr std::array<Family, 4> kFamilies{{{"LlamaForCausalLM", "llama", 0, 0, 2
                                            {"Qwen2ForCausalLM", "qwen2", 32, 0, 32'768, 0},
                                            {"Qwen3ForCausalLM", "qwen3", 32, 128, 32'768, 0}}};
 
-Error invalid(std::string message) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
-
 bool is_family(const Family& family, std::string_view model_type) {
   return family.model_type == model_type;
-}
-
-// An integer in [1, max]; `fallback` if the key is absent, which is an error without one.
-Result<int> read_size(const Json& json, const char* key, std::int64_t max,
-                      std::optional<std::int64_t> fallback = std::nullopt) {
-  KITH_ASSIGN_OR_RETURN(auto value, base::read_integer(json, key));
-  if (!value) value = fallback;
-  if (!value) return invalid(std::string(key) + " is missing");
-  if (*value < 1 || *value > max) {
-    return invalid(std::string(key) + " must be in [1, " + std::to_string(max) +
-                   "]: " + std::to_string(*value));
-  }
-  return static_cast<int>(*value);
-}
-
-Result<bool> read_flag(const Json& json, const char* key) {
-  KITH_ASSIGN_OR_RETURN(const auto value, base::read_bool(json, key));
-  return value.value_or(false);
-}
-
-// A finite number greater than zero.
-Result<double> read_positive(const Json& json, const char* key, std::optional<double> fallback) {
-  KITH_ASSIGN_OR_RETURN(auto value, base::read_number(json, key));
-  if (!value) value = fallback;
-  if (!value) return invalid(std::string(key) + " is missing");
-  if (!std::isfinite(*value) || *value <= 0.0) {
-    return invalid(std::string(key) + " must be a positive number");
-  }
-  return *value;
 }
 
 // By the architecture's name, or without one by the model type.

@@ -1,4 +1,5 @@
-// Feeds arbitrary bytes to the readers of config.json and adapter_config.json.
+// Feeds arbitrary bytes to the readers of config.json, adapter_config.json and the files of
+// sentence-transformers.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -6,6 +7,8 @@
 #include "kith/base/check.h"
 #include "kith/model/adapter_config.h"
 #include "kith/model/config.h"
+#include "kith/model/encoder_config.h"
+#include "kith/model/sentence_config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
@@ -19,6 +22,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     KITH_CHECK(config->head_dim % 2 == 0, "heads can be rotated");
     (void)kith::nn::rope_frequencies(config->rope, config->head_dim);
   }
+  const auto encoder = model::parse_encoder_config(text);
+  if (encoder) {
+    KITH_CHECK(encoder->head_dim() > 0 && encoder->head_dim() % 2 == 0, "heads are even");
+    KITH_CHECK(encoder->num_layers > 0 && encoder->max_positions > 0, "sizes are positive");
+  }
+  const auto modules = model::parse_sentence_modules(text);
+  if (modules) KITH_CHECK(!modules->encoder_dir.has_parent_path(), "modules stay inside");
+  (void)model::parse_pooling_config(text);
+  (void)model::parse_max_tokens(text);
+  (void)model::parse_default_prompt(text);
   const auto adapter = model::parse_adapter_config(text);
   if (adapter) {
     KITH_CHECK(adapter->rank > 0, "ranks are positive");

@@ -41,7 +41,10 @@ std::int64_t count_not_finite(const TensorView& view) {
 class Inspection {
  public:
   Inspection(const tensor::CheckpointReader& file, CheckpointReport& report, Depth depth)
-      : file_(file), report_(report), depth_(depth), reader_(file, report.config, {}) {}
+      : file_(file),
+        report_(report),
+        depth_(depth),
+        reader_(file, report.config.is_quantized, {}) {}
 
   void check_plain(const TensorShape& tensor);
   void check_quantized(const MapNames& map);

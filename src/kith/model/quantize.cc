@@ -91,9 +91,9 @@ Status write_vectors(const WeightReader& reader, const FilePlan& plan,
 Status write_weights(const fs::path& source, const fs::path& target, const DecoderConfig& config,
                      Int8Layout layout) {
   KITH_ASSIGN_OR_RETURN(const auto file, tensor::CheckpointReader::open(source));
-  const WeightReader reader(file, config, {DType::kInt8, 1});
+  const WeightReader reader(file, config.is_quantized, {DType::kInt8, 1});
   FilePlan plan{all_maps(config), all_norms(config), std::nullopt};
-  KITH_ASSIGN_OR_RETURN(plan.embedding, reader.read_embedding());
+  KITH_ASSIGN_OR_RETURN(plan.embedding, reader.read_embedding(config));
   KITH_ASSIGN_OR_RETURN(
       auto writer, tensor::SafetensorsWriter::create(
                        target / "model.safetensors", tensor_plans(plan, config, layout),

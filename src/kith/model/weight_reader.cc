@@ -81,7 +81,7 @@ Result<std::vector<tensor::LinearPart>> WeightReader::find_parts(const MapNames&
 Result<tensor::Linear> WeightReader::read(const MapNames& names, bool readable_rows) const {
   tensor::LinearOptions options = options_;
   options.readable_rows = readable_rows;
-  if (config_.is_quantized) return read_quantized(names, options);
+  if (is_quantized_) return read_quantized(names, options);
   KITH_ASSIGN_OR_RETURN(const auto parts, find_parts(names));
   auto linear = tensor::Linear::create(names.in, parts, options);
   if (!linear) return std::move(linear).error().with_context("packing " + names.name);
@@ -117,18 +117,19 @@ Result<LayerWeights> WeightReader::read(const LayerNames& names) const {
                       .down = std::move(down)};
 }
 
-Result<std::optional<Embedding>> WeightReader::read_embedding() const {
-  if (config_.tie_word_embeddings && options_.weights == DType::kInt8) {
+Result<Embedding> WeightReader::read_rows(const MatrixNames& names, int width) const {
+  const std::array<std::int64_t, 2> shape{names.out, width};
+  KITH_ASSIGN_OR_RETURN(const tensor::TensorView table, find_weight(names.name + ".weight", shape));
+  if (is_quantized_) return Embedding::borrow(table.bytes, table.dtype, to_size(width));
+  return Embedding(table.bytes, table.dtype, to_size(width), options_.weights);
+}
+
+Result<std::optional<Embedding>> WeightReader::read_embedding(const DecoderConfig& config) const {
+  if (config.tie_word_embeddings && options_.weights == DType::kInt8) {
     return std::optional<Embedding>();
   }
-  const MatrixNames names = embedding_names(config_);
-  const std::array<std::int64_t, 2> shape{names.out, config_.hidden_size};
-  KITH_ASSIGN_OR_RETURN(const tensor::TensorView table, find_weight(names.name + ".weight", shape));
-  const std::size_t width = to_size(config_.hidden_size);
-  if (config_.is_quantized) {
-    return std::optional<Embedding>(Embedding::borrow(table.bytes, table.dtype, width));
-  }
-  return std::optional<Embedding>(Embedding(table.bytes, table.dtype, width, options_.weights));
+  KITH_ASSIGN_OR_RETURN(auto rows, read_rows(embedding_names(config), config.hidden_size));
+  return std::optional<Embedding>(std::move(rows));
 }
 
 }  // namespace kith::model

@@ -75,8 +75,8 @@ Result<DecoderWeights> load_decoder_weights(const std::filesystem::path& dir,
   const auto file = std::make_shared<const tensor::CheckpointReader>(std::move(opened));
   tensor::LinearOptions held = options;
   if (config.is_quantized) held.weights = DType::kInt8;
-  const WeightReader reader(*file, config, held);
-  KITH_ASSIGN_OR_RETURN(auto embedding, reader.read_embedding());
+  const WeightReader reader(*file, config.is_quantized, held);
+  KITH_ASSIGN_OR_RETURN(auto embedding, reader.read_embedding(config));
   std::vector<LayerWeights> layers;
   for (int i = 0; i < config.num_layers; ++i) {
     KITH_ASSIGN_OR_RETURN(auto layer, reader.read(layer_names(config, i)));

@@ -90,7 +90,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
   const KvShape& shape = cache.shape();
   const AttentionChunk& chunk = *work.chunk;
   const int group = io.num_heads / shape.num_kv_heads;
-  const int last_row = (work.first + work.num - 1) / group;
+  const int last_row = io.is_causal ? (work.first + work.num - 1) / group : chunk.num_rows - 1;
   const int num_blocks = (chunk.position + last_row) / kBlockTokens + 1;
   find_blocks(work, num_blocks, layer, cache, scratch);
   scratch.scores.resize(to_size(kQueryTile) * to_size(num_blocks) * kBlockTokens);
@@ -114,7 +114,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
       const std::size_t column = to_size(head) * to_size(shape.head_dim);
       tile.queries[q] = io.queries.data() + batch_row * io.query_stride + column;
       tile.results[q] = io.out.data() + batch_row * out_stride + column;
-      tile.lengths[q] = chunk.position + row + 1;
+      tile.lengths[q] = chunk.position + (io.is_causal ? row + 1 : chunk.num_rows);
       tile.begins[q] = io.window > 0 ? std::max(0, tile.lengths[q] - io.window) : 0;
     }
     const bool is_f32 = shape.dtype == tensor::DType::kF32;
@@ -155,6 +155,7 @@ void attend(std::span<const AttentionChunk> chunks, const AttentionIo& io, int l
             const KvCache& cache) {
   const int kv_heads = cache.shape().num_kv_heads;
   KITH_CHECK(io.num_heads % kv_heads == 0, "heads must be a multiple of the key-value heads");
+  KITH_CHECK(io.is_causal || io.window == 0, "a window needs causal attention");
   thread_local Scratch scratch;
   for_own_work(chunks, kv_heads, io.num_heads / kv_heads,
                [&](const Work& work) { run(work, io, layer, cache, scratch); });

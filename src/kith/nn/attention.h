@@ -1,5 +1,5 @@
-// Causal attention with grouped key-value heads (Ainslie et al. 2023) over a paged cache. Called by
-// the whole team (tensor/team.h).
+// Attention with grouped key-value heads (Ainslie et al. 2023) over a paged cache. Called by the
+// whole team (tensor/team.h).
 #pragma once
 
 #include <cstddef>
@@ -37,8 +37,11 @@ struct AttentionIo {
   std::span<float> out;
   int num_heads = 0;
   // Tokens that a row attends to at most, itself included (sliding-window attention, Beltagy et al.
-  // 2020); 0: all before it.
+  // 2020); 0: all before it. Causal attention only.
   int window = 0;
+  // Whether a row sees its own token and those before it, or every token of its sequence
+  // (encoders).
+  bool is_causal = true;
 };
 
 // Scaled dot-product attention of every chunk's rows over the cache, whose entries for these rows

@@ -27,6 +27,7 @@ struct Problem {
   int kv_heads;
   int head_dim;
   int tokens;
+  bool is_causal = true;
 
   std::size_t stride() const { return static_cast<std::size_t>((heads + 2 * kv_heads) * head_dim); }
   std::size_t out_stride() const { return static_cast<std::size_t>(heads * head_dim); }
@@ -42,7 +43,8 @@ std::vector<double> reference(const Problem& p, const std::vector<float>& rows, 
   std::vector<double> out(dim);
   double total = 0.0;
   const std::size_t begin = window > 0 && row + 1 > window ? row + 1 - window : 0;
-  for (std::size_t t = begin; t <= row; ++t) {
+  const std::size_t end = p.is_causal ? row + 1 : static_cast<std::size_t>(p.tokens);
+  for (std::size_t t = begin; t < end; ++t) {
     double score = 0.0;
     for (std::size_t d = 0; d < dim; ++d) {
       score += static_cast<double>(rows[row * p.stride() + head * dim + d]) *
@@ -71,14 +73,15 @@ std::vector<float> run(const Problem& p, const std::vector<float>& rows,
               all.subspan(q + static_cast<std::size_t>(p.kv_heads * p.head_dim)), p.stride(), 0,
               cache);
     tensor::team_wait();
-    attend({&chunk, 1}, {all, p.stride(), out, p.heads, window}, 0, cache);
+    attend({&chunk, 1}, {all, p.stride(), out, p.heads, window, p.is_causal}, 0, cache);
   });
   return out;
 }
 
 TEST(AttentionTest, IsTheSoftmaxOfScaledScores) {
   const std::vector<Problem> problems{
-      {4, 2, 8, 50}, {3, 3, 64, 35}, {8, 1, 16, 17}, {6, 2, 80, 20}, {2, 1, 2, 1}};
+      {4, 2, 8, 50}, {3, 3, 64, 35},       {8, 1, 16, 17},        {6, 2, 80, 20},
+      {2, 1, 2, 1},  {2, 2, 32, 1, false}, {4, 4, 24, 35, false}, {4, 2, 8, 64, false}};
   for (const Problem& p : problems) {
     for (const DType dtype : {DType::kF32, DType::kF16}) {
       const auto rows = random_values(1, static_cast<std::size_t>(p.tokens) * p.stride());
@@ -131,6 +134,29 @@ TEST(AttentionTest, IgnoresWhatLiesBehindTheLastToken) {
   std::vector<float> poison(32 * other.stride(), std::numeric_limits<float>::quiet_NaN());
   run(other, poison, blocks, dirty);
   EXPECT_EQ(run(p, rows, blocks, dirty), expected);
+}
+
+// Texts packed one behind the other do not see each other, and each is what it is alone.
+TEST(AttentionTest, PackedTextsAreBlindToEachOther) {
+  const Problem first{2, 2, 16, 21, false};
+  const Problem second{2, 2, 16, 5, false};
+  auto rows = random_values(7, 26 * first.stride());
+  const std::vector<std::int32_t> blocks{0, 1, 2};
+  KvCache cache({1, 2, 16, DType::kF32}, 3);
+  const std::span<const std::int32_t> all(blocks);
+  const std::vector<AttentionChunk> chunks{{0, 21, 0, all.first(2)}, {0, 5, 21, all.subspan(2)}};
+  const std::span<const float> packed(rows);
+  append_kv(chunks, 0, 26, packed.subspan(32), packed.subspan(64), first.stride(), 0, cache);
+  std::vector<float> out(26 * first.out_stride());
+  AttentionIo io{packed, first.stride(), out, 2};
+  io.is_causal = false;
+  attend(chunks, io, 0, cache);
+
+  auto alone = run(first, rows, all.first(2), cache);
+  rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(21 * first.stride()));
+  const auto other = run(second, rows, all.first(1), cache);
+  alone.insert(alone.end(), other.begin(), other.end());
+  EXPECT_EQ(out, alone);
 }
 
 TEST(AttentionTest, SurvivesHugeScores) {

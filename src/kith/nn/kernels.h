@@ -36,6 +36,14 @@ struct AttentionTile {
   float* sums;
 };
 
+// The constants of a layer norm of `count` values.
+struct LayerNormWeights {
+  const float* weight;
+  const float* bias;
+  std::size_t count;
+  float eps;
+};
+
 // Rows that one call of an int8 LoRA kernel does together, so that a matrix is read once for all.
 inline constexpr std::size_t kLoraRows = 4;
 
@@ -55,8 +63,12 @@ struct LoraUp {
 struct Kernels {
   // out = in / rms(in) * weight, one row.
   void (*rms_norm)(const float* in, const float* weight, std::size_t count, float eps, float* out);
+  // out = (in - mean) / deviation * weight + bias, one row.
+  void (*layer_norm)(const float* in, const LayerNormWeights& weights, float* out);
   // out = silu(gate) * up.
   void (*swiglu)(const float* gate, const float* up, std::size_t count, float* out);
+  // values = values * Phi(values).
+  void (*gelu)(float* values, std::size_t count);
   // y += x.
   void (*add)(const float* x, std::size_t count, float* y);
 

@@ -144,6 +144,58 @@ KITH_INLINE Float16 silu_times(Float16 gate, Float16 up) {
   return gate * up / (exp16(-gate) + 1.0F);
 }
 
+// Two passes, so that a large mean costs no digits of the variance.
+void layer_norm(const float* in, const LayerNormWeights& weights, float* out) {
+  const std::size_t count = weights.count;
+  const std::size_t whole = count / 16 * 16;
+  const float inverse_count = 1.0F / static_cast<float>(count);
+  Float16 sums{};
+  for (std::size_t i = 0; i < whole; i += 16) sums += load(in + i);
+  float sum = sum_lanes(sums);
+  for (std::size_t i = whole; i < count; ++i) sum += in[i];
+  const float mean = sum * inverse_count;
+  Float16 squares{};
+  for (std::size_t i = 0; i < whole; i += 16) {
+    const Float16 difference = load(in + i) - mean;
+    squares += difference * difference;
+  }
+  float square = sum_lanes(squares);
+  for (std::size_t i = whole; i < count; ++i) square += (in[i] - mean) * (in[i] - mean);
+  const float inverse = 1.0F / __builtin_sqrtf(square * inverse_count + weights.eps);
+  for (std::size_t i = 0; i < whole; i += 16) {
+    store(out + i,
+          (load(in + i) - mean) * inverse * load(weights.weight + i) + load(weights.bias + i));
+  }
+  for (std::size_t i = whole; i < count; ++i) {
+    out[i] = (in[i] - mean) * inverse * weights.weight[i] + weights.bias[i];
+  }
+}
+
+// x Phi(x), where Phi's smaller tail is erfc(|x| / sqrt 2) / 2 by Abramowitz and Stegun 7.1.26
+// (absolute error 1.5e-7, less where the tail is thin).
+KITH_INLINE Float16 gelu16(Float16 x) {
+  const Float16 zero{};
+  const Float16 magnitude = x < zero ? -x : x;
+  const Float16 t = 1.0F / (magnitude * (0.3275911F * 0.70710678F) + 1.0F);
+  Float16 p = t * 1.061405429F - 1.453152027F;
+  p = p * t + 1.421413741F;
+  p = p * t - 0.284496736F;
+  p = p * t + 0.254829592F;
+  const Float16 tail = p * t * exp16(x * x * -0.5F) * 0.5F;
+  return x * (x < zero ? tail : 1.0F - tail);
+}
+
+void gelu(float* values, std::size_t count) {
+  std::size_t i = 0;
+  for (; i + 16 <= count; i += 16) store(values + i, gelu16(load(values + i)));
+  if (i == count) return;
+  float lanes[16] = {};
+  const std::size_t rest = (count - i) * sizeof(float);
+  __builtin_memcpy(lanes, values + i, rest);
+  store(lanes, gelu16(load(lanes)));
+  __builtin_memcpy(values + i, lanes, rest);
+}
+
 void swiglu(const float* gate, const float* up, std::size_t count, float* out) {
   std::size_t i = 0;
   for (; i + 16 <= count; i += 16) store(out + i, silu_times(load(gate + i), load(up + i)));
@@ -552,7 +604,9 @@ void lora_up_int8(const std::uint8_t* b, const LoraUp& up) {
 
 extern const Kernels kKernels;
 const Kernels kKernels{.rms_norm = rms_norm,
+                       .layer_norm = layer_norm,
                        .swiglu = swiglu,
+                       .gelu = gelu,
                        .add = add,
                        .to_f16 = to_f16,
                        .attention_f32 = attention<float>,

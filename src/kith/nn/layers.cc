@@ -9,7 +9,8 @@
 namespace kith::nn {
 namespace {
 
-// Elements of a row that are never divided among threads.
+// Elements that are never divided among threads: a multiple of the kernels' vectors, so that a
+// value is never computed in two ways.
 constexpr std::size_t kGrain = 64;
 
 }  // namespace
@@ -86,6 +87,38 @@ void add_to_rows(std::span<const float> x, std::span<const std::int32_t> picked,
     KITH_DCHECK(at + width <= y.size(), "no such row");
     kernels().add(x.data() + i * width, width, y.data() + at);
   }
+  tensor::team_wait();
+}
+
+void layer_norm(std::span<const float> in, const LayerNorm& norm, int rows, std::span<float> out) {
+  const std::size_t width = norm.weight.size();
+  const auto num_rows = static_cast<std::size_t>(rows);
+  KITH_CHECK(
+      in.size() >= num_rows * width && out.size() >= num_rows * width && norm.bias.size() == width,
+      "buffers too small");
+  const auto [begin, end] = tensor::team_share(num_rows);
+  for (std::size_t at = begin * width; at < end * width; at += width) {
+    kernels().layer_norm(in.data() + at, {norm.weight.data(), norm.bias.data(), width, norm.eps},
+                         out.data() + at);
+  }
+  tensor::team_wait();
+}
+
+void add_layer_norm(std::span<const float> x, const LayerNorm& norm, int rows,
+                    std::span<float> states) {
+  const std::size_t width = norm.weight.size();
+  const std::size_t count = static_cast<std::size_t>(rows) * width;
+  KITH_CHECK(x.size() >= count && states.size() >= count, "buffers too small");
+  const auto [begin, end] = tensor::team_share(static_cast<std::size_t>(rows));
+  kernels().add(x.data() + begin * width, (end - begin) * width, states.data() + begin * width);
+  // The norm divides the rows alike.
+  layer_norm(states, norm, rows, states);
+}
+
+void gelu(std::span<float> values, std::size_t count) {
+  KITH_CHECK(values.size() >= count, "buffers too small");
+  const auto [begin, end] = tensor::team_share(count, kGrain);
+  kernels().gelu(values.data() + begin, end - begin);
   tensor::team_wait();
 }
 

@@ -41,6 +41,24 @@ void rms_norm_of_sums(std::span<const float> x, std::span<const float> y,
 void add_to_rows(std::span<const float> x, std::span<const std::int32_t> picked, std::size_t width,
                  std::span<float> y);
 
+// Layer norm (Ba et al. 2016): out = (in - mean) / sqrt(variance + eps) * weight + bias.
+struct LayerNorm {
+  std::span<const float> weight;
+  std::span<const float> bias;  // as long
+  float eps = 0.0F;
+};
+//   in, out: [rows, weight.size()]; may be the same
+void layer_norm(std::span<const float> in, const LayerNorm& norm, int rows, std::span<float> out);
+
+// states = layer_norm(states + x): what follows a block of a post-norm transformer.
+//   x, states: [rows, weight.size()]
+void add_layer_norm(std::span<const float> x, const LayerNorm& norm, int rows,
+                    std::span<float> states);
+
+// GELU (Hendrycks and Gimpel 2016) in its exact form, x times the normal distribution's integral up
+// to x, over the first `count` values, in place; the error is below 1e-6.
+void gelu(std::span<float> values, std::size_t count);
+
 // SwiGLU (Shazeer 2020): out = silu(gate) * up. `out` is complete for the whole team on return.
 //   gate_up: [rows, 2 * width], the gate first;  out: [rows, width]
 void swiglu(std::span<const float> gate_up, int rows, std::size_t width, std::span<float> out);

@@ -44,6 +44,49 @@ TEST_P(LayersTest, RmsNormHasUnitMeanSquare) {
   }
 }
 
+TEST_P(LayersTest, LayerNormHasMeanZeroAndUnitVarianceBeforeWeightAndBias) {
+  for (const std::size_t width : {5U, 64U, 83U}) {
+    auto in = random_values(8, width, 3.0);
+    // A mean far from zero must not cost the variance its digits.
+    for (float& value : in) value += 200.0F;
+    const auto weight = random_values(9, width);
+    const auto bias = random_values(10, width);
+    std::vector<float> out(width);
+    kernels().layer_norm(in.data(), {weight.data(), bias.data(), width, 1e-5F}, out.data());
+    double mean = 0.0;
+    for (const float value : in) mean += static_cast<double>(value) / static_cast<double>(width);
+    double variance = 0.0;
+    for (const float value : in) variance += std::pow(static_cast<double>(value) - mean, 2.0);
+    const double deviation = std::sqrt(variance / static_cast<double>(width) + 1e-5);
+    for (std::size_t i = 0; i < width; ++i) {
+      const double normed = (static_cast<double>(in[i]) - mean) / deviation;
+      EXPECT_NEAR(out[i], normed * static_cast<double>(weight[i]) + static_cast<double>(bias[i]),
+                  3e-5);
+    }
+  }
+}
+
+TEST_P(LayersTest, GeluIsTheExactForm) {
+  for (const std::size_t count : {3U, 32U, 200U}) {
+    const auto in = random_values(11, count, 9.0);
+    auto out = in;
+    kernels().gelu(out.data(), count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const double x = in[i];
+      EXPECT_NEAR(out[i], x * 0.5 * std::erfc(-x / std::sqrt(2.0)), 1e-6) << x;
+    }
+  }
+}
+
+TEST_P(LayersTest, GeluOfExtremeValuesIsFinite) {
+  std::vector<float> values{-1000.0F, 1000.0F, 0.0F, -14.0F};
+  kernels().gelu(values.data(), values.size());
+  EXPECT_NEAR(values[0], 0.0F, 1e-30F);
+  EXPECT_FLOAT_EQ(values[1], 1000.0F);
+  EXPECT_EQ(values[2], 0.0F);
+  EXPECT_NEAR(values[3], 0.0F, 1e-30F);
+}
+
 TEST_P(LayersTest, SwigluIsGateTimesItsSigmoidTimesUp) {
   for (const std::size_t width : {3U, 32U, 50U}) {
     const auto gate = random_values(3, width, 12.0);
@@ -139,6 +182,33 @@ TEST(LayersRowsTest, AddsBeforeTheNorm) {
   std::vector<float> row(40);
   rms_norm(std::span(before).first(40), weight, 1, 1e-5F, row);
   EXPECT_EQ(head, row);
+}
+
+TEST(LayersRowsTest, LayerNormIsDoneByRow) {
+  const auto in = random_values(6, 3 * 40);
+  const auto x = random_values(8, 3 * 40);
+  const auto weight = random_values(7, 40);
+  const LayerNorm norm{weight, weight, 1e-5F};
+  std::vector<float> all(in.size());
+  tensor::run_team(2, [&] { layer_norm(in, norm, 3, all); });
+  std::vector<float> last(40);
+  layer_norm(std::span(in).subspan(80), norm, 1, last);
+  EXPECT_TRUE(std::equal(last.begin(), last.end(), all.begin() + 80));
+
+  auto states = in;
+  tensor::run_team(3, [&] { add_layer_norm(x, norm, 3, states); });
+  std::vector<float> sum(in.size());
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = in[i] + x[i];
+  layer_norm(sum, norm, 3, sum);
+  EXPECT_EQ(states, sum);
+}
+
+TEST(LayersRowsTest, GeluDoesTheFirstValuesAlone) {
+  std::vector<float> values(5000, 1.0F);
+  tensor::run_team(2, [&] { gelu(values, 4500); });
+  EXPECT_NEAR(values[4499], 0.8413447F, 1e-6F);
+  EXPECT_EQ(values[4499], values[0]);
+  EXPECT_EQ(values[4500], 1.0F);
 }
 
 }  // namespace

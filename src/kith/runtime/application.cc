@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "kith/base/log.h"
+#include "kith/runtime/embeddings.h"
 #include "kith/runtime/engine_generator.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/runtime/resources.h"
@@ -79,6 +80,12 @@ Result<std::unique_ptr<Application>> Application::create(
   application->installation_ = std::move(installation);
   Installation& home = *application->installation_;
   KITH_ASSIGN_OR_RETURN(application->generator_, make_generator(config, home.clock()));
+  // One thread computes for both: two teams of compute threads would slow each other down.
+  auto* own_engine = dynamic_cast<EngineGenerator*>(application->generator_.get());
+  KITH_ASSIGN_OR_RETURN(
+      application->embeddings_,
+      make_embeddings(config, own_engine == nullptr ? nullptr : &own_engine->compute_thread(),
+                      home.clock()));
   application->feedback_ =
       std::make_unique<personalize::FeedbackRecorder>(home.stores(), home.clock());
   const personalize::PipelineServices services{.generator = *application->generator_,
@@ -99,7 +106,8 @@ Status Application::serve(const std::function<void(const std::string& url)>& on_
                                   .stores = installation_->stores(),
                                   .assigner = installation_->assigner(),
                                   .metrics = metrics_,
-                                  .clock = installation_->clock()};
+                                  .clock = installation_->clock(),
+                                  .embeddings = embeddings_.get()};
   KITH_ASSIGN_OR_RETURN(const std::string token, make_token());
   KITH_ASSIGN_OR_RETURN(const auto server,
                         server::Server::create(server_options(config_, token), services));

@@ -11,6 +11,7 @@
 #include "kith/runtime/config.h"
 #include "kith/runtime/installation.h"
 #include "kith/runtime/stop_signals.h"
+#include "kith/server/embedding_service.h"
 #include "kith/server/metrics.h"
 
 namespace kith::runtime {
@@ -22,7 +23,8 @@ Result<std::unique_ptr<personalize::Generator>> make_generator(const Config& con
 
 class Application {
  public:
-  // Errors: those of Installation::open(), make_generator() and personalize::Pipeline::create().
+  // Errors: those of Installation::open(), make_generator(), make_embeddings() and
+  //   personalize::Pipeline::create().
   static Result<std::unique_ptr<Application>> create(const Config& config);
   // The same on an installation that is open already.
   static Result<std::unique_ptr<Application>> create(const Config& config,
@@ -45,6 +47,8 @@ class Application {
   std::unique_ptr<Installation> installation_;
   server::Metrics metrics_;
   std::unique_ptr<personalize::Generator> generator_;
+  // Computes on the generator's thread. Null: no embeddings are served.
+  std::unique_ptr<server::EmbeddingService> embeddings_;
   std::unique_ptr<personalize::FeedbackRecorder> feedback_;
   // Last: its threads use what stands above.
   std::unique_ptr<personalize::Pipeline> pipeline_;

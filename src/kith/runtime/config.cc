@@ -40,6 +40,8 @@ const std::vector<Setting>& all_settings() {
       {"model.threads", [](Config& c) -> Field { return &c.model.threads; }, 0, 1024},
       {"model.chat_format", [](Config& c) -> Field { return &c.model.chat_format; }},
       {"model.kv_tokens", [](Config& c) -> Field { return &c.model.kv_tokens; }, 256, 1 << 24},
+      {"embedding.model", [](Config& c) -> Field { return &c.embedding.model; }},
+      {"embedding.dtype", [](Config& c) -> Field { return &c.embedding.dtype; }},
       {"upstream.url", [](Config& c) -> Field { return &c.upstream.url; }},
       {"upstream.api_key", [](Config& c) -> Field { return &c.upstream.api_key; }, 0, 0, true},
       {"upstream.model", [](Config& c) -> Field { return &c.upstream.model; }},
@@ -186,6 +188,8 @@ Status ConfigLoader::assign(const std::string& key, const std::string& value,
 
 Result<Config> ConfigLoader::finish() const {
   KITH_RETURN_IF_ERROR(require_one_of("model.dtype", config_.model.dtype, {"f32", "bf16", "int8"}));
+  KITH_RETURN_IF_ERROR(
+      require_one_of("embedding.dtype", config_.embedding.dtype, {"f32", "bf16", "int8"}));
   KITH_RETURN_IF_ERROR(
       require_one_of("log.level", config_.log.level, {"debug", "info", "warn", "error"}));
   KITH_RETURN_IF_ERROR(require_one_of("log.format", config_.log.format, {"pretty", "json"}));

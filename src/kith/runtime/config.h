@@ -42,6 +42,12 @@ struct Config {
     int kv_tokens = 32'768;
   } model;
   struct {
+    // A sentence-transformers directory; empty: embeddings come from the upstream, if there is one.
+    std::string model;
+    // f32 by default: vectors are kept and compared, so they should not depend on the processor.
+    std::string dtype = "f32";
+  } embedding;
+  struct {
     // When set, answers come from there and no own model is loaded.
     std::string url;
     std::string api_key;

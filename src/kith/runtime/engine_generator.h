@@ -54,6 +54,8 @@ class EngineGenerator final : public personalize::Generator {
 
   std::size_t count_tokens(std::string_view text) const override;
 
+  // Where all that computes runs.
+  engine::ComputeThread& compute_thread() { return *engine_; }
   engine::AdapterRegistry& adapters() { return *adapters_; }
   engine::EngineStats stats() const { return engine_->stats(); }
 

@@ -13,6 +13,11 @@ tensor::DType weight_type(const std::string& name) {
   return name == "int8" ? tensor::DType::kInt8 : tensor::DType::kBf16;
 }
 
+int num_threads(const Config& config) {
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return config.model.threads > 0 ? config.model.threads : cores;
+}
+
 }  // namespace
 
 std::filesystem::path model_directory(const Config& config) {
@@ -21,9 +26,11 @@ std::filesystem::path model_directory(const Config& config) {
 }
 
 model::DecoderOptions decoder_options(const Config& config) {
-  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  return {.weights = weight_type(config.model.dtype),
-          .threads = config.model.threads > 0 ? config.model.threads : cores};
+  return {.weights = weight_type(config.model.dtype), .threads = num_threads(config)};
+}
+
+model::EncoderOptions encoder_options(const Config& config) {
+  return {.weights = weight_type(config.embedding.dtype), .threads = num_threads(config)};
 }
 
 }  // namespace kith::runtime

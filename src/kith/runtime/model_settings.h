@@ -1,10 +1,11 @@
-// What the settings say about the own model: where it is and how it is held. Everything that loads
-// it (the server, benches, the doctor) asks here, so that all load the same.
+// What the settings say about the own models: where they are and how they are held. Everything that
+// loads one (the server, benches, the doctor) asks here, so that all load the same.
 #pragma once
 
 #include <filesystem>
 
 #include "kith/model/decoder.h"
+#include "kith/model/encoder.h"
 #include "kith/runtime/config.h"
 
 namespace kith::runtime {
@@ -14,5 +15,7 @@ std::filesystem::path model_directory(const Config& config);
 
 // REQUIRES: `config` from ConfigLoader::finish(), which admits known types only.
 model::DecoderOptions decoder_options(const Config& config);
+// The same for the embedding model in config.embedding.model.
+model::EncoderOptions encoder_options(const Config& config);
 
 }  // namespace kith::runtime

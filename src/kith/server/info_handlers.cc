@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 
-// The base model first, then its adapters in order of name.
+// The base model first, then its adapters in order of name, then the embedding model.
 std::vector<api::ModelCard> list_models(const Context& context) {
   const auto& generator = context.services.generator;
   const std::string base = generator.capabilities().model;
@@ -21,6 +21,10 @@ std::vector<api::ModelCard> list_models(const Context& context) {
   auto adapters = generator.adapter_names();
   std::sort(adapters.begin(), adapters.end());
   for (const AdapterId& adapter : adapters) cards.push_back({adapter.str(), created, "kith", base});
+  const EmbeddingService* embeddings = context.services.embeddings;
+  if (embeddings != nullptr && !embeddings->is_upstream()) {
+    cards.push_back({embeddings->model(), created, "kith", {}});
+  }
   return cards;
 }
 

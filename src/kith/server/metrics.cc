@@ -41,6 +41,11 @@ struct Metrics::Impl {
   prometheus::Histogram& first_text =
       histogram("kith_time_to_first_text_seconds", "Streams: time to the first text.")
           .Add({}, kSeconds);
+  prometheus::Counter& embedded_texts =
+      counter("kith_embedded_texts_total", "Texts whose vectors were asked for.").Add({});
+  prometheus::Histogram& embedding_seconds =
+      histogram("kith_embedding_duration_seconds", "Time of requests for vectors.")
+          .Add({}, kSeconds);
   prometheus::Counter& feedback =
       counter("kith_feedback_total", "Feedback signals recorded.").Add({});
   prometheus::Family<prometheus::Counter>& outcomes =
@@ -98,6 +103,12 @@ void Metrics::on_refused(std::string_view lane) {
 }
 
 void Metrics::on_first_text(double seconds) { impl_->first_text.Observe(seconds); }
+
+void Metrics::on_embeddings(std::size_t num_texts, std::int64_t tokens, double seconds) {
+  impl_->embedded_texts.Increment(static_cast<double>(num_texts));
+  impl_->embedding_seconds.Observe(seconds);
+  impl_->tokens.Add({{"kind", "embedding"}}).Increment(static_cast<double>(tokens));
+}
 
 void Metrics::on_feedback(int num_added) { impl_->feedback.Increment(num_added); }
 

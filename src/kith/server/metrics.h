@@ -3,6 +3,8 @@
 // the .cc file.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +33,8 @@ class Metrics final : public personalize::PipelineMetrics {
   void set_jobs(int generations, int others);
   void on_refused(std::string_view lane);
   void on_first_text(double seconds);
+  // Texts of one request and their tokens.
+  void on_embeddings(std::size_t num_texts, std::int64_t tokens, double seconds);
   void on_feedback(int num_added);
 
   // Prometheus text format 0.0.4.

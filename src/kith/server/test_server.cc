@@ -89,7 +89,25 @@ TestServerOptions plain_options() {
   return options;
 }
 
-TestServer::TestServer(TestServerOptions options) {
+Result<EmbeddingReply> FakeEmbeddings::embed(const api::EmbeddingsRequest& request,
+                                             const std::stop_token& cancel) {
+  if (failure) return *failure;
+  if (hangs) ++num_waiting;
+  while (hangs && !cancel.stop_requested()) std::this_thread::yield();
+  if (hangs) {
+    ++num_cancelled;
+    return Error{ErrorCode::kCancelled, "cancelled"};
+  }
+  if (passes_on) return EmbeddingReply{request.upstream_body, 0};
+  api::EmbeddingsAnswer answer{model(), 3, {}, 0};
+  for (const auto& input : request.inputs) {
+    answer.vectors.insert(answer.vectors.end(), {1.0F / 3.0F, 2.0F / 3.0F, 2.0F / 3.0F});
+    answer.prompt_tokens += static_cast<std::int64_t>(input.text.size() + input.tokens.size());
+  }
+  return EmbeddingReply{api::embeddings_body(answer, request.is_base64), answer.prompt_tokens};
+}
+
+TestServer::TestServer(TestServerOptions options) : has_embeddings_(options.has_embeddings) {
   auto stores = storage::open_sqlite(directory_.path() / "kith.db");
   if (!stores) ADD_FAILURE() << stores.error().message;
   stores_ = *std::move(stores);
@@ -114,7 +132,8 @@ TestServer::~TestServer() {
 }
 
 Services TestServer::services() {
-  return {*pipeline_, generator, *feedback_, *knowledge_, *faulty_, assigner_, metrics_, clock_};
+  return {*pipeline_, generator, *feedback_, *knowledge_, *faulty_,
+          assigner_,  metrics_,  clock_,     has_embeddings_ ? &embeddings : nullptr};
 }
 
 std::string TestServer::add_key(storage::KeyRole role, const std::string& user) {

@@ -8,12 +8,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "kith/base/test_directory.h"
+#include "kith/server/embedding_service.h"
 #include "kith/server/server.h"
 #include "kith/storage/api_key.h"
 #include "kith/storage/faulty/faulty_store_set.h"
@@ -57,9 +59,28 @@ class FakeGenerator final : public personalize::Generator {
   std::atomic<int> num_words{0};
 };
 
+// Gives every text the vector (1, 2, 2) / 3.
+class FakeEmbeddings final : public EmbeddingService {
+ public:
+  std::string model() const override { return passes_on ? "" : "embed-test"; }
+  bool is_upstream() const override { return passes_on; }
+  int dimensions() const override { return passes_on ? 0 : 3; }
+  Result<EmbeddingReply> embed(const api::EmbeddingsRequest& request,
+                               const std::stop_token& cancel) override;
+
+  // Set before the server gets requests.
+  bool passes_on = false;
+  // Waits until nobody waits for the answer any more.
+  bool hangs = false;
+  std::optional<Error> failure;
+  std::atomic<int> num_waiting{0};
+  std::atomic<int> num_cancelled{0};
+};
+
 struct TestServerOptions {
   ServerOptions server;
   personalize::PipelineOptions pipeline;
+  bool has_embeddings = true;
 };
 
 // Options whose drafts go straight to the client.
@@ -80,6 +101,7 @@ class TestServer {
   std::string add_key(storage::KeyRole role, const std::string& user = {});
 
   FakeGenerator generator;
+  FakeEmbeddings embeddings;
 
  private:
   base::TestDirectory directory_;
@@ -91,6 +113,7 @@ class TestServer {
   std::unique_ptr<personalize::Pipeline> pipeline_;
   std::unique_ptr<personalize::FeedbackRecorder> feedback_;
   std::unique_ptr<memory::Knowledge> knowledge_;
+  bool has_embeddings_;
   std::unique_ptr<Server> server_;
   std::thread thread_;
 };

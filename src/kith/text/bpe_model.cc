@@ -72,21 +72,6 @@ MergeTable::Merge MergeTable::find(TokenId left, TokenId right) const {
   return slots_[slot_of(pair_key(left, right))].merge;
 }
 
-Status BpeModel::read_vocabulary(const base::Json& node, Vocabulary& vocabulary) {
-  if (!node.is_object()) return invalid("model must be an object");
-  KITH_ASSIGN_OR_RETURN(const auto type, base::read_string(node, "type"));
-  if (type && *type != "BPE") return invalid("model type must be BPE: " + quote_name(*type));
-  const base::Json& vocab = member(node, "vocab");
-  if (!vocab.is_object()) return invalid("model.vocab must be an object of piece to id");
-  vocabulary.expect_pieces(vocab.size());
-  for (const auto& [piece, id] : vocab.items()) {
-    if (!id.is_number_integer()) return invalid("model.vocab ids must be integers");
-    const bool is_huge = id.is_number_unsigned() && id.get<std::uint64_t>() > INT32_MAX;
-    KITH_RETURN_IF_ERROR(vocabulary.add(piece, is_huge ? INT32_MAX : id.get<std::int64_t>()));
-  }
-  return {};
-}
-
 Result<BpeModel> BpeModel::from_json(const base::Json& node, Vocabulary vocabulary,
                                      const Options& options) {
   BpeModel model;

@@ -59,10 +59,6 @@ class BpeModel {
     std::function<bool(TokenId)> is_control;
   };
 
-  // Reads "vocab" of the "model" node into `vocabulary`.
-  // Errors: kInvalidArgument if it is no BPE model, or for ids that are duplicate or out of range.
-  static Status read_vocabulary(const nlohmann::json& node, Vocabulary& vocabulary);
-
   // Takes the vocabulary, added tokens included.
   // Errors: kInvalidArgument naming what is not supported, or a merge of unknown pieces.
   static Result<BpeModel> from_json(const nlohmann::json& node, Vocabulary vocabulary,

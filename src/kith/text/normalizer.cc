@@ -19,6 +19,54 @@ std::optional<NormalForm> form_named(std::string_view type) {
   return std::nullopt;
 }
 
+// What BERT takes away: NUL, U+FFFD, and control and format characters other than line breaks and
+// tabs.
+bool is_dirt(char32_t c) {
+  if (c == '\t' || c == '\n' || c == '\r') return false;
+  return c == kReplacementCharacter || is_other(c);
+}
+
+std::string clean(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for_each_code_point(text, [&out](char32_t c, std::size_t, std::size_t) {
+    if (is_dirt(c)) return;
+    append_utf8(out, is_whitespace(c) ? U' ' : c);
+  });
+  return out;
+}
+
+// The blocks that BERT was trained with. The last but two begins at U+2B920, where the block begins
+// at U+2B820: a slip of the original that the vocabularies depend on.
+bool is_bert_han(char32_t c) {
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+         (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
+         (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+}
+
+std::string space_han(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for_each_code_point(text, [&](char32_t c, std::size_t offset, std::size_t length) {
+    const bool is_han = is_bert_han(c);
+    if (is_han) out += ' ';
+    out += text.substr(offset, length);
+    if (is_han) out += ' ';
+  });
+  return out;
+}
+
+std::string strip_accents(std::string_view text) {
+  const std::string apart = normalize(text, NormalForm::kNfd);
+  std::string out;
+  out.reserve(apart.size());
+  for_each_code_point(apart, [&](char32_t c, std::size_t offset, std::size_t length) {
+    if (!is_nonspacing_mark(c)) out += std::string_view(apart).substr(offset, length);
+  });
+  return out;
+}
+
 std::string strip(std::string_view text, bool left, bool right) {
   std::size_t begin = text.size();
   std::size_t end = 0;
@@ -83,6 +131,7 @@ Status Normalizer::add_step(const base::Json& node, int depth) {
     for (const auto& part : parts) KITH_RETURN_IF_ERROR(add_step(part, depth + 1));
     return {};
   }
+  if (type == "BertNormalizer") return add_bert(node);
   Step step;
   if (const auto form = form_named(type)) {
     step.form = *form;
@@ -101,12 +150,32 @@ Status Normalizer::add_step(const base::Json& node, int depth) {
     KITH_ASSIGN_OR_RETURN(step.strips_right, bool_or(node, "strip_right", true));
   } else {
     return invalid(
-        "normalizer must be NFC, NFD, NFKC, NFKD, Lowercase, Replace, Prepend, Strip or "
-        "Sequence: " +
+        "normalizer must be NFC, NFD, NFKC, NFKD, Lowercase, Replace, Prepend, Strip, "
+        "BertNormalizer or Sequence: " +
         quote_name(type));
   }
   steps_.push_back(std::move(step));
   return {};
+}
+
+Status Normalizer::add_bert(const base::Json& node) {
+  Step step;
+  step.kind = Kind::kBert;
+  KITH_ASSIGN_OR_RETURN(step.bert.cleans, bool_or(node, "clean_text", true));
+  KITH_ASSIGN_OR_RETURN(step.bert.spaces_han, bool_or(node, "handle_chinese_chars", true));
+  KITH_ASSIGN_OR_RETURN(step.bert.lowercases, bool_or(node, "lowercase", true));
+  KITH_ASSIGN_OR_RETURN(step.bert.strips_accents,
+                        bool_or(node, "strip_accents", step.bert.lowercases));
+  steps_.push_back(std::move(step));
+  return {};
+}
+
+std::string Normalizer::apply_bert(const BertOptions& options, std::string text) {
+  if (options.cleans) text = clean(text);
+  if (options.spaces_han) text = space_han(text);
+  if (options.strips_accents) text = strip_accents(text);
+  if (options.lowercases) text = to_lower(text);
+  return text;
 }
 
 std::string Normalizer::apply(const Step& step, std::string text) {
@@ -121,6 +190,8 @@ std::string Normalizer::apply(const Step& step, std::string text) {
       return text.empty() ? text : step.content + text;
     case Kind::kStrip:
       return strip(text, step.strips_left, step.strips_right);
+    case Kind::kBert:
+      return apply_bert(step.bert, std::move(text));
   }
   return text;
 }

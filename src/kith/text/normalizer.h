@@ -1,7 +1,7 @@
 // The "normalizer" of a tokenizer.json: what happens to text before it is cut into pieces.
 //
 // Supported: NFC, NFD, NFKC, NFKD, Lowercase, Replace (string or regular expression), Prepend,
-// Strip and Sequence of these.
+// Strip, BertNormalizer and Sequence of these.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,13 @@ class Normalizer {
   std::string normalize(std::string_view text) const;
 
  private:
-  enum class Kind : std::uint8_t { kForm, kLowercase, kReplace, kPrepend, kStrip };
+  struct BertOptions {
+    bool cleans = true;
+    bool spaces_han = true;
+    bool strips_accents = true;
+    bool lowercases = true;
+  };
+  enum class Kind : std::uint8_t { kForm, kLowercase, kReplace, kPrepend, kStrip, kBert };
   struct Step {
     Kind kind = Kind::kForm;
     NormalForm form = NormalForm::kNfc;
@@ -53,9 +59,12 @@ class Normalizer {
     std::string content;
     bool strips_left = false;
     bool strips_right = false;
+    BertOptions bert;
   };
 
   Status add_step(const nlohmann::json& node, int depth);
+  Status add_bert(const nlohmann::json& node);
+  static std::string apply_bert(const BertOptions& options, std::string text);
   static std::string apply(const Step& step, std::string text);
 
   std::vector<Step> steps_;

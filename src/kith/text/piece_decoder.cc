@@ -1,5 +1,6 @@
 #include "kith/text/piece_decoder.h"
 
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -26,6 +27,26 @@ std::optional<char> fallback_byte(std::string_view piece) {
   const auto low = hex_digit(piece[4]);
   if (!high || !low) return std::nullopt;
   return static_cast<char>(*high * 16 + *low);
+}
+
+// Undoes what cutting at punctuation did to English, within one piece.
+std::string tidy_spaces(std::string text) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kChanges{
+      {{" .", "."},
+       {" ?", "?"},
+       {" !", "!"},
+       {" ,", ","},
+       {" ' ", "'"},
+       {" n't", "n't"},
+       {" 'm", "'m"},
+       {" do not", " don't"},
+       {" 's", "'s"},
+       {" 've", "'ve"},
+       {" 're", "'re"}}};
+  for (const auto& [from, to] : kChanges) {
+    text = TextPattern{std::string(from), nullptr}.replace_all(text, to);
+  }
+  return text;
 }
 
 Result<std::size_t> read_count(const base::Json& node, const char* key) {
@@ -77,6 +98,7 @@ Status PieceDecoder::add_step(const base::Json& node, int depth) {
   if (type == "Strip") return add_strip(node);
   if (is_fused_) return invalid("decoder after Fuse must be Strip: " + quote_name(type));
   if (type == "Metaspace") return add_metaspace(node);
+  if (type == "WordPiece") return add_word_piece(node);
   if (type == "Fuse") {
     is_fused_ = true;
     return {};
@@ -91,7 +113,8 @@ Status PieceDecoder::add_step(const base::Json& node, int depth) {
     KITH_ASSIGN_OR_RETURN(step.content, require_string(node, "content"));
   } else {
     return invalid(
-        "decoder must be ByteLevel, ByteFallback, Metaspace, Replace, Fuse, Strip or Sequence: " +
+        "decoder must be ByteLevel, ByteFallback, Metaspace, WordPiece, Replace, Fuse, "
+        "Strip or Sequence: " +
         quote_name(type));
   }
   steps_.push_back(std::move(step));
@@ -109,6 +132,19 @@ Status PieceDecoder::add_metaspace(const base::Json& node) {
     leading_strip_ = " ";
     max_leading_strips_ = 1;
   }
+  steps_.push_back(std::move(step));
+  return {};
+}
+
+Status PieceDecoder::add_word_piece(const base::Json& node) {
+  if (max_leading_strips_ > 0) return invalid("only one kind of leading strip is supported");
+  Step step;
+  step.kind = Kind::kWordPiece;
+  KITH_ASSIGN_OR_RETURN(const auto prefix, base::read_string(node, "prefix"));
+  step.content = prefix.value_or("##");
+  KITH_ASSIGN_OR_RETURN(step.tidies, bool_or(node, "cleanup", true));
+  leading_strip_ = " ";
+  max_leading_strips_ = 1;
   steps_.push_back(std::move(step));
   return {};
 }
@@ -154,6 +190,10 @@ std::string PieceDecoder::apply(const Step& step, std::string text) {
         text.erase(text.size() - step.content.size());
       }
       return text;
+    case Kind::kWordPiece:
+      if (text.starts_with(step.content)) return text.substr(step.content.size());
+      text.insert(0, " ");
+      return step.tidies ? tidy_spaces(std::move(text)) : text;
   }
   return text;
 }

@@ -1,6 +1,7 @@
 // The "decoder" of a tokenizer.json, worked out in advance into the bytes of every token.
 //
-// Supported: ByteLevel, ByteFallback, Metaspace, Replace, Fuse, Strip and Sequence of these. The
+// Supported: ByteLevel, ByteFallback, Metaspace, WordPiece, Replace, Fuse, Strip and Sequence of
+// these. The
 // text of a token sequence is the bytes of its tokens, joined, less what is stripped from the
 // beginning of the whole; ill-formed UTF-8 in it becomes U+FFFD.
 #pragma once
@@ -38,17 +39,21 @@ class PieceDecoder {
   std::size_t max_leading_strips() const { return max_leading_strips_; }
 
  private:
-  enum class Kind : std::uint8_t { kByteLevel, kByteFallback, kReplace, kStrip };
+  enum class Kind : std::uint8_t { kByteLevel, kByteFallback, kReplace, kStrip, kWordPiece };
   struct Step {
     Kind kind = Kind::kReplace;
     TextPattern pattern;
+    // What Replace puts in, Strip takes away, and WordPiece marks the inside of words with.
     std::string content;
     std::size_t start = 0;
     std::size_t stop = 0;
+    // WordPiece: no space before punctuation and contractions.
+    bool tidies = false;
   };
 
   Status add_step(const nlohmann::json& node, int depth);
   Status add_metaspace(const nlohmann::json& node);
+  Status add_word_piece(const nlohmann::json& node);
   Status add_strip(const nlohmann::json& node);
   void add_default(const PreTokenizer& pre_tokenizer);
   std::string decode_piece(std::string_view piece) const;

@@ -69,6 +69,10 @@ Status PreTokenizer::add_step(const base::Json& node, int depth) {
   if (type == "ByteLevel") return add_byte_level(node);
   if (type == "Split") return add_split(node);
   if (type == "Metaspace") return add_metaspace(node);
+  if (type == "BertPreTokenizer") {
+    add_bert();
+    return {};
+  }
   return add_simple(type, node);
 }
 
@@ -125,6 +129,18 @@ Status PreTokenizer::add_metaspace(const base::Json& node) {
   return {};
 }
 
+// Words between white space, and every punctuation mark for itself.
+void PreTokenizer::add_bert() {
+  Step space;
+  space.kind = Kind::kWhitespace;
+  space.behavior = Behavior::kRemoved;
+  steps_.push_back(std::move(space));
+  Step punctuation;
+  punctuation.kind = Kind::kPunctuation;
+  punctuation.behavior = Behavior::kIsolated;
+  steps_.push_back(std::move(punctuation));
+}
+
 Status PreTokenizer::add_simple(const std::string& type, const base::Json& node) {
   Step step;
   if (type == "Digits") {
@@ -145,7 +161,7 @@ Status PreTokenizer::add_simple(const std::string& type, const base::Json& node)
   } else {
     return invalid(
         "pre-tokenizer must be ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, "
-        "Punctuation or Sequence: " +
+        "Punctuation, BertPreTokenizer or Sequence: " +
         quote_name(type));
   }
   steps_.push_back(std::move(step));

@@ -1,9 +1,9 @@
 // The "pre_tokenizer" of a tokenizer.json: cuts normalized text into the pieces inside which merges
 // may happen.
 //
-// Supported: ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation and
-// Sequence of these, ByteLevel last. ByteLevel's own change of bytes into symbols is not done here:
-// pieces stay raw bytes, and the model starts from one symbol a byte.
+// Supported: ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation,
+// BertPreTokenizer and Sequence of these, ByteLevel last. ByteLevel's own change of bytes into
+// symbols is not done here: pieces stay raw bytes, and the model starts from one symbol a byte.
 #pragma once
 
 #include <cstdint>
@@ -81,6 +81,7 @@ class PreTokenizer {
   Status add_byte_level(const nlohmann::json& node);
   Status add_split(const nlohmann::json& node);
   Status add_metaspace(const nlohmann::json& node);
+  void add_bert();
   Status add_simple(const std::string& type, const nlohmann::json& node);
 
   static void find_matches(const Step& step, std::string_view text, std::vector<Span>& matches);

@@ -1,17 +1,18 @@
 #include "kith/text/tokenizer.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "kith/base/file.h"
 #include "kith/text/added_tokens.h"
-#include "kith/text/bpe_model.h"
 #include "kith/text/json_fields.h"
 #include "kith/text/normalizer.h"
 #include "kith/text/piece_decoder.h"
 #include "kith/text/post_processor.h"
 #include "kith/text/pre_tokenizer.h"
 #include "kith/text/stream_decoder.h"
+#include "kith/text/token_model.h"
 #include "kith/text/utf8.h"
 
 namespace kith::text {
@@ -20,12 +21,14 @@ struct Tokenizer::Tables {
   Normalizer normalizer;
   AddedTokens added;
   PreTokenizer pre_tokenizer;
-  BpeModel model;
+  TokenModel model;
   PieceDecoder decoder;
   PostProcessor post_processor;
   std::optional<TokenId> bos_id;
   std::optional<TokenId> eos_id;
   std::optional<TokenId> pad_id;
+  std::optional<std::size_t> model_max_length;
+  bool truncates_left = false;
 };
 
 namespace {
@@ -48,6 +51,26 @@ std::optional<TokenId> first_known(std::initializer_list<std::string_view> names
     if (const auto id = vocabulary.find(name)) return id;
   }
   return std::nullopt;
+}
+
+// Files write a number beyond any length (1e30) for "no limit".
+std::optional<std::size_t> read_max_length(const base::Json& config) {
+  constexpr std::uint64_t kMaxLength = std::uint64_t{1} << 24;
+  const base::Json& value = member(config, "model_max_length");
+  if (!value.is_number_unsigned()) return std::nullopt;
+  const auto length = value.get<std::uint64_t>();
+  if (length < 1 || length > kMaxLength) return std::nullopt;
+  return static_cast<std::size_t>(length);
+}
+
+// Whether "truncation" cuts at the beginning. How much is cut is for the caller to say.
+Result<bool> read_truncates_left(const base::Json& node) {
+  if (node.is_null()) return false;
+  if (!node.is_object()) return invalid("truncation must be an object");
+  KITH_ASSIGN_OR_RETURN(const auto direction, base::read_string(node, "direction"));
+  if (!direction || *direction == "Right") return false;
+  if (*direction == "Left") return true;
+  return invalid("truncation.direction must be Left or Right: " + quote_name(*direction));
 }
 
 // Tokenizers of the Llama 2 kind build their template from the configuration, whatever the file
@@ -98,7 +121,7 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_text,
   }
   auto tables = std::make_shared<Tables>();
   Vocabulary vocabulary;
-  KITH_RETURN_IF_ERROR(BpeModel::read_vocabulary(member(root, "model"), vocabulary));
+  KITH_RETURN_IF_ERROR(TokenModel::read_vocabulary(member(root, "model"), vocabulary));
   KITH_ASSIGN_OR_RETURN(tables->normalizer, Normalizer::from_json(member(root, "normalizer")));
   KITH_ASSIGN_OR_RETURN(tables->added, AddedTokens::from_json(member(root, "added_tokens"),
                                                               tables->normalizer, vocabulary));
@@ -107,8 +130,8 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_text,
   const BpeModel::Options options{
       tables->pre_tokenizer.is_byte_level(),
       [added = &tables->added](TokenId id) { return added->is_control(id); }};
-  KITH_ASSIGN_OR_RETURN(tables->model,
-                        BpeModel::from_json(member(root, "model"), std::move(vocabulary), options));
+  KITH_ASSIGN_OR_RETURN(
+      tables->model, TokenModel::from_json(member(root, "model"), std::move(vocabulary), options));
   const Vocabulary& known = tables->model.vocabulary();
   KITH_ASSIGN_OR_RETURN(tables->decoder,
                         PieceDecoder::from_json(member(root, "decoder"), tables->pre_tokenizer,
@@ -118,6 +141,8 @@ Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_text,
   tables->bos_id = configured_token(config, "bos_token", known);
   tables->eos_id = configured_token(config, "eos_token", known);
   tables->pad_id = configured_token(config, "pad_token", known);
+  tables->model_max_length = read_max_length(config);
+  KITH_ASSIGN_OR_RETURN(tables->truncates_left, read_truncates_left(member(root, "truncation")));
   if (!tables->bos_id && config.is_null()) {
     tables->bos_id = first_known({"<|begin_of_text|>", "<s>", "<bos>", "<|endoftext|>"}, known);
   }
@@ -137,6 +162,17 @@ class Tokenizer::Encoding {
   void reserve(std::size_t text_bytes) { ids_.reserve(ids_.size() + text_bytes / 3 + 16); }
   void add_id(TokenId id) { ids_.push_back(id); }
   void add_ids(std::span<const TokenId> ids) { ids_.insert(ids_.end(), ids.begin(), ids.end()); }
+  // Leaves at most `room` tokens from index `begin` on.
+  void cut(std::size_t begin, std::size_t room) {
+    if (ids_.size() <= begin + room) return;
+    const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto excess = static_cast<std::ptrdiff_t>(ids_.size() - begin - room);
+    if (tables_.truncates_left) {
+      ids_.erase(first, first + excess);
+    } else {
+      ids_.erase(ids_.end() - excess, ids_.end());
+    }
+  }
   std::vector<TokenId> take_ids() { return std::move(ids_); }
 
   // A copy of `text` that lives as long as this object and is valid UTF-8.
@@ -181,7 +217,7 @@ class Tokenizer::Encoding {
   const Tables& tables_;
   // Words in the encoder's cache are views into the arena or the caller's text.
   PieceArena arena_;
-  BpeEncoder encoder_;
+  TokenEncoder encoder_;
   std::vector<TokenId> ids_;
 };
 
@@ -189,9 +225,15 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, const EncodeOption
   Encoding encoding(*tables_);
   if (!is_valid_utf8(text)) text = encoding.keep(text);
   encoding.reserve(text.size());
-  if (options.add_special_tokens) encoding.add_ids(tables_->post_processor.prefix);
+  const PostProcessor& around = tables_->post_processor;
+  const std::size_t before = options.add_special_tokens ? around.prefix.size() : 0;
+  if (options.add_special_tokens) encoding.add_ids(around.prefix);
   encoding.add_text(text, true, options.parse_special);
-  if (options.add_special_tokens) encoding.add_ids(tables_->post_processor.suffix);
+  if (options.max_tokens > 0) {
+    const std::size_t added = options.add_special_tokens ? num_added_tokens() : 0;
+    encoding.cut(before, options.max_tokens - std::min(options.max_tokens, added));
+  }
+  if (options.add_special_tokens) encoding.add_ids(around.suffix);
   return encoding.take_ids();
 }
 
@@ -253,6 +295,12 @@ bool Tokenizer::is_control(TokenId id) const { return tables_->added.is_control(
 std::optional<TokenId> Tokenizer::bos_id() const { return tables_->bos_id; }
 std::optional<TokenId> Tokenizer::eos_id() const { return tables_->eos_id; }
 std::optional<TokenId> Tokenizer::pad_id() const { return tables_->pad_id; }
+
+std::optional<std::size_t> Tokenizer::model_max_length() const { return tables_->model_max_length; }
+
+std::size_t Tokenizer::num_added_tokens() const {
+  return tables_->post_processor.prefix.size() + tables_->post_processor.suffix.size();
+}
 
 const std::string& Tokenizer::leading_strip() const { return tables_->decoder.leading_strip(); }
 

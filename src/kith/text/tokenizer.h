@@ -1,7 +1,8 @@
 // Text to token ids and back, from a Hugging Face tokenizer.json.
 //
 // Supported are models of type BPE, byte-level (GPT-2, Llama 3, Qwen 2) or with SentencePiece's
-// conventions (Llama 2); see normalizer.h, pre_tokenizer.h and piece_decoder.h for their parts.
+// conventions (Llama 2), and WordPiece (BERT); see normalizer.h, pre_tokenizer.h and
+// piece_decoder.h for their parts.
 // What a file asks for beyond that is refused by name rather than guessed.
 #pragma once
 
@@ -26,6 +27,10 @@ struct EncodeOptions {
   // user wrote: no id for which is_control() holds can then come out, other than the unknown token
   // and control tokens that are a single character.
   bool parse_special = false;
+  // Cuts the text's tokens so that the result, special tokens included, has at most so many; 0 does
+  // not cut. Special tokens stay, even if there are more of them. The end is cut off, or the
+  // beginning if the file's "truncation" says so.
+  std::size_t max_tokens = 0;
 };
 
 // A stretch of a longer text.
@@ -88,6 +93,12 @@ class Tokenizer {
   std::optional<TokenId> bos_id() const;
   std::optional<TokenId> eos_id() const;
   std::optional<TokenId> pad_id() const;
+
+  // Longest input of the model, special tokens included, where tokenizer_config.json has it
+  // ("model_max_length").
+  std::optional<std::size_t> model_max_length() const;
+  // Tokens that EncodeOptions::add_special_tokens adds.
+  std::size_t num_added_tokens() const;
 
   // Dropped where a text begins, at most max_leading_strips() times (SentencePiece's added space).
   const std::string& leading_strip() const;

@@ -2,9 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
-#include <cstring>
 #include <iterator>
 #include <optional>
 #include <sstream>
@@ -13,7 +10,7 @@
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
-#include "kith/text/test_gguf.h"
+#include "kith/text/test_published.h"
 #include "kith/text/test_tokenizers.h"
 #include "kith/text/tokenizer.h"
 
@@ -48,48 +45,57 @@ TEST_P(TokenizerKindsTest, EncodesAndDecodesLikeTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerKindsTest,
                          testing::Values("gpt2", "llama3", "qwen2", "digits", "llama2", "metaspace",
-                                         "metaspace_whole", "words"),
+                                         "metaspace_whole", "words", "bert", "bert_cased"),
                          [](const auto& kind) { return std::string(kind.param); });
 
-std::string gpt2_json(GgufReader& gguf) {
-  base::Json vocab = base::Json::object();
-  TokenId id = 0;
-  for (const std::string& piece : gguf.strings("tokenizer.ggml.tokens")) vocab[piece] = id++;
-  return base::dump_json(
-      base::Json{{"model",
-                  {{"type", "BPE"},
-                   {"vocab", std::move(vocab)},
-                   {"merges", gguf.strings("tokenizer.ggml.merges")}}},
-                 {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
-                 {"decoder", {{"type", "ByteLevel"}}}});
-}
+// The pairs of texts and tokens that llama.cpp publishes beside its vocabularies.
+struct PublishedPairs {
+  std::vector<std::string> texts;
+  std::vector<std::vector<TokenId>> ids;
+};
 
-TEST(TokenizerGoldenTest, EncodesThePublishedGpt2Pairs) {
-  const auto base_path = public_data("tokenizers-gguf/ggml-vocab-gpt-2.gguf").string();
-  auto file = base::read_file(base_path);
+// Empty without the files.
+PublishedPairs read_pairs(const std::string& name) {
+  const auto base_path = public_data("tokenizers-gguf/" + name).string();
   const auto input = base::read_file(base_path + ".inp");
   const auto expected = base::read_file(base_path + ".out");
-  if (!file || !input || !expected) GTEST_SKIP() << "no GPT-2 vocabulary in the test data";
-  GgufReader gguf(*std::move(file));
-  const auto tokenizer = Tokenizer::from_json(gpt2_json(gguf));
-  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
-  EXPECT_EQ(tokenizer->vocab_size(), 50257U);
+  PublishedPairs pairs;
+  if (!input || !expected) return pairs;
   constexpr std::string_view kSeparator = "\n__ggml_vocab_test__\n";
   std::istringstream lines(*expected);
   std::string line;
-  std::size_t at = 0;
-  int num_pairs = 0;
-  while (at <= input->size() && std::getline(lines, line)) {
+  for (std::size_t at = 0; at <= input->size() && std::getline(lines, line);) {
     const std::size_t end = std::min(input->find(kSeparator, at), input->size());
-    const std::string text = input->substr(at, end - at);
+    pairs.texts.push_back(input->substr(at, end - at));
     std::istringstream numbers(line);
-    const std::vector<TokenId> ids{std::istream_iterator<TokenId>(numbers), {}};
-    EXPECT_EQ(tokenizer->encode(text), ids) << text;
-    EXPECT_EQ(tokenizer->decode(ids), text);
+    pairs.ids.emplace_back(std::istream_iterator<TokenId>(numbers),
+                           std::istream_iterator<TokenId>());
     at = end + kSeparator.size();
-    ++num_pairs;
   }
-  EXPECT_GT(num_pairs, 40);
+  return pairs;
+}
+
+TEST(TokenizerGoldenTest, EncodesThePublishedGpt2Pairs) {
+  const auto tokenizer = load_published_tokenizer("gpt-2");
+  const PublishedPairs pairs = read_pairs("ggml-vocab-gpt-2.gguf");
+  if (!tokenizer || pairs.texts.empty()) GTEST_SKIP() << "no GPT-2 vocabulary in the test data";
+  EXPECT_EQ(tokenizer->vocab_size(), 50257U);
+  for (std::size_t i = 0; i < pairs.texts.size(); ++i) {
+    EXPECT_EQ(tokenizer->encode(pairs.texts[i]), pairs.ids[i]) << pairs.texts[i];
+    EXPECT_EQ(tokenizer->decode(pairs.ids[i]), pairs.texts[i]);
+  }
+  EXPECT_GT(pairs.texts.size(), 40U);
+}
+
+TEST(TokenizerGoldenTest, EncodesThePublishedBertPairs) {
+  const auto tokenizer = load_published_tokenizer("bert-bge");
+  const PublishedPairs pairs = read_pairs("ggml-vocab-bert-bge.gguf");
+  if (!tokenizer || pairs.texts.empty()) GTEST_SKIP() << "no BERT vocabulary in the test data";
+  EXPECT_EQ(tokenizer->vocab_size(), 30522U);
+  for (std::size_t i = 0; i < pairs.texts.size(); ++i) {
+    EXPECT_EQ(tokenizer->encode(pairs.texts[i]), pairs.ids[i]) << pairs.texts[i];
+  }
+  EXPECT_GT(pairs.texts.size(), 40U);
 }
 
 }  // namespace

@@ -1,96 +1,136 @@
-// Mixed lines against what the reference library made of them. tools/goldens/compare_tokenizers.py
-// wrote them and compares thousands more.
+// Lines of mixed English, Chinese, code, emoji and control characters against what the reference
+// library makes of them: the tokens of some (tools/goldens/compare_tokenizers.py wrote them and
+// compares thousands more), and digests of 12,000 others (make_mixed_line_goldens.py).
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
-#include "kith/base/file.h"
 #include "kith/base/json.h"
-#include "kith/text/test_gguf.h"
+#include "kith/text/test_published.h"
 #include "kith/text/test_tokenizers.h"
+#include "kith/text/tokenizer.h"
+#include "kith/text/utf8.h"
 
 namespace kith::text {
 namespace {
 
-void expect_lines(const Tokenizer& tokenizer, const std::string& kind) {
+struct Kind {
+  const char* name;
+  // Read from the public test data, not committed.
+  bool is_published = false;
+
+  friend void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
+};
+
+class TokenizerLinesTest : public testing::TestWithParam<Kind> {
+ protected:
+  void SetUp() override {
+    const auto [name, is_published] = GetParam();
+    tokenizer_ = is_published ? load_published_tokenizer(name)
+                              : std::optional<Tokenizer>(load_test_tokenizer(name));
+    if (!tokenizer_) GTEST_SKIP() << "no vocabulary of " << name << " in the test data";
+  }
+
+  std::vector<TokenId> encode(const std::string& line) const {
+    return tokenizer_->encode(line, {false, true});
+  }
+
+  std::optional<Tokenizer> tokenizer_;
+};
+
+std::string test_name(const testing::TestParamInfo<Kind>& kind) {
+  std::string name = kind.param.name;
+  for (char& c : name) c = c == '-' ? '_' : c;
+  return name;
+}
+
+class SomeLinesTest : public TokenizerLinesTest {};
+
+TEST_P(SomeLinesTest, EncodesLikeTheReference) {
   const auto rows = base::parse_json(read_testdata("lines.golden.json"));
   ASSERT_TRUE(rows) << rows.error().message;
   ASSERT_GT(rows->size(), 50U);
   for (const auto& row : *rows) {
-    const std::vector<TokenId> expected = row[kind];
-    EXPECT_EQ(tokenizer.encode(row["text"].get<std::string>(), {false, true}), expected)
-        << row["text"];
+    const std::vector<TokenId> expected = row[GetParam().name];
+    EXPECT_EQ(encode(row["text"]), expected) << row["text"];
   }
 }
 
-class TokenizerLinesTest : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, SomeLinesTest,
+                         testing::Values(Kind{"llama3"}, Kind{"qwen2"}, Kind{"tekken"},
+                                         Kind{"llama2"}, Kind{"bert"}, Kind{"bert_cased"},
+                                         Kind{"gpt-2", true}, Kind{"gpt-neox", true},
+                                         Kind{"bert-bge", true}),
+                         test_name);
 
-TEST_P(TokenizerLinesTest, EncodesMixedLinesLikeTheReference) {
-  expect_lines(load_test_tokenizer(GetParam()), GetParam());
-}
+// Knuth's MMIX generator, as in the script: both draw the same lines.
+class Draw {
+ public:
+  std::uint64_t below(std::uint64_t limit) {
+    state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (state_ >> 33) % limit;
+  }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerLinesTest,
-                         testing::Values("llama3", "qwen2", "llama2", "tekken"),
-                         [](const auto& kind) { return std::string(kind.param); });
-
-struct Vocabulary {
-  const char* kind;
-  // The normalizer of its tokenizer.json.
-  const char* normalizer;
+ private:
+  std::uint64_t state_ = 7;
 };
 
-class PublicVocabularyTest : public testing::TestWithParam<Vocabulary> {};
-
-// Tokens written by the vocabulary's users (runs of spaces in GPT-NeoX) are found before merging.
-base::Json added_tokens(const std::vector<std::string>& pieces,
-                        const std::vector<std::int32_t>& types) {
-  constexpr std::int32_t kControl = 3;
-  constexpr std::int32_t kUserDefined = 4;
-  base::Json added = base::Json::array();
-  for (std::size_t i = 0; i < pieces.size() && i < types.size(); ++i) {
-    if (types[i] != kControl && types[i] != kUserDefined) continue;
-    added.push_back({{"id", i},
-                     {"content", pieces[i]},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", types[i] == kUserDefined},
-                     {"special", types[i] == kControl}});
+std::vector<std::string> draw_lines(const base::Json& golden) {
+  const std::vector<std::string> fragments = golden["fragments"];
+  const std::vector<std::array<char32_t, 2>> ranges = golden["ranges"];
+  Draw draw;
+  std::vector<std::string> lines(golden["num_lines"].get<std::size_t>());
+  for (std::string& line : lines) {
+    for (std::uint64_t left = 1 + draw.below(14); left > 0; --left) {
+      if (draw.below(6) == 0) {
+        const auto [first, last] = ranges[draw.below(ranges.size())];
+        append_utf8(line, first + static_cast<char32_t>(draw.below(last - first + 1)));
+      } else {
+        line += fragments[draw.below(fragments.size())];
+      }
+    }
   }
-  return added;
+  return lines;
 }
 
-TEST_P(PublicVocabularyTest, EncodesMixedLinesLikeTheReference) {
-  const auto [kind, normalizer] = GetParam();
-  auto file = base::read_file(
-      public_data("tokenizers-gguf/ggml-vocab-" + std::string(kind) + ".gguf").string());
-  if (!file) GTEST_SKIP() << "no vocabulary of " << kind << " in the test data";
-  GgufReader gguf(*std::move(file));
-  const auto pieces = gguf.strings("tokenizer.ggml.tokens");
-  base::Json vocab = base::Json::object();
-  for (std::size_t i = 0; i < pieces.size(); ++i) vocab[pieces[i]] = i;
-  const base::Json json{
-      {"added_tokens", added_tokens(pieces, gguf.integers("tokenizer.ggml.token_type"))},
-      {"normalizer", *base::parse_json(normalizer)},
-      {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
-      {"decoder", {{"type", "ByteLevel"}}},
-      {"model",
-       {{"type", "BPE"},
-        {"vocab", std::move(vocab)},
-        {"merges", gguf.strings("tokenizer.ggml.merges")}}}};
-  const auto tokenizer = Tokenizer::from_json(base::dump_json(json));
-  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
-  expect_lines(*tokenizer, kind);
+void add_to_digest(std::uint32_t value, std::uint64_t& digest) {
+  digest = (digest ^ value) * 0x100000001B3ULL;
 }
 
-INSTANTIATE_TEST_SUITE_P(Vocabularies, PublicVocabularyTest,
-                         testing::Values(Vocabulary{"gpt-2", "null"},
-                                         Vocabulary{"gpt-neox", R"({"type":"NFC"})"}),
-                         [](const auto& test) {
-                           return std::string(test.param.kind == std::string("gpt-2") ? "gpt2"
-                                                                                      : "gpt_neox");
-                         });
+class TwelveThousandLinesTest : public TokenizerLinesTest {};
+
+TEST_P(TwelveThousandLinesTest, EncodesLikeTheReference) {
+  const auto golden = base::parse_json(read_testdata("mixed_lines.golden.json"));
+  ASSERT_TRUE(golden) << golden.error().message;
+  const std::vector<std::uint32_t> expected = (*golden)["digests"][GetParam().name];
+  const std::vector<std::string> lines = draw_lines(*golden);
+  const auto block = (*golden)["block"].get<std::size_t>();
+  ASSERT_EQ(lines.size(), 12'000U);
+  ASSERT_EQ(expected.size() * block, lines.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    std::uint64_t digest = 0xCBF29CE484222325ULL;
+    for (std::size_t line = i * block; line < (i + 1) * block; ++line) {
+      for (const TokenId id : encode(lines[line])) {
+        add_to_digest(static_cast<std::uint32_t>(id), digest);
+      }
+      add_to_digest(0xFFFFFFFFU, digest);
+    }
+    EXPECT_EQ(static_cast<std::uint32_t>(digest >> 32), expected[i]) << "lines from " << i * block;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, TwelveThousandLinesTest,
+                         testing::Values(Kind{"gpt2"}, Kind{"llama3"}, Kind{"qwen2"},
+                                         Kind{"digits"}, Kind{"tekken"}, Kind{"llama2"},
+                                         Kind{"metaspace"}, Kind{"metaspace_whole"}, Kind{"words"},
+                                         Kind{"bert"}, Kind{"bert_cased"}, Kind{"gpt-2", true},
+                                         Kind{"gpt-neox", true}, Kind{"bert-bge", true}),
+                         test_name);
 
 }  // namespace
 }  // namespace kith::text

@@ -18,6 +18,10 @@ bool is_letter(char32_t c);
 bool is_number(char32_t c);
 bool is_punctuation(char32_t c);
 bool is_whitespace(char32_t c);
+// General category Mn.
+bool is_nonspacing_mark(char32_t c);
+// General categories Cc, Cf and Co: controls, formats, private use.
+bool is_other(char32_t c);
 // Letters, marks, numbers and connector punctuation: what regular expressions call \w.
 bool is_word_character(char32_t c);
 bool is_uppercase(char32_t c);

@@ -66,16 +66,16 @@ Result<std::string> OpenAiClient::call(const HttpRequest& request,
   return std::move(response->body);
 }
 
-HttpRequest OpenAiClient::chat_request(const std::string& body) const {
+HttpRequest OpenAiClient::post_request(const std::string& path, const std::string& body) const {
   return {.method = "POST",
-          .url = base_url_ + "/chat/completions",
+          .url = base_url_ + path,
           .headers = {"Content-Type: application/json"},
           .body = body};
 }
 
 Result<std::string> OpenAiClient::chat(const std::string& body,
                                        const std::atomic<bool>* cancelled) const {
-  return call(chat_request(body), nullptr, cancelled);
+  return call(post_request("/chat/completions", body), nullptr, cancelled);
 }
 
 Status OpenAiClient::stream_chat(const std::string& body, const OnEvent& on_event,
@@ -86,12 +86,17 @@ Status OpenAiClient::stream_chat(const std::string& body, const OnEvent& on_even
     KITH_RETURN_IF_ERROR(parser.append(bytes));
     return !parser.stopped();
   };
-  KITH_RETURN_IF_ERROR(call(chat_request(body), take, cancelled));
+  KITH_RETURN_IF_ERROR(call(post_request("/chat/completions", body), take, cancelled));
   // A server that closes early has not finished its answer.
   if (!parser.stopped()) {
     return Error{ErrorCode::kUnavailable, "the upstream's stream ended before [DONE]"};
   }
   return {};
+}
+
+Result<std::string> OpenAiClient::embeddings(const std::string& body,
+                                             const std::atomic<bool>* cancelled) const {
+  return call(post_request("/embeddings", body), nullptr, cancelled);
 }
 
 Result<std::string> OpenAiClient::models() const {

@@ -41,6 +41,9 @@ class OpenAiClient {
   Status stream_chat(const std::string& body, const OnEvent& on_event,
                      const std::atomic<bool>* cancelled) const;
 
+  // POST {base}/embeddings with a JSON body; returns the JSON answer. Errors: as chat().
+  Result<std::string> embeddings(const std::string& body, const std::atomic<bool>* cancelled) const;
+
   // GET {base}/models. Errors: as chat().
   Result<std::string> models() const;
 
@@ -50,7 +53,7 @@ class OpenAiClient {
 
   Result<std::string> call(const HttpRequest& request, const HttpClient::OnBytes& on_bytes,
                            const std::atomic<bool>* cancelled) const;
-  HttpRequest chat_request(const std::string& body) const;
+  HttpRequest post_request(const std::string& path, const std::string& body) const;
 
   ClientOptions options_;
   std::string base_url_;
