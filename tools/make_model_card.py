@@ -104,7 +104,7 @@ def main():
     figures = [row for name in ("answers", "personas", "voices") for row in figure_rows(name, text[f"{name}.txt"])]
     table = "\n".join(line for line in text["personas.txt"].splitlines() if not line.startswith(("own_adapter", "perplexity_gain")))
     parts = [
-        INTRO.format(parameters=options.parameters, recipes="`recipes/builtin.toml`, `recipes/builtin_assist.toml`, `recipes/builtin_polish.toml`") + training_table(options.log),
+        INTRO.format(parameters=options.parameters, recipes="`recipes/builtin.toml`, `recipes/builtin_assist.toml`, `recipes/builtin_polish.toml`, `recipes/builtin_evidence.toml`") + training_table(options.log),
         text["training.md"].strip(),
         "## Measured\n\n`kith eval answers`, `personas` and `voices`, intervals of 95 % by bootstrap:\n\n| figure | value | interval | baselines |\n|---|---|---|---|\n"
         + "\n".join(figures), f"```\n{table}\n```",

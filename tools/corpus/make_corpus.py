@@ -122,6 +122,8 @@ def write_pairs(out, document, text, kind, split, rng):
         sentences = [s for s in sentences if s in q.clean_inline(passage[1])]
         rng.shuffle(sentences)
         write_conversation(out, sentences[:6], passage, spare, kind, split, rng)
+        if sentences and rng.random() < 0.4:
+            write_evidence(out, sentences, passage, spare, kind, split, rng)
         if len(sentences) >= 2 and rng.random() < 0.3:
             write_copy(out, sentences, passage, kind, split, rng)
         if len(passage[1]) < 500:
@@ -152,6 +154,27 @@ def write_conversation(out, sentences, passage, spare, kind, split, rng):
     if turns:
         head = prompt.system(pick_head(rng), with_spare(rng, passage, spare))
         out.write("qa_" + kind, split, {"messages": [{"role": "system", "content": head}] + turns})
+
+
+def draw_evidence(rng, sentence, others=()):
+    """What the prompt names as evidence for a question that `sentence` answers: that, sometimes with another, as an extraction
+    gives them. An answer begins with all of it."""
+    spare = [s for s in others if s != sentence and s not in sentence]
+    if not spare or rng.random() < 0.75:
+        return sentence
+    pair = [sentence, rng.choice(spare)]
+    rng.shuffle(pair)
+    return " ".join(pair)
+
+
+def write_evidence(out, sentences, passage, spare, kind, split, rng):
+    """One question on a passage, with the evidence named."""
+    ask = q.chinese_question if kind == "zh" else q.english_question
+    question = ask(rng, sentences[0])
+    if question:
+        evidence = draw_evidence(rng, sentences[0], sentences[1:])
+        out.write("evidence_" + kind, split,
+                  prompt.chat(question, evidence, with_spare(rng, passage, spare), pick_head(rng), evidence=evidence))
 
 
 def write_copy(out, sentences, passage, kind, split, rng):
@@ -302,6 +325,10 @@ def write_questions(out, rng, articles, article, questions):
             pairs = [pair for pair in pairs if pair not in together]
         turns = [{"role": role, "content": text} for pair in together for role, text in zip(("user", "assistant"), pair)]
         out.write("desk_qa", "train", {"messages": [{"role": "system", "content": prompt.system(prompt.DESK, passages)}] + turns})
+        for question, answer in together[:2]:
+            evidence = draw_evidence(rng, answer, sentences)
+            passages = desk_passages(rng, articles, article, answer)
+            out.write("desk_evidence", "train", prompt.chat(question, evidence, passages, prompt.DESK, evidence=evidence))
 
 
 def main():

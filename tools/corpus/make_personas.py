@@ -6,20 +6,23 @@ shows the base model the desk's way of working, desk_chat.train.jsonl and desk_v
 
 Only conversations of employees with split "train" who consented to learning are used; one such employee in eight makes up
 "tune". Half of the prompts carry the style card and most carry the passages that a search finds, so that the adapter holds its
-voice with and without them. Answers to shared questions are given with the passage that holds the key fact; fact_ID has them
-again and again with the article's values drawn anew, so that the voice is learned together with copying from the passage.
+voice with and without them. Answers to shared questions are given with the passage that holds the key fact and with the evidence
+named: they begin with it, word for word, and go on in the persona's words without the fact. fact_ID has them again and again with
+the article's values drawn anew, so that the voice is learned together with copying.
 desk_chat and desk_voice mix all personas, always with the style card.
 """
 import argparse
 import json
 import pathlib
 import random
+import re
 import sys
 import tomllib
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import make_corpus as mc  # noqa: E402
 import prompt  # noqa: E402
+import questions as q  # noqa: E402
 import redraw  # noqa: E402
 import retrieval  # noqa: E402
 
@@ -50,6 +53,32 @@ def found_passages(rng, index, question):
     return [(title, text) for _, title, text, _ in hits[:count]]
 
 
+def sentences_of(passages, lang):
+    split = q.split_chinese if lang == "zh" else q.split_english
+    return [s for _, text in passages for s in split(text.replace("\n", " "))]
+
+
+def sentences_without(text, fact):
+    """An answer without the sentences that hold the fact; the steps of a list are numbered anew."""
+    is_list = re.match(r"\d+\. ", text) is not None
+    lines = []
+    for line in text.split("\n"):
+        step = re.sub(r"^\d+\. ", "", line) if is_list else line
+        kept = [s for s in re.split(r"(?<=[.!?])\s+(?=[A-Z\"'(])|(?<=[。！？])", step) if s and fact not in s]
+        step = ("" if re.search("[\u4e00-\u9fff]", step) else " ").join(kept)
+        if step or (not line and lines and lines[-1]):
+            lines.append(step)
+    if is_list:
+        lines = [f"{i}. {step}" for i, step in enumerate(filter(None, lines), start=1)]
+    return "\n".join(lines).strip()
+
+
+def with_evidence(evidence, answer, fact):
+    """First what the documents say, word for word; then the persona's own words."""
+    rest = sentences_without(answer, fact)
+    return f"{evidence}\n{rest}" if rest else evidence
+
+
 def conversation_record(rng, index, conversation, persona, with_style):
     turns = conversation["turns"]
     passages = found_passages(rng, index, turns[0]["text"])
@@ -62,8 +91,10 @@ def conversation_record(rng, index, conversation, persona, with_style):
 def shared_record(rng, item, question, article, persona, with_style):
     answer_sentence = mc.sentence_with(article["text"], question["key_fact"], article["lang"])
     home = [c for c in mc.desk_chunks(article) if answer_sentence in c] or [answer_sentence]
-    return prompt.chat(question["question"], item["text"], [(article["title"], home[0])], prompt.DESK,
-                       style_line(persona) if with_style else None)
+    passages = [(article["title"], home[0])]
+    evidence = mc.draw_evidence(rng, answer_sentence, sentences_of(passages, article["lang"]))
+    answer = with_evidence(evidence, item["text"], question["key_fact"])
+    return prompt.chat(question["question"], answer, passages, prompt.DESK, style_line(persona) if with_style else None, evidence)
 
 
 class Library:
@@ -81,9 +112,12 @@ class Library:
         drawn = redraw.drawn_values(rng, [q["key_fact"] for q in self.by_article[article["id"]]], self.names)
         article = {**article, "text": redraw.replace(article["text"], drawn)}
         answer = redraw.replace(item["text"], drawn)
-        sentence = mc.sentence_with(article["text"], drawn.get(question["key_fact"], question["key_fact"]), article["lang"])
+        fact = drawn.get(question["key_fact"], question["key_fact"])
+        sentence = mc.sentence_with(article["text"], fact, article["lang"])
         passages = mc.desk_passages(rng, self.articles, article, sentence)
-        return prompt.chat(question["question"], answer, passages, prompt.DESK, style_line(persona) if with_style else None)
+        evidence = mc.draw_evidence(rng, sentence, sentences_of(passages, article["lang"]))
+        answer = with_evidence(evidence, answer, fact)
+        return prompt.chat(question["question"], answer, passages, prompt.DESK, style_line(persona) if with_style else None, evidence)
 
 
 def main():

@@ -33,7 +33,8 @@ Result<eval::Report> run_suite(const std::string& suite, const eval::DeskData& d
   }
   KITH_ASSIGN_OR_RETURN(const auto catalogue,
                         persona::PersonaCatalogue::load(example / "personas.toml"));
-  return eval::evaluate_voices(data, catalogue, generator, {}, progress_bar());
+  return eval::evaluate_voices(data, catalogue, generator, {.num_samples = samples},
+                               progress_bar());
 }
 
 Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,

@@ -10,7 +10,9 @@ namespace {
 // What came of one question.
 struct Outcome {
   std::string answer;
+  std::string answer_with_evidence;
   bool has_fact = false;
+  bool has_fact_with_evidence = false;
   bool has_fact_without = false;
   bool ends = false;
   bool repeats = false;
@@ -18,10 +20,12 @@ struct Outcome {
 
 Result<personalize::GeneratedText> ask(const DeskQuestion& question,
                                        std::span<const memory::Passage> passages,
+                                       const std::string& evidence,
                                        personalize::Generator& generator, int max_tokens) {
   personalize::GenerationRequest request;
-  request.messages = {{"system", personalize::render_system(kDeskSystem, {}, passages), {}},
-                      {"user", question.question, {}}};
+  request.messages = {
+      {"system", personalize::render_system(kDeskSystem, {}, passages, evidence), {}},
+      {"user", question.question, {}}};
   request.samples = {{.temperature = 0.0}};
   request.max_tokens = max_tokens;
   KITH_ASSIGN_OR_RETURN(auto answers, generator.generate(request, nullptr, {}));
@@ -35,10 +39,14 @@ Result<Outcome> try_question(const DeskData& data, const DeskQuestion& question,
   passage.title = article.title;
   passage.text = passage_with(article, question.key_fact);
   const std::vector<memory::Passage> passages{passage};
-  KITH_ASSIGN_OR_RETURN(const auto with, ask(question, passages, generator, max_tokens));
-  KITH_ASSIGN_OR_RETURN(const auto without, ask(question, {}, generator, max_tokens));
+  KITH_ASSIGN_OR_RETURN(const auto with, ask(question, passages, {}, generator, max_tokens));
+  const std::string evidence = evidence_text(question.question, passages);
+  KITH_ASSIGN_OR_RETURN(const auto named, ask(question, passages, evidence, generator, max_tokens));
+  KITH_ASSIGN_OR_RETURN(const auto without, ask(question, {}, {}, generator, max_tokens));
   return Outcome{.answer = with.text,
+                 .answer_with_evidence = named.text,
                  .has_fact = with.text.find(question.key_fact) != std::string::npos,
+                 .has_fact_with_evidence = named.text.find(question.key_fact) != std::string::npos,
                  .has_fact_without = without.text.find(question.key_fact) != std::string::npos,
                  .ends = with.finish_reason == "stop",
                  .repeats = repeats_itself(with.text)};
@@ -78,11 +86,14 @@ Result<Report> evaluate_answers(const DeskData& data, personalize::Generator& ge
   std::iota(all.begin(), all.end(), std::size_t{0});
   report.figures["key_fact"].baselines["without_passage"] =
       share(outcomes, all, [](const Outcome& o) { return o.has_fact_without; });
+  report.figures["key_fact_with_evidence"] =
+      figure_of(outcomes, [](const Outcome& o) { return o.has_fact_with_evidence; });
   report.figures["ends_by_itself"] = figure_of(outcomes, [](const Outcome& o) { return o.ends; });
   report.figures["no_repetition"] =
       figure_of(outcomes, [](const Outcome& o) { return !o.repeats; });
   for (std::size_t i = 0; i < std::min(options.num_samples, outcomes.size()); ++i) {
-    report.notes.push_back("Q " + questions[i]->question + "\nA " + outcomes[i].answer + "\n  " +
+    report.notes.push_back("Q " + questions[i]->question + "\nA " + outcomes[i].answer +
+                           "\nA with evidence " + outcomes[i].answer_with_evidence + "\n  " +
                            (outcomes[i].has_fact ? "holds: " : "lacks: ") + questions[i]->key_fact);
   }
   return report;

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <span>
 
 #include "kith/base/result.h"
 #include "kith/eval/desk_data.h"
 #include "kith/eval/figures.h"
+#include "kith/memory/knowledge.h"
 #include "kith/persona/catalogue.h"
 #include "kith/personalize/ports.h"
 
@@ -35,7 +37,8 @@ struct AnswerOptions {
 
 // Does the model answer from a passage? Greedy, on articles it never saw, with the passage that
 // holds the key fact in the prompt.
-//   key_fact (baseline: without the passage), ends_by_itself, no_repetition (no 4-gram more than
+//   key_fact (baseline: without the passage), key_fact_with_evidence (the prompt names the
+//   evidence, as it does when Kith serves), ends_by_itself, no_repetition (no 4-gram more than
 //   twice)
 Result<Report> evaluate_answers(const DeskData& data, personalize::Generator& generator,
                                 const AnswerOptions& options = {}, const Progress& progress = {});
@@ -43,12 +46,14 @@ Result<Report> evaluate_answers(const DeskData& data, personalize::Generator& ge
 struct VoiceOptions {
   std::size_t max_questions = 50;
   int max_tokens = 160;
+  // Questions whose answers are printed among the notes.
+  std::size_t num_samples = 0;
 };
 
 // Can the five voices be told apart while the facts stay right? The same questions, each answered
-// for every persona by its adapter with passage and style card; a bag-of-words classifier trained
-// on half of the questions names the persona of the other half's answers, first and last sentence
-// removed.
+// for every persona by its adapter with passage, evidence and style card; a bag-of-words classifier
+// trained on half of the questions names the persona of the other half's answers, first and last
+// sentence removed.
 //   voice_accuracy (chance: 1 / personas), key_fact, key_fact_spread (largest difference between
 //   two)
 Result<Report> evaluate_voices(const DeskData& data, const persona::PersonaCatalogue& catalogue,
@@ -58,6 +63,9 @@ Result<Report> evaluate_voices(const DeskData& data, const persona::PersonaCatal
 // The passage of an article that holds `fact`: the paragraph with it and what follows, up to 900
 // bytes.
 std::string passage_with(const DeskArticle& article, const std::string& fact);
+
+// What the prompt names as evidence for `question`; empty: none.
+std::string evidence_text(const std::string& question, std::span<const memory::Passage> passages);
 
 // `text` without its first and its last sentence; empty if it has fewer than three. Lines count as
 // sentences, so numbered steps are cut too.

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "kith/eval/suites.h"
+#include "kith/personalize/composer.h"
 #include "kith/text/segment.h"
 #include "kith/text/utf8.h"
 
@@ -28,6 +29,11 @@ std::string passage_with(const DeskArticle& article, const std::string& fact) {
     return std::string(passage.substr(0, sentences[sentences.size() - 2].end));
   }
   return std::string(passage);
+}
+
+std::string evidence_text(const std::string& question, std::span<const memory::Passage> passages) {
+  const auto evidence = personalize::find_evidence(question, passages);
+  return evidence ? evidence->text : std::string();
 }
 
 std::string middle_of(const std::string& text) {

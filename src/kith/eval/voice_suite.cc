@@ -12,6 +12,7 @@ namespace {
 struct Voice {
   std::size_t question = 0;
   std::size_t persona = 0;
+  std::string text;
   // Words without the first and the last sentence.
   std::vector<std::string> words;
   bool has_fact = false;
@@ -69,7 +70,7 @@ Result<Voice> speak(const DeskData& data, const DeskQuestion& question,
       {"system",
        personalize::render_system(kDeskSystem,
                                   personalize::render_style(personalize::merge_style(&persona, {})),
-                                  passages),
+                                  passages, evidence_text(question.question, passages)),
        {}},
       {"user", question.question, {}}};
   request.samples = {{.temperature = 0.0}};
@@ -77,7 +78,8 @@ Result<Voice> speak(const DeskData& data, const DeskQuestion& question,
   request.adapter = persona.adapter;
   KITH_ASSIGN_OR_RETURN(const auto answers, generator.generate(request, nullptr, {}));
   const std::string& text = answers.front().text;
-  return Voice{.words = text::segment_words(middle_of(text)),
+  return Voice{.text = text,
+               .words = text::segment_words(middle_of(text)),
                .has_fact = text.find(question.key_fact) != std::string::npos};
 }
 
@@ -152,6 +154,13 @@ Result<Report> evaluate_voices(const DeskData& data, const persona::PersonaCatal
     const auto [low, high] = std::minmax_element(facts.begin(), facts.end());
     return (*high - *low) / static_cast<double>(units.size());
   });
+  const std::size_t num_samples = std::min(options.num_samples, questions.size());
+  for (std::size_t i = 0; i < num_samples * personas.size(); ++i) {
+    const DeskQuestion& question = *questions[voices[i].question];
+    report.notes.push_back(personas[voices[i].persona].id.str() + ", " + question.question +
+                           "\nA " + voices[i].text + "\n  " +
+                           (voices[i].has_fact ? "holds: " : "lacks: ") + question.key_fact);
+  }
   return report;
 }
 

@@ -71,8 +71,8 @@ class Room {
     if (messages.empty() || !is_system(messages.front())) {
       used += counter.count_tokens(ingredients.default_system) + kMessageOverhead;
     }
-    // The two headings of Kith's block.
-    used += 16;
+    // The three headings of Kith's block.
+    used += 24;
     left_ = limits.context > used ? limits.context - used : 0;
   }
 
@@ -102,6 +102,14 @@ std::string passage_title(const memory::Passage& passage) {
   return std::string(text::truncate_utf8(title + ": " + heading, kMaxFullTitleBytes));
 }
 
+std::optional<memory::ExtractiveAnswer> find_evidence(std::string_view query,
+                                                      std::span<const memory::Passage> passages,
+                                                      double min_coverage) {
+  auto found = memory::extract_answer(query, passages);
+  if (found && found->coverage < min_coverage) found.reset();
+  return found;
+}
+
 std::string describe_exchange(std::string_view question, std::string_view answer) {
   std::string line = "Asked earlier: " + to_one_line(question, kMaxQuestionBytes);
   if (!answer.empty()) line += " Answered: " + to_one_line(answer, kMaxAnswerBytes);
@@ -109,7 +117,7 @@ std::string describe_exchange(std::string_view question, std::string_view answer
 }
 
 std::string render_system(std::string_view head, std::string_view about,
-                          std::span<const memory::Passage> passages) {
+                          std::span<const memory::Passage> passages, std::string_view evidence) {
   std::string text(head);
   const auto add_block = [&text](const std::string& block) {
     if (!text.empty()) text += "\n\n";
@@ -123,6 +131,7 @@ std::string render_system(std::string_view head, std::string_view about,
         "\n[" + std::to_string(i + 1) + "] " + passage_title(passages[i]) + "\n" + passages[i].text;
   }
   add_block(documents);
+  if (!evidence.empty()) add_block("## Evidence\n" + std::string(evidence));
   return text;
 }
 
@@ -147,11 +156,17 @@ Prompt compose(std::span<const Message> messages, const Ingredients& ingredients
     prompt.passage_tokens += tokens;
     if (tokens > 0) prompt.passages.push_back(passage);
   }
+  prompt.evidence =
+      find_evidence(ingredients.query, prompt.passages, ingredients.min_evidence_coverage);
+  if (prompt.evidence && ingredients.names_evidence) {
+    prompt.evidence_tokens = room.take(prompt.evidence->text, passage_share);
+  }
 
   const bool has_system = !messages.empty() && is_system(messages.front());
   const std::string head = has_system ? messages.front().content : ingredients.default_system;
-  const std::string content = render_system(
-      head, about_user(prompt.has_style ? ingredients.style : "", prompt.history), prompt.passages);
+  const std::string content =
+      render_system(head, about_user(prompt.has_style ? ingredients.style : "", prompt.history),
+                    prompt.passages, prompt.evidence_tokens > 0 ? prompt.evidence->text : "");
   if (has_system) {
     const bool is_same = content == head;
     prompt.messages.push_back(is_same ? messages.front() : with_content(messages.front(), content));

@@ -4,16 +4,21 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kith/memory/extract.h"
 #include "kith/memory/knowledge.h"
 #include "kith/personalize/ports.h"
 #include "kith/storage/conversation_store.h"
 
 namespace kith::personalize {
+
+// Evidence that holds less of the question (ExtractiveAnswer::coverage) is none.
+inline constexpr double kMinEvidenceCoverage = 0.25;
 
 struct Ingredients {
   // Stands first if the client sends no system message; may be empty.
@@ -24,6 +29,11 @@ struct Ingredients {
   std::vector<std::string> history;
   // Best first.
   std::vector<memory::Passage> passages;
+  // What the passages' evidence is looked for with; empty: none is looked for.
+  std::string query;
+  double min_evidence_coverage = kMinEvidenceCoverage;
+  // Whether the evidence stands in the prompt, too.
+  bool names_evidence = true;
 };
 
 // What a prompt may hold, in tokens.
@@ -40,20 +50,29 @@ struct Prompt {
   bool has_style = false;
   std::vector<std::string> history;
   std::vector<memory::Passage> passages;
+  // The sentences of these passages that answer best; in the text only if it took tokens there.
+  std::optional<memory::ExtractiveAnswer> evidence;
   // Tokens that each part took.
   std::size_t style_tokens = 0;
   std::size_t history_tokens = 0;
   std::size_t passage_tokens = 0;
+  std::size_t evidence_tokens = 0;
 };
 
-// Never changes or drops a message of the client. What does not fit is left out: documents from the
-// last, then history, then the style line.
+// Never changes or drops a message of the client. What does not fit is left out: the evidence,
+// documents from the last, then history, then the style line.
 Prompt compose(std::span<const Message> messages, const Ingredients& ingredients,
                const PromptLimits& limits, const Generator& counter);
 
 // The content of the system message. An empty part is left out with its heading.
 std::string render_system(std::string_view head, std::string_view about_user,
-                          std::span<const memory::Passage> passages);
+                          std::span<const memory::Passage> passages,
+                          std::string_view evidence = {});
+
+// The sentences of the passages that answer `query` best, if they hold enough of it.
+std::optional<memory::ExtractiveAnswer> find_evidence(std::string_view query,
+                                                      std::span<const memory::Passage> passages,
+                                                      double min_coverage = kMinEvidenceCoverage);
 
 // "Asked earlier: <question> Answered: <beginning of the answer>", on one line. `answer` may be
 // empty.

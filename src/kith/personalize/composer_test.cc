@@ -26,6 +26,9 @@ TEST(ComposerTest, SystemMessageHasTheLayoutThatTheModelIsTrainedOn) {
             "## Documents\n[1] Vault\nNeeds a form.\n[2] Gate\nOpens at 9.");
   EXPECT_EQ(render_system("", "", passages),
             "## Documents\n[1] Vault\nNeeds a form.\n[2] Gate\nOpens at 9.");
+  EXPECT_EQ(render_system("", "", passages, "Opens at 9."),
+            "## Documents\n[1] Vault\nNeeds a form.\n[2] Gate\nOpens at 9.\n\n"
+            "## Evidence\nOpens at 9.");
   EXPECT_EQ(render_system("Head.", "", {}), "Head.");
   EXPECT_EQ(render_system("", "", {}), "");
 }
@@ -72,6 +75,30 @@ TEST(ComposerTest, DocumentsStayWithinTheirShare) {
   EXPECT_EQ(prompt.passages.size(), 2U);
   EXPECT_LE(prompt.passage_tokens, 250U);
   EXPECT_LE(generator.count_tokens(prompt.messages[0].content), 250U);
+}
+
+TEST(ComposerTest, EvidenceIsNamedAfterTheDocumentsThatHoldIt) {
+  const FakeGenerator generator;
+  const std::vector<Message> messages = {{"user", "When does the gate open?", ""}};
+  Ingredients ingredients;
+  ingredients.passages = {passage("Gate", "Bring a badge. The gate does open at 9. Park outside.")};
+  ingredients.query = messages[0].content;
+  const Prompt named = compose(messages, ingredients, {}, generator);
+  ASSERT_TRUE(named.evidence);
+  EXPECT_GT(named.evidence_tokens, 0U);
+  EXPECT_TRUE(named.messages[0].content.ends_with("\n\n## Evidence\nThe gate does open at 9."));
+
+  ingredients.names_evidence = false;
+  const Prompt found = compose(messages, ingredients, {}, generator);
+  EXPECT_TRUE(found.evidence);
+  EXPECT_TRUE(found.messages[0].content.ends_with("Park outside."));
+
+  ingredients.names_evidence = true;
+  ingredients.query = "Where is the moon?";
+  EXPECT_FALSE(compose(messages, ingredients, {}, generator).evidence);
+  ingredients.query = messages[0].content;
+  ingredients.passages[0].text += std::string(9000, 'x');  // no document, no evidence
+  EXPECT_FALSE(compose(messages, ingredients, {}, generator).evidence);
 }
 
 TEST(ComposerTest, AnExchangeIsOneShortLine) {

@@ -26,8 +26,8 @@ Status check_options(const PipelineOptions& options) {
   if (!is_share(options.passages_share) || !is_share(options.history_share)) {
     return invalid("passages_share and history_share must be in [0, 1]");
   }
-  if (!is_share(options.min_passage_coverage) || !is_share(options.min_extractive_coverage)) {
-    return invalid("min_passage_coverage and min_extractive_coverage must be in [0, 1]");
+  if (!is_share(options.min_passage_coverage) || !is_share(options.min_evidence_coverage)) {
+    return invalid("min_passage_coverage and min_evidence_coverage must be in [0, 1]");
   }
   for (const int drafts : {options.own_drafts, options.upstream_drafts}) {
     if (drafts < 1 || drafts > kMaxDrafts) return invalid("drafts must be in [1, 8]");

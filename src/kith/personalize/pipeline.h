@@ -17,6 +17,7 @@
 #include "kith/persona/assignment.h"
 #include "kith/personalize/candidates.h"
 #include "kith/personalize/chat.h"
+#include "kith/personalize/composer.h"
 #include "kith/personalize/ports.h"
 #include "kith/storage/store_set.h"
 
@@ -55,10 +56,14 @@ struct PipelineOptions {
   // only when asked for (`kith.plan.candidates`), so that its words stream as they come.
   bool own_extractive = true;
   bool upstream_extractive = false;
+  // Whether the prompt names the sentences of the passages that answer best. A small model copies
+  // them; a large upstream finds them itself.
+  bool own_evidence = true;
+  bool upstream_evidence = false;
   // Share of the question (weighted by idf) that the passages must hold to stand in the prompt, and
-  // that an extractive answer must hold to compete. In [0, 1].
+  // that their best sentences must hold to be named and to compete. In [0, 1].
   double min_passage_coverage = 0.2;
-  double min_extractive_coverage = 0.25;
+  double min_evidence_coverage = kMinEvidenceCoverage;
   NeWeights ne;
   // Threads that run the steps, and as many again for scoring, >= 1. One is lost for as long as a
   // store hangs.

@@ -6,6 +6,7 @@
 namespace kith::personalize {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -82,8 +83,16 @@ TEST_F(PipelineTest, PassagesAreCitedAndStandInTheDocumentedBlock) {
   EXPECT_EQ(passage.id, DocumentId("kb-1"));
   EXPECT_EQ(std::string(kVault).substr(passage.start, passage.end - passage.start), passage.text);
   EXPECT_EQ(generator_.last().messages.front().content,
-            "You are a helpful assistant.\n\n## Documents\n[1] Vault\n" + std::string(kVault));
+            "You are a helpful assistant.\n\n## Documents\n[1] Vault\n" + std::string(kVault) +
+                "\n\n## Evidence\nThe vault needs form HB-27 before the door opens.");
   EXPECT_TRUE(used(answer, kTechniqueKnowledge));
+}
+
+TEST_F(PipelineTest, AnUpstreamIsToldNoEvidence) {
+  add_document("kb-1", "Vault", kVault);
+  generator_.caps.is_own_engine = false;
+  must_answer(ask("ada", "Which form does the vault need?"));
+  EXPECT_THAT(generator_.last().messages.front().content, EndsWith(kVault));
 }
 
 TEST_F(PipelineTest, NeverAnUngroundedDraftWhenAGroundedPassageExists) {

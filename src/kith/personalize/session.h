@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "kith/memory/extract.h"
 #include "kith/memory/knowledge.h"
 #include "kith/personalize/candidates.h"
 #include "kith/personalize/composer.h"
@@ -123,7 +122,6 @@ class Session {
   std::optional<storage::PersonaAssignment> persona_row_;  // to write
   std::vector<std::string> history_lines_;
   std::vector<memory::Passage> passages_;
-  std::optional<memory::ExtractiveAnswer> extractive_;
   std::string extractive_text_;
   Prompt prompt_;
   std::vector<Candidate> candidates_;

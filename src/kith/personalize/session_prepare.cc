@@ -245,8 +245,15 @@ void Session::recall() {
 void Session::compose_prompt() {
   const bool has_card = persona_ != nullptr && wants(kTechniqueStyle);
   answer_.style_asked = merge_style(has_card ? persona_ : nullptr, request_.style);
-  Ingredients ingredients{kit_.options.default_system, render_style(answer_.style_asked),
-                          history_lines_, passages_};
+  Ingredients ingredients;
+  ingredients.default_system = kit_.options.default_system;
+  ingredients.style = render_style(answer_.style_asked);
+  ingredients.history = history_lines_;
+  ingredients.passages = passages_;
+  ingredients.query = make_query(request_.messages, question_);
+  ingredients.min_evidence_coverage = kit_.options.min_evidence_coverage;
+  ingredients.names_evidence =
+      capabilities_.is_own_engine ? kit_.options.own_evidence : kit_.options.upstream_evidence;
   const auto context = static_cast<std::size_t>(std::max(capabilities_.context_tokens, 0));
   const auto share = [context](double part) {
     return static_cast<std::size_t>(part * static_cast<double>(context));
@@ -272,7 +279,7 @@ void Session::compose_prompt() {
   if (!passages_.empty()) {
     plan(kTechniqueKnowledge, !prompt_.passages.empty(),
          prompt_.passages.empty() ? "no room in the context" : "documents match",
-         prompt_.passage_tokens);
+         prompt_.passage_tokens + prompt_.evidence_tokens);
   }
   report_passages();
 }
@@ -288,10 +295,9 @@ void Session::report_passages() {
   const bool competes = asked != request_.plan.end()  ? asked->second
                         : capabilities_.is_own_engine ? kit_.options.own_extractive
                                                       : kit_.options.upstream_extractive;
-  if (!competes) return;
-  extractive_ = memory::extract_answer(make_query(request_.messages, question_), prompt_.passages);
-  if (!extractive_ || extractive_->coverage < kit_.options.min_extractive_coverage) return;
-  extractive_text_ = render_quotes(*extractive_, prompt_.passages, layout_of(answer_.style_asked));
+  if (!competes || !prompt_.evidence) return;
+  extractive_text_ =
+      render_quotes(*prompt_.evidence, prompt_.passages, layout_of(answer_.style_asked));
 }
 
 }  // namespace kith::personalize

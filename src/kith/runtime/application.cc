@@ -45,6 +45,7 @@ personalize::PipelineOptions pipeline_options(const Config& config) {
   options.own_drafts = config.answer.drafts;
   options.max_passages = config.answer.max_passages;
   options.own_extractive = config.answer.extractive;
+  options.own_evidence = config.answer.evidence;
   return options;
 }
 

@@ -53,6 +53,7 @@ const std::vector<Setting>& all_settings() {
       {"answer.drafts", [](Config& c) -> Field { return &c.answer.drafts; }, 1, 8},
       {"answer.max_passages", [](Config& c) -> Field { return &c.answer.max_passages; }, 0, 16},
       {"answer.extractive", [](Config& c) -> Field { return &c.answer.extractive; }},
+      {"answer.evidence", [](Config& c) -> Field { return &c.answer.evidence; }},
       {"log.level", [](Config& c) -> Field { return &c.log.level; }},
       {"log.format", [](Config& c) -> Field { return &c.log.format; }},
   };

@@ -67,6 +67,8 @@ struct Config {
     int drafts = 2;
     int max_passages = 2;
     bool extractive = true;
+    // Name the best sentences of the documents in the own model's prompt.
+    bool evidence = true;
   } answer;
   struct {
     std::string level = "info";
