@@ -111,7 +111,7 @@ def main():
         "## Loss by position\n\n`kith model perplexity` on held-out documentation, windows of the whole context:\n\n" + position_table(report["positions.json"]),
         "## Where served answers come from\n\n" + served_text(report["served.json"]),
         "## Known limits\n\n" + text["limits.md"].strip(),
-        "## Twenty samples\n\nDrawn by seed, unedited: greedy answers with the passage in the prompt, on articles that trained nothing.\n\n```\n"
+        "## Twenty samples\n\nDrawn by seed, unedited: greedy answers on articles that trained nothing, with the passage alone in the prompt and with the evidence named; the last line says whether the former holds the key fact.\n\n```\n"
         + samples_text(text["answers.txt"]) + "\n```\n"]
     options.out.write_text("\n\n".join(parts))
 
