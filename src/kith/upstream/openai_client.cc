@@ -66,32 +66,47 @@ Result<std::string> OpenAiClient::call(const HttpRequest& request,
   return std::move(response->body);
 }
 
-HttpRequest OpenAiClient::chat_request(const std::string& body) const {
+HttpRequest OpenAiClient::post_request(const std::string& path, const std::string& body) const {
   return {.method = "POST",
-          .url = base_url_ + "/chat/completions",
+          .url = base_url_ + path,
           .headers = {"Content-Type: application/json"},
           .body = body};
 }
 
 Result<std::string> OpenAiClient::chat(const std::string& body,
                                        const std::atomic<bool>* cancelled) const {
-  return call(chat_request(body), nullptr, cancelled);
+  return call(post_request("/chat/completions", body), nullptr, cancelled);
 }
 
-Status OpenAiClient::stream_chat(const std::string& body, const OnEvent& on_event,
-                                 const std::atomic<bool>* cancelled) const {
+Status OpenAiClient::stream(const HttpRequest& request, const OnEvent& on_event,
+                            const std::atomic<bool>* cancelled) const {
   SseParser parser(
       [&](std::string_view data) { return !data.starts_with("[DONE]") && on_event(data); });
   const auto take = [&parser](std::string_view bytes) -> Result<bool> {
     KITH_RETURN_IF_ERROR(parser.append(bytes));
     return !parser.stopped();
   };
-  KITH_RETURN_IF_ERROR(call(chat_request(body), take, cancelled));
+  KITH_RETURN_IF_ERROR(call(request, take, cancelled));
   // A server that closes early has not finished its answer.
   if (!parser.stopped()) {
     return Error{ErrorCode::kUnavailable, "the upstream's stream ended before [DONE]"};
   }
   return {};
+}
+
+Status OpenAiClient::stream_chat(const std::string& body, const OnEvent& on_event,
+                                 const std::atomic<bool>* cancelled) const {
+  return stream(post_request("/chat/completions", body), on_event, cancelled);
+}
+
+Result<std::string> OpenAiClient::completions(const std::string& body,
+                                              const std::atomic<bool>* cancelled) const {
+  return call(post_request("/completions", body), nullptr, cancelled);
+}
+
+Status OpenAiClient::stream_completions(const std::string& body, const OnEvent& on_event,
+                                        const std::atomic<bool>* cancelled) const {
+  return stream(post_request("/completions", body), on_event, cancelled);
 }
 
 Result<std::string> OpenAiClient::models() const {

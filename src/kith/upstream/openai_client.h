@@ -41,6 +41,12 @@ class OpenAiClient {
   Status stream_chat(const std::string& body, const OnEvent& on_event,
                      const std::atomic<bool>* cancelled) const;
 
+  // POST {base}/completions, whole and streamed. Errors: as chat().
+  Result<std::string> completions(const std::string& body,
+                                  const std::atomic<bool>* cancelled) const;
+  Status stream_completions(const std::string& body, const OnEvent& on_event,
+                            const std::atomic<bool>* cancelled) const;
+
   // GET {base}/models. Errors: as chat().
   Result<std::string> models() const;
 
@@ -50,7 +56,9 @@ class OpenAiClient {
 
   Result<std::string> call(const HttpRequest& request, const HttpClient::OnBytes& on_bytes,
                            const std::atomic<bool>* cancelled) const;
-  HttpRequest chat_request(const std::string& body) const;
+  Status stream(const HttpRequest& request, const OnEvent& on_event,
+                const std::atomic<bool>* cancelled) const;
+  HttpRequest post_request(const std::string& path, const std::string& body) const;
 
   ClientOptions options_;
   std::string base_url_;
