@@ -60,11 +60,15 @@ class Session {
   // What the user's messages say, those of this request included.
   persona::WordState learn_words();
   void choose_adapter();
+  void take_named_adapters();
   void retrieve();
   std::vector<std::string> reader_groups() const;
   void recall();
   void compose_prompt();
   void report_passages();
+  // Whether quotes could be the answer under what the request asks of it.
+  bool may_quote() const;
+  bool keeps_limits(const std::string& quotes) const;
 
   // Generation and after (session_answer.cc).
   bool has_extractive() const { return !extractive_text_.empty(); }
