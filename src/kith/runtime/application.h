@@ -11,6 +11,7 @@
 #include "kith/runtime/config.h"
 #include "kith/runtime/installation.h"
 #include "kith/runtime/stop_signals.h"
+#include "kith/server/completion_service.h"
 #include "kith/server/metrics.h"
 
 namespace kith::runtime {
@@ -19,6 +20,11 @@ namespace kith::runtime {
 // Errors: those of EngineGenerator::create() and upstream::OpenAiClient::create().
 Result<std::unique_ptr<personalize::Generator>> make_generator(const Config& config,
                                                                const base::Clock& clock);
+
+// Plain completions by what `generator`, made from the same configuration, generates with; it must
+// outlive them. Errors: those of upstream::OpenAiClient::create().
+Result<std::unique_ptr<server::CompletionService>> make_completions(
+    const Config& config, personalize::Generator& generator);
 
 class Application {
  public:
@@ -45,6 +51,8 @@ class Application {
   std::unique_ptr<Installation> installation_;
   server::Metrics metrics_;
   std::unique_ptr<personalize::Generator> generator_;
+  // Generates with the generator's model, or asks the same upstream.
+  std::unique_ptr<server::CompletionService> completions_;
   std::unique_ptr<personalize::FeedbackRecorder> feedback_;
   // Last: its threads use what stands above.
   std::unique_ptr<personalize::Pipeline> pipeline_;

@@ -8,6 +8,7 @@
 #include "kith/persona/assignment.h"
 #include "kith/personalize/feedback.h"
 #include "kith/personalize/pipeline.h"
+#include "kith/server/completion_service.h"
 #include "kith/server/metrics.h"
 #include "kith/storage/store_set.h"
 
@@ -25,6 +26,8 @@ struct Services {
   std::shared_ptr<const persona::Assigner> assigner;
   Metrics& metrics;
   const base::Clock& clock;
+  // Null: no plain completions are served.
+  CompletionService* completions = nullptr;
 };
 
 }  // namespace kith::server

@@ -8,6 +8,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,7 +28,9 @@ class FakeGenerator final : public personalize::Generator {
  public:
   personalize::GeneratorCapabilities capabilities() const override { return abilities; }
   bool ready() const override { return is_ready; }
-  std::vector<AdapterId> adapter_names() const override { return {AdapterId("leadership")}; }
+  std::vector<AdapterId> adapter_names() const override { return adapters; }
+  Result<std::shared_ptr<const personalize::SoftPrompt>> read_soft_prompt(
+      const personalize::EncodedSoftPrompt& encoded) const override;
   Result<std::vector<personalize::GeneratedText>> generate(
       const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
       const personalize::CancelToken& cancel) override;
@@ -44,6 +48,9 @@ class FakeGenerator final : public personalize::Generator {
     return {};
   }
 
+  std::vector<AdapterId> adapters{AdapterId("leadership")};
+  // What was last asked for.
+  personalize::GenerationRequest last_request;
   // The last load or unload.
   std::string last_order;
   personalize::GeneratorCapabilities abilities{
@@ -55,11 +62,36 @@ class FakeGenerator final : public personalize::Generator {
   std::atomic<int> num_running{0};
   std::atomic<int> num_cancelled{0};
   std::atomic<int> num_words{0};
+
+ private:
+  std::mutex mutex_;
+};
+
+// Goes on with " one two", or passes on to an upstream that answers what it was sent.
+class FakeCompletions final : public CompletionService {
+ public:
+  bool is_upstream() const override { return passes_on; }
+  Result<CompletionReply> complete(const CompletionJob& job, CompletionSink* sink,
+                                   const std::stop_token& cancel) override;
+  Result<std::string> forward(const std::string& body, const OnEvent& on_event,
+                              const std::stop_token& cancel) override;
+
+  // Set before the server gets requests.
+  bool passes_on = false;
+  std::optional<Error> failure;
+  // Called before each piece.
+  std::function<void()> before_piece;
+  std::atomic<int> num_cancelled{0};
+  // What was last asked for.
+  CompletionJob last_job;
 };
 
 struct TestServerOptions {
   ServerOptions server;
   personalize::PipelineOptions pipeline;
+  // Stand instead of the made-up ones if not null; borrowed.
+  personalize::Generator* generator = nullptr;
+  CompletionService* completions = nullptr;
 };
 
 // Options whose drafts go straight to the client.
@@ -76,12 +108,15 @@ class TestServer {
   storage::FaultyStoreSet& faults() { return *faulty_; }
   Server& server() { return *server_; }
   Services services();
+  personalize::Generator& model();
   // Adds a key and returns its text.
   std::string add_key(storage::KeyRole role, const std::string& user = {});
 
   FakeGenerator generator;
+  FakeCompletions completions;
 
  private:
+  const TestServerOptions options_;
   base::TestDirectory directory_;
   base::SystemClock clock_;
   Metrics metrics_;
