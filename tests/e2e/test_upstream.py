@@ -2,6 +2,7 @@
 import http.server
 import json
 import threading
+import urllib.request
 
 import openai
 import pytest
@@ -9,12 +10,34 @@ import pytest
 from conftest import Server
 
 
+UPSTREAM_ANSWER = '{"id": "u",  "object":"text_completion","created":1,"model":"their-model","choices":[{"index":0,"text":"Hello","logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4},"odd":[1]}'
+
+
 class Upstream(http.server.BaseHTTPRequestHandler):
     seen = []
+    bytes = []
+
+    def complete(self, body):
+        if body.get("prompt") == "refuse":
+            answer, status = b'{"error":{"message":"no such model","type":"x","param":null,"code":null}}', 404
+        elif body.get("stream"):
+            answer, status = b'data: {"id":"u","object":"text_completion","created":1,"model":"their-model","choices":[{"index":0,"text":"Hel","logprobs":null,"finish_reason":null}],"odd":1}\n\n' \
+                b'data: {"id":"u","object":"text_completion","created":1,"model":"their-model","choices":[{"index":0,"text":"lo","logprobs":null,"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n', 200
+        else:
+            answer, status = UPSTREAM_ANSWER.encode(), 200
+        self.send_response(status)
+        self.send_header("Content-Type", "text/event-stream" if body.get("stream") else "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(sent)
         Upstream.seen.append(body)
+        Upstream.bytes.append((self.path, sent))
+        if self.path == "/v1/completions":
+            return self.complete(body)
         if body.get("stream"):
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
@@ -81,3 +104,36 @@ def test_image_parts_pass_untouched(client):
 def test_streams_come_through(client):
     chunks = list(ask(client, [{"role": "user", "content": "hi"}], stream=True))
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "Hello"
+
+
+def raw(client, body):
+    request = urllib.request.Request(str(client.base_url) + "completions", data=body, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read().decode()
+
+
+def test_plain_completions_pass_untouched_both_ways(client):
+    body = b'{ "prompt_embeds":"AA==", "suffix":"end",  "logprobs":40,"model":"their-model","lora":[{"id":0,"scale":1}] }'
+    assert raw(client, body) == UPSTREAM_ANSWER
+    assert Upstream.bytes[-1] == ("/v1/completions", body)
+    answer = client.completions.create(model="their-model", prompt="Once", suffix="end", user="e001", extra_body={"odd_field": [1, None]})
+    assert answer.choices[0].text == "Hello" and answer.model_extra["odd"] == [1]
+    assert Upstream.seen[-1]["odd_field"] == [1, None] and "user" not in Upstream.seen[-1]
+
+
+def test_streams_of_completions_come_through(client):
+    chunks = list(client.completions.create(model="their-model", prompt="Once", stream=True))
+    assert "".join(chunk.choices[0].text for chunk in chunks) == "Hello"
+    assert chunks[0].model_extra["odd"] == 1
+    for stream in (False, True):
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.completions.create(model="their-model", prompt="refuse", stream=stream)
+        assert "no such model" in refused.value.message
+
+
+def test_rows_of_embeddings_need_the_built_in_engine(client):
+    rows = {"kith": {"soft_prompt": {"dtype": "f16", "shape": [1, 2], "data": "ADwAQA=="}}}
+    for call in (lambda: client.completions.create(model="m", prompt="x", extra_body=rows), lambda: ask(client, [{"role": "user", "content": "x"}], extra_body=rows)):
+        with pytest.raises(openai.BadRequestError) as refused:
+            call()
+        assert refused.value.param == "kith.soft_prompt"

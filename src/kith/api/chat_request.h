@@ -2,16 +2,15 @@
 // `kith` object. Strict about types and ranges; see docs/formats/http.md for every field.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kith/api/error.h"
+#include "kith/api/kith_request.h"
 #include "kith/api/output_format.h"
+#include "kith/api/sampling_fields.h"
 
 namespace kith::api {
 
@@ -22,38 +21,9 @@ struct ChatMessage {
   std::string raw;
 };
 
-struct KithStyle {
-  std::string tone;
-  std::string length;  // "short", "medium", "long"
-  std::string format;
-  std::string language;
-  std::optional<double> reading_level;  // [1, 20]
-};
-
-// The `kith` object of a request.
-struct KithRequest {
-  std::string user;
-  std::string tenant;
-  std::string conversation;
-  std::map<std::string, std::string> context;
-  bool is_temporary = false;
-  std::map<std::string, bool> plan;
-  std::optional<int> candidates;  // [1, 8]
-  KithStyle style;
-};
-
-struct ChatCompletionRequest {
-  std::vector<ChatMessage> messages;         // at least one
-  std::string model;                         // empty: the default
-  std::optional<double> temperature;         // [0, 2]
-  std::optional<double> top_p;               // (0, 1]
-  std::optional<double> min_p;               // [0, 1]
-  std::optional<int> top_k;                  // >= 0; 0 is off
-  std::optional<double> presence_penalty;    // [-2, 2]
-  std::optional<double> frequency_penalty;   // [-2, 2]
-  std::optional<double> repetition_penalty;  // (0, 10]
-  std::optional<std::int64_t> seed;
-  std::map<std::int32_t, double> logit_bias;  // token id to [-100, 100]
+struct ChatCompletionRequest : SamplingFields {
+  std::vector<ChatMessage> messages;  // at least one
+  std::string model;                  // empty: the default
   bool wants_logprobs = false;
   int top_logprobs = 0;           // [0, 20]
   int n = 1;                      // [1, 128]
@@ -64,6 +34,8 @@ struct ChatCompletionRequest {
   bool wants_usage = false;  // stream_options.include_usage
   std::optional<bool> store;
   OutputFormat format;
+  // llama-server's `lora`; absent: it says nothing of adapters.
+  std::optional<std::vector<LoraScale>> lora;
 
   // Names that may say who the user is, each empty if absent.
   std::string user;

@@ -65,6 +65,8 @@ struct KithResponse {
   std::string assigned_persona;
   std::vector<KithEvidence> evidence;
   std::string adapter;
+  // Name to weight, of a blend alone.
+  std::vector<std::pair<std::string, double>> adapters;
   std::vector<KithPlanStep> plan;
   std::vector<KithPassage> passages;
   std::vector<KithCandidate> candidates;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace kith::api {
 namespace {
@@ -42,6 +43,15 @@ std::string shown(double value) { return base::dump_json(base::Json(value)); }
 
 }  // namespace
 
+bool is_valid_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 bool is_valid_id(std::string_view id) {
   constexpr std::size_t kMaxBytes = 256;
   if (id.empty() || id.size() > kMaxBytes) return false;
@@ -60,6 +70,10 @@ FieldReader::FieldReader(const base::Json& object, std::string path,
 
 void FieldReader::fail(const std::string& key, const std::string& message, std::string code) {
   if (!failure_) failure_ = bad_request(path_ + key + " " + message, path_ + key, std::move(code));
+}
+
+void FieldReader::fail(ApiError failure) {
+  if (!failure_) failure_ = std::move(failure);
 }
 
 const base::Json* FieldReader::member(const char* key) {

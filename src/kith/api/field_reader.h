@@ -14,6 +14,8 @@
 
 namespace kith::api {
 
+bool is_valid_utf8(std::string_view text);
+
 // Whether `id` can name a user, a conversation or another row: 1 to 256 bytes of valid UTF-8
 // without control characters.
 bool is_valid_id(std::string_view id);
@@ -44,6 +46,8 @@ class FieldReader {
   std::vector<std::string> unread() const;
 
   void fail(const std::string& key, const std::string& message, std::string code = {});
+  // A failure that a reader of an inner object has described.
+  void fail(ApiError failure);
   bool has_failed() const { return failure_.has_value(); }
 
   static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);

@@ -122,6 +122,16 @@ Outcome<AdapterOrder> parse_unload_adapter(std::string_view body) {
   return parse_adapter_order(body, false);
 }
 
+std::string lora_adapters_body(const std::vector<AdapterView>& adapters) {
+  Json list = Json::array();
+  for (const AdapterView& adapter : adapters) {
+    // The scale of requests that name no adapter.
+    list.push_back(
+        {{"id", adapter.id}, {"name", adapter.name}, {"path", adapter.path}, {"scale", 0.0}});
+  }
+  return base::dump_json(list);
+}
+
 Outcome<UserUpdate> parse_user_update(std::string_view body) {
   const Result<base::Json> json = base::parse_json(body);
   if (!json)

@@ -38,6 +38,15 @@ struct AdapterOrder {
 Outcome<AdapterOrder> parse_load_adapter(std::string_view body);
 Outcome<AdapterOrder> parse_unload_adapter(std::string_view body);
 
+// The answer to GET /lora-adapters, as llama-server has it.
+struct AdapterView {
+  int id = 0;
+  std::string name;
+  // Below the directory of adapters; empty if unknown.
+  std::string path;
+};
+std::string lora_adapters_body(const std::vector<AdapterView>& adapters);
+
 struct UserView {
   std::string id;
   TextMap attributes;

@@ -10,7 +10,9 @@ Status AdapterRegistry::load(const AdapterId& id, const std::filesystem::path& d
   auto adapter = model::Adapter::load(dir, config_, options_.storage);
   if (!adapter) return std::move(adapter).error().with_context("loading adapter " + id.str());
   const std::lock_guard lock(mutex_);
-  Entry& entry = entries_[id];
+  const auto [it, is_new] = entries_.try_emplace(id);
+  Entry& entry = it->second;
+  if (is_new) entry.number = next_number_++;
   entry.dir = dir;
   entry.generation = ++generations_;
   put(entry, *std::move(adapter));
@@ -85,8 +87,13 @@ std::vector<AdapterInfo> AdapterRegistry::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<AdapterInfo> infos;
   for (const auto& [id, entry] : entries_) {
-    infos.push_back({id, entry.version, entry.adapter ? entry.adapter->bytes() : 0, entry.max_rank,
-                     entry.adapter != nullptr});
+    infos.push_back({.id = id,
+                     .number = entry.number,
+                     .dir = entry.dir,
+                     .version = entry.version,
+                     .bytes = entry.adapter ? entry.adapter->bytes() : 0,
+                     .max_rank = entry.max_rank,
+                     .is_resident = entry.adapter != nullptr});
   }
   return infos;
 }

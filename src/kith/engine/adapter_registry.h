@@ -22,6 +22,9 @@ namespace kith::engine {
 
 struct AdapterInfo {
   AdapterId id;
+  // Given when the name is first loaded; stays until it is unloaded, and is not given again.
+  int number = 0;
+  std::filesystem::path dir;
   // Hash of the adapter's bytes as they were last loaded.
   std::string version;
   // In memory, if it is there.
@@ -67,6 +70,7 @@ class AdapterRegistry {
 
  private:
   struct Entry {
+    int number = 0;
     std::filesystem::path dir;
     std::string version;
     int max_rank = 0;
@@ -86,6 +90,7 @@ class AdapterRegistry {
   std::map<AdapterId, Entry> entries_;  // guarded by mutex_
   std::uint64_t clock_ = 0;             // guarded by mutex_
   std::uint64_t generations_ = 0;       // guarded by mutex_
+  int next_number_ = 0;                 // guarded by mutex_
 };
 
 }  // namespace kith::engine

@@ -103,7 +103,8 @@ TEST_F(ChatModelTest, UsersOnDifferentAdaptersInOneBatchGetWhatEachGetsAlone) {
   const base::SystemClock clock;
   const auto request_for = [&](int i) {
     GenerateRequest request;
-    const std::vector<text::ChatMessage> chat{{"user", std::string(1 + 9 * i, 'a')}};
+    const std::vector<text::ChatMessage> chat{
+        {"user", std::string(static_cast<std::size_t>(1 + 9 * i), 'a')}};
     request.prompt = *model.encode(chat);
     if (i % 2 == 0) request.adapters = {{adapter, 1.0F}};
     request.samples[0].seed = static_cast<std::uint64_t>(i);

@@ -89,12 +89,14 @@ Result<std::vector<ContinuationScore>> Engine::score(ScoreRequest request) {
   job->request.cache_space = std::move(request.cache_space);
   job->request.deadline = request.deadline;
   job->continuations = std::move(request.continuations);
+  job->top_logprobs = request.top_logprobs;
   std::promise<Result<std::vector<ContinuationScore>>> promise;
   auto future = promise.get_future();
   job->on_scores = [&promise](Result<std::vector<ContinuationScore>> scores) {
     promise.set_value(std::move(scores));
   };
   KITH_ASSIGN_OR_RETURN(const RequestHandle handle, loop_->submit(std::move(job)));
+  const std::stop_callback on_cancel(request.cancel, [&handle] { handle.cancel(); });
   return future.get();
 }
 

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -132,13 +133,19 @@ struct ScoreRequest {
   std::shared_ptr<const model::SoftPrompt> soft_prompt;
   std::optional<BridgedMemory> memory;
   std::string cache_space;
+  // Alternatives to report with each token, in [0, 20].
+  int top_logprobs = 0;
   std::optional<std::chrono::nanoseconds> deadline;
+  // Ends the work within one step, with kCancelled.
+  std::stop_token cancel;
 };
 
 // Of one continuation.
 struct ContinuationScore {
   // Natural logarithm of the probability of each token given what precedes it.
   std::vector<float> logprobs;
+  // The most likely tokens in the place of each, best first; empty unless asked for.
+  std::vector<std::vector<TokenLogprob>> top;
   double mean() const;
 };
 

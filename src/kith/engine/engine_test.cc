@@ -183,6 +183,39 @@ TEST(EngineTest, ScoresAreTheLogProbabilitiesOfTheSampler) {
   expect_idle(fixture.engine);
 }
 
+TEST(EngineTest, ScoringTellsOfAlternativesAsDecodingDoes) {
+  Fixture fixture;
+  auto request = request_for("score me", 4, 20);
+  request.samples[0].top_logprobs = 3;
+  const auto answer = (*fixture.engine.generate(request))[0];
+  const auto scores = fixture.engine.score(
+      {.prompt = request.prompt, .continuations = {ids(answer)}, .top_logprobs = 3});
+  ASSERT_TRUE(scores) << scores.error().message;
+  ASSERT_EQ((*scores)[0].top.size(), answer.tokens.size());
+  for (std::size_t i = 0; i < answer.tokens.size(); ++i) {
+    const auto& top = (*scores)[0].top[i];
+    ASSERT_EQ(top.size(), 3U);
+    for (std::size_t k = 0; k < 3; ++k) {
+      EXPECT_EQ(top[k].token, answer.tokens[i].top[k].token);
+      EXPECT_NEAR(top[k].logprob, answer.tokens[i].top[k].logprob, 1e-5);
+    }
+  }
+  const auto none =
+      fixture.engine.score({.prompt = {1}, .continuations = {{2}}, .top_logprobs = 21});
+  EXPECT_EQ(none.error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(EngineTest, ScoringEndsWhenNobodyWaits) {
+  Fixture fixture;
+  std::stop_source left;
+  left.request_stop();
+  const auto scores = fixture.engine.score(
+      {.prompt = {1}, .continuations = {std::vector<TokenId>(300, 5)}, .cancel = left.get_token()});
+  ASSERT_FALSE(scores);
+  EXPECT_EQ(scores.error().code, ErrorCode::kCancelled);
+  expect_idle(fixture.engine);
+}
+
 TEST(EngineTest, ScoringLongTextsInPiecesGivesTheSameScores) {
   ScoreRequest score{.prompt = request_for("x", 0).prompt};
   score.continuations.emplace_back(300);

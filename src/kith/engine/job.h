@@ -49,7 +49,7 @@ struct Sequence {
   int generated = 0;
   bool done = false;
   // Scoring only.
-  std::vector<float> logprobs;
+  ContinuationScore score;
 };
 
 struct Job {
@@ -57,6 +57,7 @@ struct Job {
   std::shared_ptr<EventSink> sink;
   // Scoring when not empty; then `on_scores` is called once instead of the sink.
   std::vector<std::vector<text::TokenId>> continuations;
+  int top_logprobs = 0;
   std::function<void(Result<std::vector<ContinuationScore>>)> on_scores;
 
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);

@@ -35,6 +35,14 @@ ErrorCode to_error_code(FinishReason reason) {
   return reason == FinishReason::kCancelled ? ErrorCode::kCancelled : ErrorCode::kInternal;
 }
 
+void add_score(ContinuationScore& score, std::span<const float> logits, text::TokenId token,
+               int top_logprobs) {
+  const double normalizer = log_sum_exp(logits);
+  const double logit = logits[static_cast<std::size_t>(token)];
+  score.logprobs.push_back(static_cast<float>(logit - normalizer));
+  if (top_logprobs > 0) score.top.push_back(most_likely(logits, normalizer, top_logprobs));
+}
+
 Status check_adapters(const std::vector<WeightedAdapter>& adapters) {
   if (adapters.size() > 4) {
     return Error{ErrorCode::kInvalidArgument, "a request may blend at most 4 adapters"};
@@ -112,6 +120,10 @@ Status Engine::Loop::check(const Job& job) const {
                  "prompt and answers need more kv cache than there is: " +
                      std::to_string(worst_case_blocks(job) * nn::kBlockTokens) + " tokens of " +
                      std::to_string(model_->num_blocks() * nn::kBlockTokens)};
+  }
+  if (job.top_logprobs < 0 || job.top_logprobs > 20) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "top_logprobs must be in [0, 20]: " + std::to_string(job.top_logprobs)};
   }
   KITH_RETURN_IF_ERROR(check_adapters(job.request.adapters));
   KITH_RETURN_IF_ERROR(check_memory(job.request));
@@ -474,7 +486,7 @@ void Engine::Loop::advance(const Work& work) {
   const int first_position = sequence.context.cached;
   sequence.context.cached += work.tokens;
   if (job.is_scoring()) {
-    take_scores(sequence, work, first_position);
+    take_scores(job, sequence, work, first_position);
   } else {
     take_token(job, sequence, row(work.first_row));
   }
@@ -512,8 +524,7 @@ void Engine::Loop::start_sequences(Job& job, std::span<const float> logits) {
     const auto& continuation = job.continuations[static_cast<std::size_t>(sequence->sample)];
     auto& tokens = sequence->context.tokens;
     tokens.insert(tokens.end(), continuation.begin(), continuation.end());
-    const double first = logits[static_cast<std::size_t>(continuation.front())];
-    sequence->logprobs.push_back(static_cast<float>(first - log_sum_exp(logits)));
+    add_score(sequence->score, logits, continuation.front(), job.top_logprobs);
     if (continuation.size() == 1) sequence->done = true;
   }
 }
@@ -563,12 +574,12 @@ void Engine::Loop::take_token(Job& job, Sequence& sequence, std::span<const floa
   if (sequence.generated >= job.request.max_tokens) finish(job, sequence, FinishReason::kLength);
 }
 
-void Engine::Loop::take_scores(Sequence& sequence, const Work& work, int first_position) {
+void Engine::Loop::take_scores(const Job& job, Sequence& sequence, const Work& work,
+                               int first_position) {
   for (int i = 0; i < work.rows; ++i) {
-    const auto logits = row(work.first_row + i);
     const auto next = static_cast<std::size_t>(first_position + i + 1);
-    const double logit = logits[static_cast<std::size_t>(sequence.context.tokens[next])];
-    sequence.logprobs.push_back(static_cast<float>(logit - log_sum_exp(logits)));
+    add_score(sequence.score, row(work.first_row + i), sequence.context.tokens[next],
+              job.top_logprobs);
   }
   if (sequence.context.pending() <= 1) sequence.done = true;
 }
@@ -627,7 +638,7 @@ void Engine::Loop::remove_done() {
     reserved_blocks_ -= job->reserved_blocks;
     if (job->is_scoring()) {
       std::vector<ContinuationScore> scores;
-      for (auto& sequence : job->sequences) scores.push_back({std::move(sequence->logprobs)});
+      for (auto& sequence : job->sequences) scores.push_back(std::move(sequence->score));
       deliver_scores(*job, std::move(scores));
     }
   }

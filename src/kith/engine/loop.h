@@ -73,7 +73,7 @@ class Engine::Loop {
   void add_sequences(Job& job) const;
   void start_sequences(Job& job, std::span<const float> logits);
   void take_token(Job& job, Sequence& sequence, std::span<const float> logits);
-  void take_scores(Sequence& sequence, const Work& work, int first_position);
+  void take_scores(const Job& job, Sequence& sequence, const Work& work, int first_position);
   void finish(Job& job, Sequence& sequence, FinishReason reason, const std::string& error = {});
   void finish_all(Job& job, FinishReason reason, const std::string& error);
   void deliver_scores(Job& job, Result<std::vector<ContinuationScore>> scores);

@@ -33,7 +33,9 @@ text::TokenId argmax(std::span<const float> logits) {
                                     logits.begin());
 }
 
-std::vector<TokenLogprob> top_tokens(std::span<const float> logits, double normalizer, int count) {
+}  // namespace
+
+std::vector<TokenLogprob> most_likely(std::span<const float> logits, double normalizer, int count) {
   // The usual case by far, once a token: no list of the vocabulary is made for it.
   if (count == 0) return {};
   std::vector<text::TokenId> order(logits.size());
@@ -53,8 +55,6 @@ std::vector<TokenLogprob> top_tokens(std::span<const float> logits, double norma
   }
   return top;
 }
-
-}  // namespace
 
 Status SamplingParams::validate() const {
   KITH_RETURN_IF_ERROR(require_range("temperature", temperature, 0.0, 2.0));
@@ -117,7 +117,7 @@ Result<SampledToken> Sampler::sample(std::span<const float> logits,
     const double normalizer = log_sum_exp(logits);
     const double chosen = logits[static_cast<std::size_t>(result.token)];
     result.logprob = static_cast<float>(chosen - normalizer);
-    result.top = top_tokens(logits, normalizer, params_.top_logprobs);
+    result.top = most_likely(logits, normalizer, params_.top_logprobs);
   }
   ++generated_[result.token];
   return result;
@@ -166,7 +166,7 @@ Result<SampledToken> Sampler::sample_allowed(std::span<const float> logits,
   double normalizer = 0.0;
   if (params_.top_logprobs >= 0) {
     normalizer = log_sum_exp(allowed_logits_);
-    result.top = top_tokens(allowed_logits_, normalizer, params_.top_logprobs);
+    result.top = most_likely(allowed_logits_, normalizer, params_.top_logprobs);
     for (TokenLogprob& top : result.top) top.token = allowed_[static_cast<std::size_t>(top.token)];
   }
   if (changes_logits(params_)) {

@@ -61,6 +61,10 @@ struct SampledToken {
 // log(sum(exp(logits))), computed without overflow. REQUIRES: logits not empty and finite.
 double log_sum_exp(std::span<const float> logits);
 
+// The `count` most likely tokens, best first, ties by id.
+//   normalizer: log_sum_exp(logits)
+std::vector<TokenLogprob> most_likely(std::span<const float> logits, double normalizer, int count);
+
 // The state of one sequence: its generator and the tokens it has seen. Not thread-safe.
 class Sampler {
  public:

@@ -30,7 +30,7 @@ class FakeGenerator final : public personalize::Generator {
     return std::vector<personalize::GeneratedText>{text};
   }
   Result<std::vector<double>> score(const personalize::ScoreRequest& request) override {
-    const std::string& adapter = request.adapter.str();
+    const std::string adapter = request.adapters.empty() ? "" : request.adapters[0].id.str();
     const bool fits =
         !adapter.empty() && request.continuations[0].find(adapter) != std::string::npos;
     return std::vector<double>{fits ? -1.0 : -2.0};

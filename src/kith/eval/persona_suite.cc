@@ -40,7 +40,8 @@ Result<Loss> score_user(const std::vector<const DeskConversation*>& conversation
       const auto before = std::span(turns).first(i);
       KITH_ASSIGN_OR_RETURN(const auto scores,
                             generator.score({.messages = {before.begin(), before.end()},
-                                             .adapter = adapter,
+                                             .adapters = personalize::only_adapter(adapter),
+                                             .soft_prompt = nullptr,
                                              .tenant = {},
                                              .continuations = {text}}));
       const auto tokens = static_cast<double>(generator.count_tokens(text));

@@ -75,7 +75,7 @@ Result<Voice> speak(const DeskData& data, const DeskQuestion& question,
       {"user", question.question, {}}};
   request.samples = {{.temperature = 0.0}};
   request.max_tokens = max_tokens;
-  request.adapter = persona.adapter;
+  request.adapters = personalize::only_adapter(persona.adapter);
   KITH_ASSIGN_OR_RETURN(const auto answers, generator.generate(request, nullptr, {}));
   const std::string& text = answers.front().text;
   return Voice{.text = text,

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kith/base/check.h"
+#include "kith/base/file.h"
 #include "kith/base/fingerprint.h"
 #include "kith/tensor/dtype.h"
 #include "kith/tensor/safetensors.h"
@@ -44,20 +45,28 @@ Result<std::shared_ptr<const SoftPrompt>> SoftPrompt::load(const std::filesystem
   if (file.extension() != ".safetensors") {
     return invalid("a soft prompt is read from a .safetensors file: " + file.filename().string());
   }
-  KITH_ASSIGN_OR_RETURN(const auto tensors, tensor::SafetensorsFile::open(file));
-  if (tensors.header().tensors.size() != 1) {
+  KITH_ASSIGN_OR_RETURN(const auto mapped, base::MappedFile::open(file));
+  auto prompt = parse(mapped.bytes());
+  if (!prompt) return std::move(prompt).error().with_context(file.filename().string());
+  return prompt;
+}
+
+Result<std::shared_ptr<const SoftPrompt>> SoftPrompt::parse(std::span<const std::byte> file) {
+  KITH_ASSIGN_OR_RETURN(const auto header, tensor::parse_safetensors(file));
+  if (header.tensors.size() != 1) {
     return invalid("a soft prompt's file must hold one tensor: " +
-                   std::to_string(tensors.header().tensors.size()));
+                   std::to_string(header.tensors.size()));
   }
-  const auto view = tensors.find(tensors.header().tensors.begin()->first);
-  std::span<const std::int64_t> shape = view->shape;
+  const tensor::TensorInfo& info = header.tensors.begin()->second;
+  std::span<const std::int64_t> shape = info.shape;
   if (shape.size() == 3 && shape.front() == 1) shape = shape.subspan(1);
   if (shape.size() != 2 || shape[1] < 1 || shape[1] > (1 << 20) ||
-      !tensor::is_weight_dtype(view->dtype)) {
+      !tensor::is_weight_dtype(info.dtype)) {
     return invalid("a soft prompt must be f32, f16 or bf16 of shape [rows, width]");
   }
-  std::vector<float> values(static_cast<std::size_t>(view->num_elements()));
-  tensor::convert_to_f32(view->bytes, view->dtype, values);
+  const auto bytes = file.subspan(info.begin, info.end - info.begin);
+  std::vector<float> values(bytes.size() / tensor::dtype_size(info.dtype));
+  tensor::convert_to_f32(bytes, info.dtype, values);
   return create(std::move(values), static_cast<int>(shape[1]));
 }
 

@@ -35,12 +35,18 @@ class SoftPrompt {
   // Errors: kNotFound; kInvalidArgument naming what is wrong.
   static Result<std::shared_ptr<const SoftPrompt>> load(const std::filesystem::path& file);
 
+  // The same from a file's bytes, which may come from anybody.
+  // Errors: kInvalidArgument naming what is wrong.
+  static Result<std::shared_ptr<const SoftPrompt>> parse(std::span<const std::byte> file);
+
   int rows() const { return static_cast<int>(values_.size()) / width_; }
   int width() const { return width_; }
   // REQUIRES: row in [0, rows()).
   std::span<const float> row(int row) const;
   // Hash of shape and values, 16 hexadecimal digits: a part of every cache key.
   const std::string& version() const { return version_; }
+  // [rows, width], row-major.
+  std::span<const float> values() const { return values_; }
 
  private:
   SoftPrompt() = default;

@@ -50,6 +50,14 @@ TEST(SoftPromptTest, ReadsOneTensorAndNothingPickled) {
   ASSERT_TRUE(prompt) << prompt.error().message;
   EXPECT_EQ((*prompt)->rows(), 3);
   EXPECT_THAT((*prompt)->row(2), ElementsAre(5, 6));
+  const tensor::TensorToSave tensor{"embeddings", tensor::DType::kF32, {3, 2}, bytes};
+  const auto in_memory = *tensor::serialize_safetensors({&tensor, 1});
+  const auto parsed = SoftPrompt::parse(std::as_bytes(std::span(in_memory)));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ((*parsed)->version(), (*prompt)->version());
+  for (const std::string_view pickled : {"", "\x80\x02}q", "PK\x03\x04 a torch archive"}) {
+    EXPECT_FALSE(SoftPrompt::parse(std::as_bytes(std::span(pickled))));
+  }
   save({{"embeddings", tensor::DType::kF32, {6}, bytes}});
   EXPECT_THAT(SoftPrompt::load(file).error().message, HasSubstr("[rows, width]"));
   save({{"a", tensor::DType::kF32, {3, 2}, bytes}, {"b", tensor::DType::kF32, {3, 2}, bytes}});

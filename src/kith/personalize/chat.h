@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,11 @@ struct ChatRequest {
   std::optional<int> max_tokens;
   std::vector<std::string> stop;
   OutputFormat format;
+  // Adapters that the request names (as `model`, or in `lora`), which then stand instead of the
+  // persona's own; empty: none shall. Absent: the persona's own.
+  std::optional<std::vector<AdapterShare>> adapters;
+  // `kith.soft_prompt`, as Generator::read_soft_prompt() gave it; may be null.
+  std::shared_ptr<const SoftPrompt> soft_prompt;
   // Answers that the client wants, in [1, 128].
   int num_choices = 1;
   // JSON object of members that Kith does not read, for upstreams; empty if none.
@@ -143,6 +149,7 @@ struct ChatAnswer {
   UserId user;
   // Empty if nothing is stored and the client named none.
   ConversationId conversation;
+  // The generator's, or the adapter that the request named as its model.
   std::string model;
 
   // num_choices of them, best first.
@@ -155,6 +162,8 @@ struct ChatAnswer {
   std::vector<storage::PersonaWeight> personas;
   std::vector<persona::Evidence> evidence;
   PersonaId persona;
+  // All adapters that wrote, and the one with the most weight; empty: the base model.
+  std::vector<AdapterShare> adapters;
   AdapterId adapter;
   std::vector<PlanStep> plan;
   std::vector<CitedPassage> passages;

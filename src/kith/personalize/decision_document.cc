@@ -128,6 +128,11 @@ std::string to_decision_document(const ChatAnswer& answer, bool keeps_text) {
   put(json, "user", answer.user.str());
   put(json, "conversation", answer.conversation.str());
   put(json, "adapter", answer.adapter.str());
+  if (answer.adapters.size() > 1) {
+    for (const AdapterShare& share : answer.adapters) {
+      json["adapters"][share.id.str()] = share.weight;
+    }
+  }
   return base::dump_json(json);
 }
 

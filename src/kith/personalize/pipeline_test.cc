@@ -1,5 +1,7 @@
 #include "kith/personalize/pipeline.h"
 
+#include <set>
+
 #include "kith/base/json.h"
 #include "kith/personalize/pipeline_fixture.h"
 
@@ -23,8 +25,8 @@ TEST_F(PipelineTest, TwoUsersGetTheirOwnPersonaAdapterAndStyle) {
 
   EXPECT_EQ(ada.persona, PersonaId("boss"));
   EXPECT_EQ(bob.persona, PersonaId("tech"));
-  EXPECT_EQ(to_ada.adapter, AdapterId("boss"));
-  EXPECT_EQ(to_bob.adapter, AdapterId("tech"));
+  EXPECT_EQ(to_ada.adapters, only_adapter(AdapterId("boss")));
+  EXPECT_EQ(to_bob.adapters, only_adapter(AdapterId("tech")));
   EXPECT_EQ(to_ada.messages.front().content,
             "You are a helpful assistant.\n\n## About the user\nPersona: Boss. Tone: crisp. "
             "Length: short. Format: two sentences; no step lists.");
@@ -40,7 +42,7 @@ TEST_F(PipelineTest, AnonymousUserGetsAPlainAnswerAndLeavesNothing) {
   EXPECT_TRUE(answer.persona.empty());
   EXPECT_TRUE(answer.personas.empty());
   EXPECT_EQ(generator_.last().messages.front().content, "You are a helpful assistant.");
-  EXPECT_TRUE(generator_.last().adapter.empty());
+  EXPECT_TRUE(generator_.last().adapters.empty());
   EXPECT_TRUE(answer.degraded.empty());
   EXPECT_TRUE(answer.conversation.empty());
 }
@@ -54,7 +56,7 @@ TEST_F(PipelineTest, WithoutConsentThePromptIsThatOfAnAnonymousUser) {
   must_answer(ask("", "Which form does the vault need?"));
   const GenerationRequest anonymous = generator_.last();
   EXPECT_EQ(refused.messages, anonymous.messages);
-  EXPECT_EQ(refused.adapter, anonymous.adapter);
+  EXPECT_EQ(refused.adapters, anonymous.adapters);
 }
 
 TEST_F(PipelineTest, TheApplicationsSystemMessageStandsFirst) {
@@ -278,7 +280,7 @@ TEST_F(PipelineTest, SwitchedOffTechniquesAreLeftOutWithTheReason) {
                   {kTechniqueKnowledge, false},
                   {kTechniqueCandidates, false}};
   const ChatAnswer answer = must_answer(request);
-  EXPECT_TRUE(generator_.last().adapter.empty());
+  EXPECT_TRUE(generator_.last().adapters.empty());
   EXPECT_EQ(generator_.last().messages.front().content, "You are a helpful assistant.");
   EXPECT_EQ(generator_.last().samples.size(), 1U);
   EXPECT_EQ(answer.persona, PersonaId("boss"));
@@ -296,6 +298,70 @@ TEST_F(PipelineTest, AnAdapterThatIsNotLoadedIsNotAskedFor) {
   const ChatAnswer answer = must_answer(ask("ada", "hello"));
   EXPECT_TRUE(answer.adapter.empty());
   EXPECT_THAT(find_step(answer, kTechniqueAdapter)->reason, HasSubstr("no adapter of this name"));
+}
+
+TEST_F(PipelineTest, AdaptersNamedByTheRequestStandInsteadOfThePersonas) {
+  add_user("ada", {{"grade", "director"}});
+  ChatRequest request = ask("ada", "hello");
+  request.model = "tech";
+  request.adapters = only_adapter(AdapterId("tech"));
+  const ChatAnswer alone = must_answer(request);
+  EXPECT_EQ(alone.persona, PersonaId("boss"));
+  EXPECT_EQ(alone.adapter, AdapterId("tech"));
+  EXPECT_EQ(alone.model, "tech");
+  EXPECT_EQ(generator_.last().adapters, request.adapters);
+  EXPECT_EQ(find_step(alone, kTechniqueAdapter)->reason, "named by the request");
+
+  request.model = "";
+  request.adapters = {{AdapterId("boss"), 0.3}, {AdapterId("tech"), 0.7}};
+  const ChatAnswer blend = must_answer(request);
+  EXPECT_EQ(generator_.last().adapters, request.adapters);
+  EXPECT_EQ(blend.adapter, AdapterId("tech"));
+  EXPECT_EQ(blend.model, "fake");
+
+  request.adapters.emplace();
+  EXPECT_TRUE(must_answer(request).adapter.empty());
+  EXPECT_TRUE(generator_.last().adapters.empty());
+}
+
+TEST_F(PipelineTest, ASoftPromptReachesTheModelAndTakesItsRoom) {
+  add_document("kb-1", "Vault", std::string(kVault) + " " + std::string(900, 'x'));
+  ChatRequest request = ask("ada", "Which form does the vault need?");
+  generator_.caps.context_tokens = 2048;
+  EXPECT_FALSE(must_answer(request).passages.empty());
+  const auto rows = std::make_shared<SoftPrompt>();
+  rows->width = 2;
+  rows->values.resize(2 * 1900);
+  request.soft_prompt = rows;
+  EXPECT_TRUE(must_answer(request).passages.empty());
+  EXPECT_EQ(generator_.last().soft_prompt, rows);
+}
+
+TEST_F(PipelineTest, QuotesThatDoNotKeepTheRequestsLimitsDoNotCompete) {
+  add_document("kb-1", "Vault", kVault);
+  const ChatRequest request = ask("ada", "Which form does the vault need?");
+  const auto sources = [this](const ChatRequest& asked) {
+    std::set<std::string> names;
+    for (const auto& candidate : must_answer(asked).candidates) names.insert(candidate.source);
+    return names;
+  };
+  const std::set<std::string> both{kSourceDraft, kSourceExtractive};
+  const std::set<std::string> drafts{kSourceDraft};
+  EXPECT_EQ(sources(request), both);
+  ChatRequest limited = request;
+  limited.max_tokens = 3;
+  EXPECT_EQ(sources(limited), drafts);
+  limited.max_tokens = 200;
+  EXPECT_EQ(sources(limited), both);
+  limited.stop = {"HB-27"};
+  EXPECT_EQ(sources(limited), drafts);
+  limited.stop = {"not in it"};
+  EXPECT_EQ(sources(limited), both);
+  limited.sampling.wants_logprobs = true;
+  EXPECT_EQ(sources(limited), drafts);
+  limited.sampling.wants_logprobs = false;
+  limited.sampling.logit_bias[7] = -100.0;
+  EXPECT_EQ(sources(limited), drafts);
 }
 
 TEST_F(PipelineTest, ASmallContextHoldsFewerPassages) {

@@ -1,6 +1,13 @@
 #include "kith/personalize/ports.h"
 
+#include <algorithm>
+
 namespace kith::personalize {
+
+std::vector<AdapterShare> only_adapter(const AdapterId& id) {
+  if (id.empty()) return {};
+  return {{id, 1.0}};
+}
 
 Status Generator::load_adapter(const AdapterId&, const std::string&, bool) {
   return Error{ErrorCode::kUnavailable, "adapters are loaded by the own engine only"};
@@ -8,6 +15,22 @@ Status Generator::load_adapter(const AdapterId&, const std::string&, bool) {
 
 Status Generator::unload_adapter(const AdapterId&) {
   return Error{ErrorCode::kUnavailable, "adapters are loaded by the own engine only"};
+}
+
+std::vector<LoadedAdapter> Generator::loaded_adapters() const {
+  auto names = adapter_names();
+  std::sort(names.begin(), names.end());
+  std::vector<LoadedAdapter> loaded;
+  for (AdapterId& name : names) {
+    loaded.push_back({static_cast<int>(loaded.size()), std::move(name), {}});
+  }
+  return loaded;
+}
+
+Result<std::shared_ptr<const SoftPrompt>> Generator::read_soft_prompt(
+    const EncodedSoftPrompt&) const {
+  return Error{ErrorCode::kInvalidArgument,
+               "kith.soft_prompt is not supported: only the built-in engine takes embedding rows"};
 }
 
 std::size_t Generator::count_tokens(std::string_view text) const {

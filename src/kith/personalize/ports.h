@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -57,10 +58,51 @@ struct OutputFormat {
   bool is_text() const { return kind == Kind::kText; }
 };
 
+// An adapter and the factor of its update.
+struct AdapterShare {
+  AdapterId id;
+  double weight = 1.0;
+
+  friend bool operator==(const AdapterShare&, const AdapterShare&) = default;
+};
+
+// The one adapter in full; nothing for an empty id.
+std::vector<AdapterShare> only_adapter(const AdapterId& id);
+
+// An adapter that a generator has loaded.
+struct LoadedAdapter {
+  // Stays with the adapter until it is unloaded, also when it is replaced; >= 0.
+  int number = 0;
+  AdapterId id;
+  // Below the directory of adapters; empty if unknown.
+  std::string path;
+};
+
+// Embedding rows that stand before a prompt's first token.
+struct SoftPrompt {
+  int width = 0;
+  std::vector<float> values;  // [rows, width], row-major, finite
+
+  int rows() const { return width == 0 ? 0 : static_cast<int>(values.size()) / width; }
+};
+
+// The same as they came over the wire.
+struct EncodedSoftPrompt {
+  enum class Format : std::uint8_t { kF32, kF16, kSafetensors };
+
+  Format format = Format::kF32;  // raw values are little-endian
+  // The shape of raw values; a safetensors file knows its own.
+  int rows = 0;
+  int width = 0;
+  std::string bytes;
+};
+
 struct GenerationRequest {
   std::vector<Message> messages;
-  // Empty: the base model.
-  AdapterId adapter;
+  // Empty: the base model; several: a blend.
+  std::vector<AdapterShare> adapters;
+  // May be null. From read_soft_prompt() of the same generator.
+  std::shared_ptr<const SoftPrompt> soft_prompt;
   // One answer is generated for each entry, all on the same prompt. Never empty.
   std::vector<SamplingParams> samples;
   // Prompts of different tenants share nothing in a generator's caches.
@@ -79,9 +121,12 @@ struct GenerationRequest {
 
 struct ScoreRequest {
   std::vector<Message> messages;
-  AdapterId adapter;
+  std::vector<AdapterShare> adapters;
+  std::shared_ptr<const SoftPrompt> soft_prompt;  // may be null
   TenantId tenant;
   std::vector<std::string> continuations;
+  // Ends the work when nobody waits for the scores any more.
+  std::stop_token cancel;
 };
 
 struct GenerationTimings {
@@ -150,6 +195,8 @@ class Generator {
   virtual bool ready() const = 0;
   // In no particular order.
   virtual std::vector<AdapterId> adapter_names() const = 0;
+  // In the order of their numbers. The default numbers adapter_names() in the order of the names.
+  virtual std::vector<LoadedAdapter> loaded_adapters() const;
 
   // Makes the adapter in `path` usable under `id` for later requests, while others run. A relative
   // path is one below the directory of adapters, and none may lead out of it.
@@ -159,6 +206,13 @@ class Generator {
   virtual Status load_adapter(const AdapterId& id, const std::string& path, bool replaces);
   // Running requests keep the adapter until they end. Errors: kNotFound; kUnavailable as above.
   virtual Status unload_adapter(const AdapterId& id);
+
+  // Checks rows for this generator's model.
+  // Errors: kInvalidArgument, naming `kith.soft_prompt` and what is wrong: no rows, another width
+  //   than the model's, bytes that do not fit the shape, values that are not finite, more rows than
+  //   the context holds; any, if this generator takes none (the default).
+  virtual Result<std::shared_ptr<const SoftPrompt>> read_soft_prompt(
+      const EncodedSoftPrompt& encoded) const;
 
   // Blocks until all answers are there, in the order of `samples`. A sink, which may be null, sees
   // each answer as it is made; the deltas of a sample add up to its text.

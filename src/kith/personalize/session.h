@@ -59,11 +59,15 @@ class Session {
   // What the user's messages say, those of this request included.
   persona::WordState learn_words();
   void choose_adapter();
+  void take_named_adapters();
   void retrieve();
   std::vector<std::string> reader_groups() const;
   void recall();
   void compose_prompt();
   void report_passages();
+  // Whether quotes could be the answer under what the request asks of it.
+  bool may_quote() const;
+  bool keeps_limits(const std::string& quotes) const;
 
   // Generation and after (session_answer.cc).
   bool has_extractive() const { return !extractive_text_.empty(); }
@@ -123,6 +127,7 @@ class Session {
   std::vector<std::string> history_lines_;
   std::vector<memory::Passage> passages_;
   std::string extractive_text_;
+  bool is_extract_dropped_ = false;  // it breaks a limit of the request
   Prompt prompt_;
   std::vector<Candidate> candidates_;
   std::vector<std::size_t> order_;

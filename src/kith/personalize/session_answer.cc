@@ -45,7 +45,8 @@ int Session::count_drafts() const {
 GenerationRequest Session::make_generation(int num_drafts) const {
   GenerationRequest generation;
   generation.messages = prompt_.messages;
-  generation.adapter = answer_.adapter;
+  generation.adapters = answer_.adapters;
+  generation.soft_prompt = request_.soft_prompt;
   generation.tenant = request_.scope.tenant;
   generation.max_tokens = request_.max_tokens;
   generation.stop = request_.stop;
@@ -99,9 +100,12 @@ void Session::score_extractive() {
     auto& generator = kit_.services.generator;
     const auto scores = step_on<std::vector<double>>(
         kit_.score_runner, "score", kit_.options.budgets.score,
-        [&generator,
-         request = ScoreRequest{
-             prompt_.messages, answer_.adapter, request_.scope.tenant, {extractive_text_}}] {
+        [&generator, request = ScoreRequest{.messages = prompt_.messages,
+                                            .adapters = answer_.adapters,
+                                            .soft_prompt = request_.soft_prompt,
+                                            .tenant = request_.scope.tenant,
+                                            .continuations = {extractive_text_},
+                                            .cancel = cancel_}] {
           return generator.score(request);
         });
     if (scores && scores->size() == 1) candidate.mean_logprob = scores->front();
@@ -157,7 +161,13 @@ void Session::choose(bool keeps_order) {
   }
   answer_.style_measured = measure_style(answer_.choices.front().text);
   std::string reason = candidates_.size() > 1 ? "chosen by likelihood and grounding" : "one draft";
-  if (!request_.format.is_text()) reason += "; extracts do not have the format asked for";
+  if (!request_.format.is_text()) {
+    reason += "; extracts do not have the format asked for";
+  } else if (!may_quote()) {
+    reason += "; extracts have neither log-probabilities nor biases";
+  } else if (is_extract_dropped_) {
+    reason += "; the extract does not keep the limits asked for";
+  }
   plan(kTechniqueCandidates, candidates_.size() > 1, std::move(reason));
 }
 

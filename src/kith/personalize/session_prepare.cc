@@ -1,6 +1,8 @@
 // The steps before generation: who asks, what they said before, what helps to answer.
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <utility>
 
 #include "kith/base/log.h"
 #include "kith/personalize/session.h"
@@ -179,7 +181,22 @@ void Session::assign_persona() {
        persona_ != nullptr ? "likely enough" : "no persona is likely enough");
 }
 
+void Session::take_named_adapters() {
+  answer_.adapters = *request_.adapters;
+  if (answer_.adapters.empty()) {
+    return plan(kTechniqueAdapter, false, "the request asks for none");
+  }
+  const auto heaviest = std::max_element(
+      answer_.adapters.begin(), answer_.adapters.end(),
+      [](const auto& a, const auto& b) { return std::abs(a.weight) < std::abs(b.weight); });
+  answer_.adapter = heaviest->id;
+  if (answer_.adapter.str() == request_.model) answer_.model = request_.model;
+  plan(kTechniqueAdapter, true,
+       answer_.adapters.size() > 1 ? "a blend named by the request" : "named by the request");
+}
+
 void Session::choose_adapter() {
+  if (request_.adapters) return take_named_adapters();
   if (persona_ == nullptr) return plan(kTechniqueAdapter, false, "no persona");
   if (!wants(kTechniqueAdapter)) return;
   if (!capabilities_.has_adapters) {
@@ -190,6 +207,7 @@ void Session::choose_adapter() {
     return plan(kTechniqueAdapter, false, "no adapter of this name is loaded");
   }
   answer_.adapter = persona_->adapter;
+  answer_.adapters = only_adapter(answer_.adapter);
   plan(kTechniqueAdapter, true, "the persona's own");
 }
 
@@ -254,7 +272,9 @@ void Session::compose_prompt() {
   ingredients.min_evidence_coverage = kit_.options.min_evidence_coverage;
   ingredients.names_evidence =
       capabilities_.is_own_engine ? kit_.options.own_evidence : kit_.options.upstream_evidence;
-  const auto context = static_cast<std::size_t>(std::max(capabilities_.context_tokens, 0));
+  const int soft_rows = request_.soft_prompt == nullptr ? 0 : request_.soft_prompt->rows();
+  const auto context =
+      static_cast<std::size_t>(std::max(capabilities_.context_tokens - soft_rows, 0));
   const auto share = [context](double part) {
     return static_cast<std::size_t>(part * static_cast<double>(context));
   };
@@ -289,15 +309,37 @@ void Session::report_passages() {
     answer_.passages.push_back(
         {passage.id, passage_title(passage), passage.start, passage.end, passage.text});
   }
-  // Quotes have no format of their own: they would not be valid answers.
-  if (prompt_.passages.empty() || is_passed_through() || !request_.format.is_text()) return;
+  if (prompt_.passages.empty() || is_passed_through() || !may_quote()) return;
   const auto asked = request_.plan.find(kTechniqueCandidates);
   const bool competes = asked != request_.plan.end()  ? asked->second
                         : capabilities_.is_own_engine ? kit_.options.own_extractive
                                                       : kit_.options.upstream_extractive;
   if (!competes || !prompt_.evidence) return;
-  extractive_text_ =
+  std::string quotes =
       render_quotes(*prompt_.evidence, prompt_.passages, layout_of(answer_.style_asked));
+  if (keeps_limits(quotes)) {
+    extractive_text_ = std::move(quotes);
+  } else {
+    is_extract_dropped_ = true;
+  }
+}
+
+bool Session::may_quote() const {
+  // Quotes have no format of their own: they would not be valid answers. And no model drew them:
+  // they have no log-probabilities and follow no bias.
+  return request_.format.is_text() && !request_.sampling.wants_logprobs &&
+         request_.sampling.logit_bias.empty();
+}
+
+bool Session::keeps_limits(const std::string& quotes) const {
+  const auto& stops = request_.stop;
+  const bool has_stop = std::any_of(stops.begin(), stops.end(), [&](const std::string& stop) {
+    return quotes.find(stop) != std::string::npos;
+  });
+  if (has_stop) return false;
+  if (!request_.max_tokens) return true;
+  return kit_.services.generator.count_tokens(quotes) <=
+         static_cast<std::size_t>(*request_.max_tokens);
 }
 
 }  // namespace kith::personalize

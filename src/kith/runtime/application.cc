@@ -4,10 +4,12 @@
 
 #include "kith/base/log.h"
 #include "kith/runtime/embeddings.h"
+#include "kith/runtime/engine_completions.h"
 #include "kith/runtime/engine_generator.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/runtime/resources.h"
 #include "kith/runtime/server_file.h"
+#include "kith/runtime/upstream_completions.h"
 #include "kith/runtime/upstream_generator.h"
 #include "kith/server/server.h"
 
@@ -30,10 +32,13 @@ Result<std::unique_ptr<personalize::Generator>> make_engine(const Config& config
   return std::unique_ptr<personalize::Generator>(std::move(generator));
 }
 
+Result<std::unique_ptr<upstream::OpenAiClient>> make_client(const Config& config) {
+  return upstream::OpenAiClient::create(
+      {.base_url = config.upstream.url, .api_key = config.upstream.api_key});
+}
+
 Result<std::unique_ptr<personalize::Generator>> make_upstream(const Config& config) {
-  KITH_ASSIGN_OR_RETURN(auto client,
-                        upstream::OpenAiClient::create(
-                            {.base_url = config.upstream.url, .api_key = config.upstream.api_key}));
+  KITH_ASSIGN_OR_RETURN(auto client, make_client(config));
   return std::unique_ptr<personalize::Generator>(std::make_unique<UpstreamGenerator>(
       std::move(client), UpstreamOptions{.model = config.upstream.model,
                                          .context_tokens = config.upstream.context_tokens}));
@@ -70,6 +75,18 @@ Result<std::unique_ptr<personalize::Generator>> make_generator(const Config& con
   return config.upstream.url.empty() ? make_engine(config, clock) : make_upstream(config);
 }
 
+Result<std::unique_ptr<server::CompletionService>> make_completions(
+    const Config& config, personalize::Generator& generator) {
+  std::unique_ptr<server::CompletionService> completions;
+  if (auto* engine = dynamic_cast<EngineGenerator*>(&generator)) {
+    completions = std::make_unique<EngineCompletions>(*engine);
+    return completions;
+  }
+  KITH_ASSIGN_OR_RETURN(auto client, make_client(config));
+  completions = std::make_unique<UpstreamCompletions>(std::move(client));
+  return completions;
+}
+
 Result<std::unique_ptr<Application>> Application::create(const Config& config) {
   KITH_ASSIGN_OR_RETURN(auto installation, Installation::open(config));
   return create(config, std::move(installation));
@@ -87,6 +104,8 @@ Result<std::unique_ptr<Application>> Application::create(
       application->embeddings_,
       make_embeddings(config, own_engine == nullptr ? nullptr : &own_engine->compute_thread(),
                       home.clock()));
+  KITH_ASSIGN_OR_RETURN(application->completions_,
+                        make_completions(config, *application->generator_));
   application->feedback_ =
       std::make_unique<personalize::FeedbackRecorder>(home.stores(), home.clock());
   const personalize::PipelineServices services{.generator = *application->generator_,
@@ -108,7 +127,8 @@ Status Application::serve(const std::function<void(const std::string& url)>& on_
                                   .assigner = installation_->assigner(),
                                   .metrics = metrics_,
                                   .clock = installation_->clock(),
-                                  .embeddings = embeddings_.get()};
+                                  .embeddings = embeddings_.get(),
+                                  .completions = completions_.get()};
   KITH_ASSIGN_OR_RETURN(const std::string token, make_token());
   KITH_ASSIGN_OR_RETURN(const auto server,
                         server::Server::create(server_options(config_, token), services));

@@ -11,6 +11,7 @@
 #include "kith/runtime/config.h"
 #include "kith/runtime/installation.h"
 #include "kith/runtime/stop_signals.h"
+#include "kith/server/completion_service.h"
 #include "kith/server/embedding_service.h"
 #include "kith/server/metrics.h"
 
@@ -20,6 +21,11 @@ namespace kith::runtime {
 // Errors: those of EngineGenerator::create() and upstream::OpenAiClient::create().
 Result<std::unique_ptr<personalize::Generator>> make_generator(const Config& config,
                                                                const base::Clock& clock);
+
+// Plain completions by what `generator`, made from the same configuration, generates with; it must
+// outlive them. Errors: those of upstream::OpenAiClient::create().
+Result<std::unique_ptr<server::CompletionService>> make_completions(
+    const Config& config, personalize::Generator& generator);
 
 class Application {
  public:
@@ -49,6 +55,8 @@ class Application {
   std::unique_ptr<personalize::Generator> generator_;
   // Computes on the generator's thread. Null: no embeddings are served.
   std::unique_ptr<server::EmbeddingService> embeddings_;
+  // Generates with the generator's model, or asks the same upstream.
+  std::unique_ptr<server::CompletionService> completions_;
   std::unique_ptr<personalize::FeedbackRecorder> feedback_;
   // Last: its threads use what stands above.
   std::unique_ptr<personalize::Pipeline> pipeline_;

@@ -7,6 +7,8 @@
 
 #include "kith/base/json.h"
 #include "kith/base/log.h"
+#include "kith/runtime/engine_request.h"
+#include "kith/runtime/token_trace.h"
 
 namespace kith::runtime {
 namespace {
@@ -22,24 +24,6 @@ std::vector<text::ChatMessage> to_chat(std::span<const personalize::Message> mes
   return chat;
 }
 
-engine::SamplingParams to_engine(const personalize::SamplingParams& from) {
-  engine::SamplingParams to;
-  to.temperature = from.temperature.value_or(to.temperature);
-  to.top_k = from.top_k.value_or(to.top_k);
-  to.top_p = from.top_p.value_or(to.top_p);
-  to.min_p = from.min_p.value_or(to.min_p);
-  to.repetition_penalty = from.repetition_penalty.value_or(to.repetition_penalty);
-  to.frequency_penalty = from.frequency_penalty.value_or(to.frequency_penalty);
-  to.presence_penalty = from.presence_penalty.value_or(to.presence_penalty);
-  to.seed = from.seed.value_or(to.seed);
-  for (const auto& [token, bias] : from.logit_bias) {
-    to.logit_bias.emplace_back(token, static_cast<float>(bias));
-  }
-  // Always asked for: the mean log-probability ranks the candidates.
-  to.top_logprobs = from.wants_logprobs ? from.top_logprobs : 0;
-  return to;
-}
-
 base::Json token_json(const text::Tokenizer& tokenizer, text::TokenId id, float logprob) {
   const std::string bytes(tokenizer.id_to_bytes(id));
   base::Json list = base::Json::array();
@@ -47,11 +31,12 @@ base::Json token_json(const text::Tokenizer& tokenizer, text::TokenId id, float 
   return {{"token", bytes}, {"logprob", logprob}, {"bytes", list}};
 }
 
-// OpenAI's "logprobs" object.
-std::string logprobs_json(const text::Tokenizer& tokenizer,
-                          const std::vector<engine::SampledToken>& tokens) {
+// OpenAI's "logprobs" object. Tokens of a stop string are no part of the answer.
+std::string logprobs_json(const text::Tokenizer& tokenizer, const engine::Answer& answer) {
+  TokenTrace trace(tokenizer, true);
+  for (const auto& token : answer.tokens) trace.add(token);
   base::Json content = base::Json::array();
-  for (const auto& token : tokens) {
+  for (const auto& [token, code_point] : trace.take(answer.text.size())) {
     base::Json entry = token_json(tokenizer, token.token, token.logprob);
     entry["top_logprobs"] = base::Json::array();
     for (const auto& top : token.top) {
@@ -104,19 +89,15 @@ class Collector final : public engine::EventSink {
   personalize::DeltaSink* sink_;
 };
 
-Status to_status(const engine::Finish& finish) {
-  switch (finish.reason) {
-    case engine::FinishReason::kStop:
-    case engine::FinishReason::kLength:
-      return {};
-    case engine::FinishReason::kCancelled:
-      return Error{ErrorCode::kCancelled, "cancelled"};
-    case engine::FinishReason::kDeadline:
-      return Error{ErrorCode::kDeadlineExceeded, "the deadline has passed"};
-    case engine::FinishReason::kError:
-      return Error{ErrorCode::kInternal, finish.error};
-  }
-  return {};
+Result<std::shared_ptr<const model::SoftPrompt>> decode_rows(
+    const personalize::EncodedSoftPrompt& encoded) {
+  using Format = personalize::EncodedSoftPrompt::Format;
+  const auto bytes = std::as_bytes(std::span(encoded.bytes));
+  if (encoded.format == Format::kSafetensors) return model::SoftPrompt::parse(bytes);
+  KITH_ASSIGN_OR_RETURN(
+      std::vector<float> values,
+      model::decode_values(bytes, encoded.format == Format::kF32 ? "f32" : "f16"));
+  return model::SoftPrompt::create(std::move(values), encoded.width);
 }
 
 }  // namespace
@@ -125,6 +106,11 @@ Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
     const EngineGeneratorOptions& options, const base::Clock& clock) {
   auto generator = std::unique_ptr<EngineGenerator>(new EngineGenerator());
   generator->options_ = options;
+  if (!options.adapters_dir.empty()) {
+    std::error_code error;
+    generator->options_.adapters_dir =
+        std::filesystem::weakly_canonical(options.adapters_dir, error);
+  }
   const auto dir = std::filesystem::weakly_canonical(options.model_dir);
   generator->name_ = dir.filename().string();
   KITH_ASSIGN_OR_RETURN(
@@ -139,7 +125,7 @@ Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
       engine::AdapterRegistryOptions{.storage = generator->model_->decoder->weights(),
                                      .max_bytes = options.max_adapter_bytes});
   if (!options.adapters_dir.empty()) {
-    if (auto loaded = generator->adapters_->load_all(options.adapters_dir); !loaded) {
+    if (auto loaded = generator->adapters_->load_all(generator->options_.adapters_dir); !loaded) {
       base::log_warn("an adapter was left out: " + loaded.error().message);
     }
   }
@@ -166,6 +152,18 @@ std::vector<AdapterId> EngineGenerator::adapter_names() const {
   return names;
 }
 
+std::vector<personalize::LoadedAdapter> EngineGenerator::loaded_adapters() const {
+  std::vector<personalize::LoadedAdapter> loaded;
+  for (const auto& info : adapters_->list()) {
+    // As load_adapter() takes it: where the server's files lie is nobody's business.
+    const auto path = info.dir.lexically_relative(options_.adapters_dir);
+    loaded.push_back({info.number, info.id, path.string()});
+  }
+  std::sort(loaded.begin(), loaded.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  return loaded;
+}
+
 Status EngineGenerator::load_adapter(const AdapterId& id, const std::string& path, bool replaces) {
   if (options_.adapters_dir.empty()) {
     return Error{ErrorCode::kUnavailable, "no directory of adapters is set: model.adapters"};
@@ -176,7 +174,7 @@ Status EngineGenerator::load_adapter(const AdapterId& id, const std::string& pat
   }
   // Symbolic links are resolved before the check, so none leads out.
   std::error_code error;
-  const auto root = std::filesystem::weakly_canonical(options_.adapters_dir, error);
+  const auto& root = options_.adapters_dir;
   const auto dir = std::filesystem::weakly_canonical(root / path, error);
   const auto inside = dir.lexically_relative(root);
   if (error || inside.empty() || inside == "." || *inside.begin() == "..") {
@@ -189,17 +187,43 @@ Status EngineGenerator::load_adapter(const AdapterId& id, const std::string& pat
 Status EngineGenerator::unload_adapter(const AdapterId& id) { return adapters_->unload(id); }
 
 Result<std::vector<engine::WeightedAdapter>> EngineGenerator::find_adapters(
-    const AdapterId& id) const {
-  if (id.empty()) return std::vector<engine::WeightedAdapter>();
-  KITH_ASSIGN_OR_RETURN(auto adapter, adapters_->find(id));
-  return std::vector<engine::WeightedAdapter>{{std::move(adapter), 1.0F}};
+    std::span<const personalize::AdapterShare> shares) const {
+  std::vector<engine::WeightedAdapter> found;
+  for (const personalize::AdapterShare& share : shares) {
+    KITH_ASSIGN_OR_RETURN(auto adapter, adapters_->find(share.id));
+    found.push_back({std::move(adapter), static_cast<float>(share.weight)});
+  }
+  return found;
+}
+
+Result<std::shared_ptr<const personalize::SoftPrompt>> EngineGenerator::read_soft_prompt(
+    const personalize::EncodedSoftPrompt& encoded) const {
+  auto rows = decode_rows(encoded);
+  if (!rows) return std::move(rows).error().with_context("kith.soft_prompt");
+  const int width = model_->decoder->config().hidden_size;
+  const int context = engine_->max_positions();
+  if ((*rows)->width() != width) {
+    return Error{ErrorCode::kInvalidArgument, "kith.soft_prompt must be as wide as the model, " +
+                                                  std::to_string(width) + ": " +
+                                                  std::to_string((*rows)->width())};
+  }
+  if ((*rows)->rows() >= context) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "kith.soft_prompt must have fewer rows than the context, " +
+                     std::to_string(context) + ": " + std::to_string((*rows)->rows())};
+  }
+  personalize::SoftPrompt prompt;
+  prompt.width = width;
+  prompt.values.assign((*rows)->values().begin(), (*rows)->values().end());
+  return std::make_shared<const personalize::SoftPrompt>(std::move(prompt));
 }
 
 Result<engine::GenerateRequest> EngineGenerator::to_engine(
     const personalize::GenerationRequest& request) const {
   engine::GenerateRequest out;
   KITH_ASSIGN_OR_RETURN(out.prompt, model_->encode(to_chat(request.messages)));
-  KITH_ASSIGN_OR_RETURN(out.adapters, find_adapters(request.adapter));
+  KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(request.soft_prompt, out.prompt));
+  KITH_ASSIGN_OR_RETURN(out.adapters, find_adapters(request.adapters));
   out.cache_space = request.tenant.str();
   out.samples.clear();
   for (const auto& sample : request.samples) out.samples.push_back(runtime::to_engine(sample));
@@ -226,7 +250,7 @@ Result<std::vector<GeneratedText>> EngineGenerator::generate(
   for (engine::Answer& answer : collector->wait()) {
     KITH_RETURN_IF_ERROR(to_status(answer.finish));
     GeneratedText text;
-    text.text = std::move(answer.text);
+    text.text = answer.text;
     text.finish_reason = answer.finish.reason == engine::FinishReason::kLength ? "length" : "stop";
     text.prompt_tokens = answer.finish.prompt_tokens;
     text.cached_tokens = answer.finish.cached_tokens;
@@ -239,7 +263,7 @@ Result<std::vector<GeneratedText>> EngineGenerator::generate(
       text.mean_logprob = total / static_cast<double>(answer.tokens.size());
     }
     if (request.samples[texts.size()].wants_logprobs) {
-      text.logprobs = logprobs_json(model_->tokenizer, answer.tokens);
+      text.logprobs = logprobs_json(model_->tokenizer, answer);
     }
     texts.push_back(std::move(text));
   }
@@ -249,8 +273,10 @@ Result<std::vector<GeneratedText>> EngineGenerator::generate(
 Result<std::vector<double>> EngineGenerator::score(const personalize::ScoreRequest& request) {
   engine::ScoreRequest out;
   KITH_ASSIGN_OR_RETURN(out.prompt, model_->encode(to_chat(request.messages)));
-  KITH_ASSIGN_OR_RETURN(out.adapters, find_adapters(request.adapter));
+  KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(request.soft_prompt, out.prompt));
+  KITH_ASSIGN_OR_RETURN(out.adapters, find_adapters(request.adapters));
   out.cache_space = request.tenant.str();
+  out.cancel = request.cancel;
   for (const std::string& continuation : request.continuations) {
     out.continuations.push_back(model_->tokenizer.encode(continuation));
   }

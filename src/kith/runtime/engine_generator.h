@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "kith/base/clock.h"
 #include "kith/engine/adapter_registry.h"
@@ -42,6 +44,9 @@ class EngineGenerator final : public personalize::Generator {
   personalize::GeneratorCapabilities capabilities() const override;
   bool ready() const override { return true; }
   std::vector<AdapterId> adapter_names() const override;
+  std::vector<personalize::LoadedAdapter> loaded_adapters() const override;
+  Result<std::shared_ptr<const personalize::SoftPrompt>> read_soft_prompt(
+      const personalize::EncodedSoftPrompt& encoded) const override;
 
   Result<std::vector<personalize::GeneratedText>> generate(
       const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
@@ -59,10 +64,17 @@ class EngineGenerator final : public personalize::Generator {
   engine::AdapterRegistry& adapters() { return *adapters_; }
   engine::EngineStats stats() const { return engine_->stats(); }
 
+  // For what generates without chats (EngineCompletions), on the same model.
+  const engine::ChatModel& model() const { return *model_; }
+  engine::Engine& engine() { return *engine_; }
+  GrammarCache& grammars() { return *grammars_; }
+  // Errors: kNotFound; those of model::Adapter::load().
+  Result<std::vector<engine::WeightedAdapter>> find_adapters(
+      std::span<const personalize::AdapterShare> shares) const;
+
  private:
   EngineGenerator() = default;
 
-  Result<std::vector<engine::WeightedAdapter>> find_adapters(const AdapterId& id) const;
   Result<engine::GenerateRequest> to_engine(const personalize::GenerationRequest& request) const;
 
   EngineGeneratorOptions options_;

@@ -1,4 +1,5 @@
 // /v1/load_lora_adapter and /v1/unload_lora_adapter, as vLLM has them: success is plain text.
+// /lora-adapters, as llama-server has it.
 #include "kith/api/records.h"
 #include "kith/server/routes.h"
 
@@ -30,6 +31,14 @@ api::Outcome<HttpResponse> post_unload_adapter(const Context& context, const Cal
   auto done = context.services.generator.unload_adapter(AdapterId(order->name));
   if (!done) return explain(done.error(), call);
   return success(order->name, "removed");
+}
+
+api::Outcome<HttpResponse> get_lora_adapters(const Context& context, const Call&) {
+  std::vector<api::AdapterView> views;
+  for (const auto& adapter : context.services.generator.loaded_adapters()) {
+    views.push_back({adapter.number, adapter.id.str(), adapter.path});
+  }
+  return json_response(api::lora_adapters_body(views));
 }
 
 }  // namespace kith::server

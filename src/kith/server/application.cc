@@ -87,7 +87,11 @@ Application::Application(const ServerOptions& options, bool is_loopback, const S
           std::make_unique<WorkerPool>(options.generation_threads, options.generations_waiting)),
       calls_(std::make_unique<WorkerPool>(options.worker_threads, options.calls_waiting)) {}
 
-Application::~Application() = default;
+// Jobs of either pool count those of both, so neither goes before the other has ended.
+Application::~Application() {
+  generations_->close();
+  calls_->close();
+}
 
 Application::Match Application::match(const HttpRequest& request) const {
   const std::string_view sent = request.method;
@@ -134,11 +138,12 @@ void Application::dispatch(HttpRequest request, std::shared_ptr<ResponseWriter> 
   WorkerPool& pool = lane == Lane::kGeneration ? *generations_ : *calls_;
   // Shared, because a std::function must be copyable.
   const auto shared = std::make_shared<const HttpRequest>(std::move(request));
-  const bool is_taken = pool.try_run([this, shared, writer] {
-    // A client that left while its request waited is owed nothing.
+  const auto run = [this, shared, writer] {
+    // A client that left meanwhile is owed nothing.
     if (!writer->cancel_token().stop_requested()) handle(*shared, *writer);
     update_job_metrics();
-  });
+  };
+  const bool is_taken = pool.try_run(run, writer->cancel_token());
   update_job_metrics();
   if (is_taken) return;
   services_.metrics.on_refused(lane == Lane::kGeneration ? "generation" : "call");
@@ -217,6 +222,8 @@ void Application::on_done(const HttpRequest& request, int status, double seconds
                                  : status < 400         ? std::string_view("static")
                                                         : std::string_view("none");
   services_.metrics.on_http(method_label(request.method), route, status, seconds);
+  // A client that left took its waiting job along.
+  update_job_metrics();
   base::log_debug("request " + request.id + " " + std::string(method_label(request.method)) + " " +
                   std::string(route) + " " + std::to_string(status));
 }

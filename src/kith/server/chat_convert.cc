@@ -9,44 +9,6 @@ namespace {
 
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 
-personalize::SamplingParams to_sampling(const api::ChatCompletionRequest& request) {
-  personalize::SamplingParams params;
-  params.temperature = request.temperature;
-  params.top_p = request.top_p;
-  params.min_p = request.min_p;
-  params.top_k = request.top_k;
-  params.presence_penalty = request.presence_penalty;
-  params.frequency_penalty = request.frequency_penalty;
-  params.repetition_penalty = request.repetition_penalty;
-  if (request.seed) params.seed = static_cast<std::uint64_t>(*request.seed);
-  params.logit_bias = request.logit_bias;
-  params.wants_logprobs = request.wants_logprobs;
-  params.top_logprobs = request.top_logprobs;
-  return params;
-}
-
-personalize::OutputFormat to_format(api::OutputFormat format) {
-  using From = api::OutputFormat::Kind;
-  using To = personalize::OutputFormat::Kind;
-  const auto to_kind = [](From kind) {
-    switch (kind) {
-      case From::kJsonObject:
-        return To::kJsonObject;
-      case From::kJsonSchema:
-        return To::kJsonSchema;
-      case From::kChoice:
-        return To::kChoice;
-      case From::kText:
-        break;
-    }
-    return To::kText;
-  };
-  return {.kind = to_kind(format.kind),
-          .schema = std::move(format.schema),
-          .choices = std::move(format.choices),
-          .member = std::move(format.member)};
-}
-
 personalize::StyleWish to_style(api::KithStyle style) {
   personalize::StyleWish wish;
   wish.tone = std::move(style.tone);
@@ -117,6 +79,42 @@ void add_timing(const personalize::AnswerTimings& timings, api::KithResponse& ki
 
 }  // namespace
 
+personalize::SamplingParams to_sampling(const api::SamplingFields& fields) {
+  personalize::SamplingParams params;
+  params.temperature = fields.temperature;
+  params.top_p = fields.top_p;
+  params.min_p = fields.min_p;
+  params.top_k = fields.top_k;
+  params.presence_penalty = fields.presence_penalty;
+  params.frequency_penalty = fields.frequency_penalty;
+  params.repetition_penalty = fields.repetition_penalty;
+  if (fields.seed) params.seed = static_cast<std::uint64_t>(*fields.seed);
+  params.logit_bias = fields.logit_bias;
+  return params;
+}
+
+personalize::OutputFormat to_format(api::OutputFormat format) {
+  using From = api::OutputFormat::Kind;
+  using To = personalize::OutputFormat::Kind;
+  const auto to_kind = [](From kind) {
+    switch (kind) {
+      case From::kJsonObject:
+        return To::kJsonObject;
+      case From::kJsonSchema:
+        return To::kJsonSchema;
+      case From::kChoice:
+        return To::kChoice;
+      case From::kText:
+        break;
+    }
+    return To::kText;
+  };
+  return {.kind = to_kind(format.kind),
+          .schema = std::move(format.schema),
+          .choices = std::move(format.choices),
+          .member = std::move(format.member)};
+}
+
 personalize::ChatRequest to_chat_request(api::ChatCompletionRequest request, storage::Scope scope) {
   personalize::ChatRequest chat;
   chat.scope = std::move(scope);
@@ -126,6 +124,8 @@ personalize::ChatRequest to_chat_request(api::ChatCompletionRequest request, sto
         {std::move(message.role), std::move(message.content), std::move(message.raw)});
   }
   chat.sampling = to_sampling(request);
+  chat.sampling.wants_logprobs = request.wants_logprobs;
+  chat.sampling.top_logprobs = request.top_logprobs;
   chat.model = std::move(request.model);
   chat.max_tokens = request.max_tokens;
   chat.stop = std::move(request.stop);
@@ -151,6 +151,11 @@ api::ChatCompletion to_chat_head(const personalize::ChatAnswer& answer) {
   head.kith.decision = answer.decision.str();
   head.kith.assigned_persona = answer.persona.str();
   head.kith.adapter = answer.adapter.str();
+  if (answer.adapters.size() > 1) {
+    for (const auto& share : answer.adapters) {
+      head.kith.adapters.emplace_back(share.id.str(), share.weight);
+    }
+  }
   head.kith.style_asked = to_report(answer.style_asked);
   add_reasons(answer, head.kith);
   return head;

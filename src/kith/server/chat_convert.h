@@ -8,6 +8,9 @@
 
 namespace kith::server {
 
+personalize::SamplingParams to_sampling(const api::SamplingFields& fields);
+personalize::OutputFormat to_format(api::OutputFormat format);
+
 personalize::ChatRequest to_chat_request(api::ChatCompletionRequest request, storage::Scope scope);
 
 // Everything but the choices.

@@ -7,7 +7,9 @@
 #include "kith/api/field_reader.h"
 #include "kith/api/sse.h"
 #include "kith/server/chat_convert.h"
+#include "kith/server/event_stream.h"
 #include "kith/server/identity.h"
+#include "kith/server/model_choice.h"
 #include "kith/server/routes.h"
 
 namespace kith::server {
@@ -35,13 +37,13 @@ class EventSink final : public personalize::AnswerSink {
         wants_usage_(wants_usage),
         started_(context.services.clock.monotonic()) {}
 
-  void offer() { writer_.offer_stream(make_head(headers_)); }
+  void offer() { writer_.offer_stream(event_stream_head(headers_)); }
 
   void on_start(const personalize::ChatAnswer& head) override {
     if (chunks_) return;
     const api::ChatCompletion wire = to_chat_head(head);
     chunks_.emplace(wire, wants_usage_);
-    writer_.start_stream(make_head(kith_headers(headers_, head)));
+    writer_.start_stream(event_stream_head(kith_headers(headers_, head)));
     for (int i = 0; i < num_choices_; ++i) {
       say(chunks_->start(i, i == 0 ? &wire.kith : nullptr));
     }
@@ -70,16 +72,6 @@ class EventSink final : public personalize::AnswerSink {
   }
 
  private:
-  static HttpResponse make_head(HeaderList headers) {
-    HttpResponse response;
-    response.content_type = "text/event-stream; charset=utf-8";
-    response.headers = std::move(headers);
-    response.headers.emplace_back("Cache-Control", "no-cache, no-store");
-    // Asks nginx not to collect the stream before passing it on.
-    response.headers.emplace_back("X-Accel-Buffering", "no");
-    return response;
-  }
-
   // A failed write has cancelled the request already; nothing else is to be done here.
   void say(const std::string& json) { writer_.write(api::sse_event(json)); }
 
@@ -153,7 +145,14 @@ api::Outcome<Prepared> prepare(const Context& context, const Call& call) {
     auto& refused = parsed->upstream_only;
     refused.insert(refused.end(), parsed->unknown.begin(), parsed->unknown.end());
   }
+  const auto& generator = context.services.generator;
+  auto adapters = find_named_adapters(generator, parsed->model, parsed->lora);
+  if (!adapters) return std::move(adapters).error();
+  auto rows = read_soft_prompt(generator, std::move(parsed->kith.soft_prompt));
+  if (!rows) return std::move(rows).error();
   prepared.chat = to_chat_request(*std::move(parsed), *std::move(scope));
+  prepared.chat.adapters = *std::move(adapters);
+  prepared.chat.soft_prompt = *std::move(rows);
   if (auto error = apply_headers(context, call, prepared.chat)) return *std::move(error);
   return prepared;
 }
@@ -161,20 +160,15 @@ api::Outcome<Prepared> prepare(const Context& context, const Call& call) {
 }  // namespace
 
 void post_chat_completions(const Context& context, const Call& call) {
-  const auto refuse = [&call](const api::ApiError& error) {
-    HttpResponse response = error_response(error);
-    response.headers.insert(response.headers.end(), call.headers.begin(), call.headers.end());
-    call.writer.send(std::move(response));
-  };
   auto prepared = prepare(context, call);
-  if (!prepared) return refuse(prepared.error());
+  if (!prepared) return refuse(call, prepared.error());
   const auto& chat = prepared->chat;
   EventSink sink(context, call, chat.num_choices, prepared->wants_usage);
   if (prepared->is_stream) sink.offer();
   const auto answer = context.services.pipeline.answer(chat, prepared->is_stream ? &sink : nullptr,
                                                        call.writer.cancel_token());
   // In a stream that has begun, this is its last event.
-  if (!answer) return refuse(explain_refusal(answer.error(), chat, call));
+  if (!answer) return refuse(call, explain_refusal(answer.error(), chat, call));
   if (prepared->is_stream) return sink.finish(*answer);
   HttpResponse response = json_response(api::chat_completion_body(to_chat_completion(*answer)));
   response.headers = kith_headers(call.headers, *answer);

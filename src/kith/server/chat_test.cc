@@ -182,6 +182,113 @@ TEST(ChatTest, ClientThatLeavesStopsTheWorkAtOnce) {
   }
 }
 
+TEST(ChatTest, ClientThatLeavesTheQueueGivesUpItsPlace) {
+  TestServerOptions options = plain_options();
+  options.server.generation_threads = 1;
+  options.server.generations_waiting = 1;
+  TestServer server(options);
+  std::atomic<bool> may_go_on = false;
+  server.generator.before_word = [&](int) {
+    EXPECT_TRUE(eventually([&] { return may_go_on.load(); }));
+    return Status();
+  };
+  const auto num_jobs = [&](int expected) {
+    return eventually([&] {
+      return call(server.port(), "GET", "/metrics")
+                 .body.find("kith_jobs{lane=\"generation\"} " + std::to_string(expected)) !=
+             std::string::npos;
+    });
+  };
+  for (const bool is_stream : {true, false}) {
+    const std::string request = request_text("POST", kPath, {{"Content-Type", "application/json"}},
+                                             is_stream ? chat_with(R"("stream":true)") : kChat);
+    TestClient running(server.port());
+    running.send(request);
+    ASSERT_TRUE(eventually([&] { return server.generator.num_running == 1; }));
+    TestClient left(server.port());
+    left.send(request);
+    ASSERT_TRUE(num_jobs(2));
+    EXPECT_EQ(post_json(server.port(), kPath, kChat).status, 429);
+    left.close();
+    ASSERT_TRUE(num_jobs(1)) << is_stream;
+    // Its place is another's, long before the one at work is done.
+    TestClient next(server.port());
+    next.send(request);
+    ASSERT_TRUE(num_jobs(2));
+    may_go_on = true;
+    EXPECT_EQ(running.receive().status, 200);
+    EXPECT_EQ(next.receive().status, 200);
+    ASSERT_TRUE(eventually([&] { return server.generator.num_running == 0; }));
+    may_go_on = false;
+  }
+  // The one that left was never begun.
+  EXPECT_EQ(server.generator.num_words, 4 * 3);
+}
+
+TEST(ChatTest, AdaptersAreNamedAsModelOrByNumber) {
+  TestServer server;
+  server.generator.adapters = {AdapterId("new_hire"), AdapterId("leadership")};
+  add_user(server, "anna", "director");
+  const auto ask = [&](const std::string& members) {
+    const TestResponse response = post_json(server.port(), kPath, chat_with(members), kAnna);
+    EXPECT_EQ(response.status, 200) << response.body;
+    return parsed(response.body);
+  };
+  const base::Json named = ask(R"("model":"new_hire")");
+  EXPECT_EQ(named["model"], "new_hire");
+  EXPECT_EQ(named["kith"]["assigned_persona"], "leadership");
+  EXPECT_EQ(named["kith"]["adapter"], "new_hire");
+  EXPECT_EQ(server.generator.last_request.adapters,
+            personalize::only_adapter(AdapterId("new_hire")));
+  bool is_planned = false;
+  for (const auto& step : named["kith"]["plan"]) {
+    is_planned = is_planned || (step["technique"] == "adapter" &&
+                                step["reason"] == "named by the request" && step["used"] == true);
+  }
+  EXPECT_TRUE(is_planned);
+
+  const base::Json list = parsed(call(server.port(), "GET", "/lora-adapters").body);
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_EQ(list[0]["id"], 0);
+  EXPECT_EQ(list[0]["name"], "leadership");
+  EXPECT_EQ(list[1]["scale"], 0.0);
+  const base::Json blend = ask(R"("lora":[{"id":0,"scale":0.25},{"id":1,"scale":0.75}])");
+  EXPECT_EQ(blend["model"], "kith-test");
+  EXPECT_EQ(blend["kith"]["adapter"], "new_hire");
+  EXPECT_EQ(blend["kith"]["adapters"], (base::Json{{"leadership", 0.25}, {"new_hire", 0.75}}));
+  const base::Json none = ask(R"("lora":[{"id":0,"scale":0}])");
+  EXPECT_FALSE(none["kith"].contains("adapter"));
+  EXPECT_TRUE(server.generator.last_request.adapters.empty());
+  EXPECT_EQ(ask(R"("model":"anything else")")["kith"]["adapter"], "leadership");
+}
+
+TEST(ChatTest, AdaptersThatAreNotThereAreRefusedByName) {
+  TestServer server;
+  EXPECT_EQ(
+      error_param(post_json(server.port(), kPath, chat_with(R"("lora":[{"id":1,"scale":1}])"))),
+      "lora[0].id");
+  EXPECT_EQ(
+      error_param(post_json(server.port(), kPath, chat_with(R"("model":"leadership","lora":[])"))),
+      "lora");
+  EXPECT_EQ(error_param(post_json(server.port(), kPath, chat_with(R"("lora":[{"id":0}])"))),
+            "lora[0].scale");
+}
+
+TEST(ChatTest, RowsOfEmbeddingsReachTheModel) {
+  TestServer server;
+  const auto ask = [&](const std::string& rows) {
+    return post_json(server.port(), kPath, chat_with(R"("kith":{"soft_prompt":)" + rows + "}"));
+  };
+  EXPECT_EQ(ask(R"({"dtype":"f16","shape":[2,2],"data":"AAAAAAAAAAA="})").status, 200);
+  ASSERT_NE(server.generator.last_request.soft_prompt, nullptr);
+  EXPECT_EQ(server.generator.last_request.soft_prompt->rows(), 2);
+  const TestResponse wide = ask(R"({"dtype":"f16","shape":[1,4],"data":"AAAAAAAAAAA="})");
+  EXPECT_EQ(wide.status, 400);
+  EXPECT_EQ(error_param(wide), "kith.soft_prompt");
+  const TestResponse pickled = ask(R"({"dtype":"f16","shape":[1,2],"data":"gAJ9"})");
+  EXPECT_EQ(error_param(pickled), "kith.soft_prompt.data");
+}
+
 TEST(ChatTest, ReaderThatIsTooSlowLosesItsAnswer) {
   TestServerOptions options = plain_options();
   options.server.max_stream_buffer_bytes = 4'096;

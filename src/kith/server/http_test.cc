@@ -3,16 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <latch>
 
 #include "kith/base/test_directory.h"
 #include "kith/server/identity.h"
 #include "kith/server/metrics.h"
 #include "kith/server/static_files.h"
-#include "kith/server/worker_pool.h"
 
 namespace kith::server {
 namespace {
@@ -175,25 +172,6 @@ TEST_F(StaticFilesTest, DirectoryWithoutAPageIsRefused) {
   EXPECT_FALSE(StaticFiles::load(directory_.path() / "nowhere"));
   write("other.html", "x");
   EXPECT_EQ(StaticFiles::load(directory_.path() / "web").error().code, ErrorCode::kInvalidArgument);
-}
-
-TEST(WorkerPoolTest, RefusesWhatItHasNoPlaceFor) {
-  std::latch release(1);
-  std::atomic<int> num_done = 0;
-  {
-    WorkerPool pool(1, 2);
-    const auto job = [&] {
-      release.wait();
-      ++num_done;
-    };
-    EXPECT_TRUE(pool.try_run(job));
-    EXPECT_TRUE(pool.try_run(job));
-    EXPECT_TRUE(pool.try_run(job));
-    EXPECT_FALSE(pool.try_run(job));
-    EXPECT_EQ(pool.num_jobs(), 3U);
-    release.count_down();
-  }
-  EXPECT_EQ(num_done, 3);
 }
 
 TEST(MetricsTest, TextNamesRoutesAndSteps) {

@@ -20,6 +20,8 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/chat/completions", kEndUser, Lane::kGeneration, kJson, nullptr,
           post_chat_completions},
     Route{"POST", "/v1/embeddings", kEndUser, Lane::kGeneration, kJson, post_embeddings, nullptr},
+    Route{"POST", "/v1/completions", kEndUser, Lane::kGeneration, kJson, nullptr, post_completions},
+    Route{"GET", "/lora-adapters", kEndUser, kCall, kNone, get_lora_adapters, nullptr},
     Route{"GET", "/v1/models", kEndUser, kCall, kNone, get_models, nullptr},
     Route{"GET", "/v1/models/{id}", kEndUser, kCall, kNone, get_model, nullptr},
     Route{"POST", "/v1/load_lora_adapter", kOperator, kCall, kJson, post_load_adapter, nullptr},

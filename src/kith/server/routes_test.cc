@@ -36,6 +36,7 @@ std::string target_of(const Route& route) {
 std::string body_of(const Route& route) {
   if (route.pattern == "/v1/chat/completions") return kChat;
   if (route.pattern == "/v1/embeddings") return R"({"input":"hello"})";
+  if (route.pattern == "/v1/completions") return R"({"prompt":"Once"})";
   if (route.pattern == "/v1/load_lora_adapter") {
     return R"({"lora_name":"leadership","lora_path":"leadership"})";
   }

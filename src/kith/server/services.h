@@ -8,6 +8,7 @@
 #include "kith/persona/assignment.h"
 #include "kith/personalize/feedback.h"
 #include "kith/personalize/pipeline.h"
+#include "kith/server/completion_service.h"
 #include "kith/server/embedding_service.h"
 #include "kith/server/metrics.h"
 #include "kith/storage/store_set.h"
@@ -28,6 +29,8 @@ struct Services {
   const base::Clock& clock;
   // Null: no embeddings are served.
   EmbeddingService* embeddings = nullptr;
+  // Null: no plain completions are served.
+  CompletionService* completions = nullptr;
 };
 
 }  // namespace kith::server

@@ -55,6 +55,10 @@ Result<std::vector<personalize::GeneratedText>> FakeGenerator::generate(
     const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
     const personalize::CancelToken& cancel) {
   ++num_running;
+  {
+    const std::lock_guard lock(mutex_);
+    last_request = request;
+  }
   std::vector<personalize::GeneratedText> answers(request.samples.size());
   std::optional<Error> failure;
   for (std::size_t word = 0; word < words.size() && !failure; ++word) {
@@ -78,6 +82,62 @@ Result<std::vector<personalize::GeneratedText>> FakeGenerator::generate(
     answer.mean_logprob = -0.5;
   }
   return answers;
+}
+
+// Takes rows of two values.
+Result<std::shared_ptr<const personalize::SoftPrompt>> FakeGenerator::read_soft_prompt(
+    const personalize::EncodedSoftPrompt& encoded) const {
+  if (encoded.width != 2) {
+    return Error{ErrorCode::kInvalidArgument, "kith.soft_prompt must be as wide as the model, 2"};
+  }
+  personalize::SoftPrompt rows;
+  rows.width = 2;
+  rows.values.resize(static_cast<std::size_t>(encoded.rows) * 2);
+  return std::make_shared<const personalize::SoftPrompt>(std::move(rows));
+}
+
+Result<CompletionReply> FakeCompletions::complete(const CompletionJob& job, CompletionSink* sink,
+                                                  const std::stop_token& cancel) {
+  last_job = job;
+  if (failure) return *failure;
+  CompletionReply reply;
+  const int num_texts = static_cast<int>(job.prompts.size()) * job.num_choices;
+  for (int i = 0; i < num_texts; ++i) {
+    api::CompletionChoice choice;
+    std::vector<std::string> pieces{" one", " two"};
+    const auto& prompt = job.prompts[static_cast<std::size_t>(i / job.num_choices)];
+    if (job.echo) pieces.insert(pieces.begin(), prompt.text);
+    for (const std::string& text : pieces) {
+      if (before_piece) before_piece();
+      if (cancel.stop_requested()) {
+        ++num_cancelled;
+        return Error{ErrorCode::kCancelled, "cancelled"};
+      }
+      api::CompletionChoice piece;
+      piece.text = text;
+      if (job.logprobs) piece.tokens = {{text, -0.5, {{text, -0.5}}, choice.text.size()}};
+      if (sink != nullptr) sink->on_piece(i, piece);
+      choice.text += text;
+      if (!job.logprobs) continue;
+      if (!choice.tokens) choice.tokens.emplace();
+      choice.tokens->push_back(piece.tokens->front());
+    }
+    choice.finish_reason = "length";
+    reply.choices.push_back(std::move(choice));
+    reply.completion_tokens += 2;
+  }
+  reply.prompt_tokens = 5;
+  return reply;
+}
+
+Result<std::string> FakeCompletions::forward(const std::string& body, const OnEvent& on_event,
+                                             const std::stop_token&) {
+  if (failure) return *failure;
+  if (!on_event) return body;
+  on_event(R"({"piece":
+1})");
+  on_event(body);
+  return std::string();
 }
 
 TestServerOptions plain_options() {
@@ -107,19 +167,19 @@ Result<EmbeddingReply> FakeEmbeddings::embed(const api::EmbeddingsRequest& reque
   return EmbeddingReply{api::embeddings_body(answer, request.is_base64), answer.prompt_tokens};
 }
 
-TestServer::TestServer(TestServerOptions options) : has_embeddings_(options.has_embeddings) {
+TestServer::TestServer(TestServerOptions options) : options_(std::move(options)) {
   auto stores = storage::open_sqlite(directory_.path() / "kith.db");
   if (!stores) ADD_FAILURE() << stores.error().message;
   stores_ = *std::move(stores);
   faulty_ = storage::make_faulty(*stores_);
   assigner_ = make_assigner();
-  auto pipeline = personalize::Pipeline::create({generator, *faulty_, metrics_, clock_}, assigner_,
-                                                options.pipeline);
+  auto pipeline = personalize::Pipeline::create({model(), *faulty_, metrics_, clock_}, assigner_,
+                                                options_.pipeline);
   if (!pipeline) ADD_FAILURE() << pipeline.error().message;
   pipeline_ = *std::move(pipeline);
   feedback_ = std::make_unique<personalize::FeedbackRecorder>(*faulty_, clock_);
   knowledge_ = std::make_unique<memory::Knowledge>(faulty_->knowledge(), clock_);
-  auto server = Server::create(options.server, services());
+  auto server = Server::create(options_.server, services());
   if (!server) ADD_FAILURE() << server.error().message;
   server_ = *std::move(server);
   thread_ = std::thread([this] { server_->run(); });
@@ -131,9 +191,17 @@ TestServer::~TestServer() {
   server_.reset();
 }
 
+personalize::Generator& TestServer::model() {
+  return options_.generator != nullptr ? *options_.generator : generator;
+}
+
 Services TestServer::services() {
-  return {*pipeline_, generator, *feedback_, *knowledge_, *faulty_,
-          assigner_,  metrics_,  clock_,     has_embeddings_ ? &embeddings : nullptr};
+  CompletionService* service =
+      options_.completions != nullptr ? options_.completions : &completions;
+  return {*pipeline_,  model(),  *feedback_,
+          *knowledge_, *faulty_, assigner_,
+          metrics_,    clock_,   options_.has_embeddings ? &embeddings : nullptr,
+          service};
 }
 
 std::string TestServer::add_key(storage::KeyRole role, const std::string& user) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -28,7 +29,9 @@ class FakeGenerator final : public personalize::Generator {
  public:
   personalize::GeneratorCapabilities capabilities() const override { return abilities; }
   bool ready() const override { return is_ready; }
-  std::vector<AdapterId> adapter_names() const override { return {AdapterId("leadership")}; }
+  std::vector<AdapterId> adapter_names() const override { return adapters; }
+  Result<std::shared_ptr<const personalize::SoftPrompt>> read_soft_prompt(
+      const personalize::EncodedSoftPrompt& encoded) const override;
   Result<std::vector<personalize::GeneratedText>> generate(
       const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
       const personalize::CancelToken& cancel) override;
@@ -46,6 +49,9 @@ class FakeGenerator final : public personalize::Generator {
     return {};
   }
 
+  std::vector<AdapterId> adapters{AdapterId("leadership")};
+  // What was last asked for.
+  personalize::GenerationRequest last_request;
   // The last load or unload.
   std::string last_order;
   personalize::GeneratorCapabilities abilities{
@@ -57,6 +63,28 @@ class FakeGenerator final : public personalize::Generator {
   std::atomic<int> num_running{0};
   std::atomic<int> num_cancelled{0};
   std::atomic<int> num_words{0};
+
+ private:
+  std::mutex mutex_;
+};
+
+// Goes on with " one two", or passes on to an upstream that answers what it was sent.
+class FakeCompletions final : public CompletionService {
+ public:
+  bool is_upstream() const override { return passes_on; }
+  Result<CompletionReply> complete(const CompletionJob& job, CompletionSink* sink,
+                                   const std::stop_token& cancel) override;
+  Result<std::string> forward(const std::string& body, const OnEvent& on_event,
+                              const std::stop_token& cancel) override;
+
+  // Set before the server gets requests.
+  bool passes_on = false;
+  std::optional<Error> failure;
+  // Called before each piece.
+  std::function<void()> before_piece;
+  std::atomic<int> num_cancelled{0};
+  // What was last asked for.
+  CompletionJob last_job;
 };
 
 // Gives every text the vector (1, 2, 2) / 3.
@@ -81,6 +109,9 @@ struct TestServerOptions {
   ServerOptions server;
   personalize::PipelineOptions pipeline;
   bool has_embeddings = true;
+  // Stand instead of the made-up ones if not null; borrowed.
+  personalize::Generator* generator = nullptr;
+  CompletionService* completions = nullptr;
 };
 
 // Options whose drafts go straight to the client.
@@ -97,13 +128,16 @@ class TestServer {
   storage::FaultyStoreSet& faults() { return *faulty_; }
   Server& server() { return *server_; }
   Services services();
+  personalize::Generator& model();
   // Adds a key and returns its text.
   std::string add_key(storage::KeyRole role, const std::string& user = {});
 
   FakeGenerator generator;
   FakeEmbeddings embeddings;
+  FakeCompletions completions;
 
  private:
+  const TestServerOptions options_;
   base::TestDirectory directory_;
   base::SystemClock clock_;
   Metrics metrics_;
@@ -113,7 +147,6 @@ class TestServer {
   std::unique_ptr<personalize::Pipeline> pipeline_;
   std::unique_ptr<personalize::FeedbackRecorder> feedback_;
   std::unique_ptr<memory::Knowledge> knowledge_;
-  bool has_embeddings_;
   std::unique_ptr<Server> server_;
   std::thread thread_;
 };

@@ -1,13 +1,16 @@
 // Threads for calls that block (database, generation), so that the network thread never does.
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
 #include <cstddef>
+#include <deque>
 #include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
 #include <thread>
 #include <vector>
-
-#include "kith/base/bounded_queue.h"
 
 namespace kith::server {
 
@@ -17,20 +20,36 @@ class WorkerPool {
   // Takes at most num_threads + num_waiting jobs at a time.
   // REQUIRES: num_threads > 0, num_waiting > 0.
   WorkerPool(std::size_t num_threads, std::size_t num_waiting);
-  // Finishes the jobs that were taken on.
+  // As close().
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // False if all threads and places are taken, or the pool is closing.
-  bool try_run(std::function<void()> job);
+  // False if all threads and places are taken, or the pool is closing. A job that still waits when
+  // `cancel` is stopped is dropped there and then, and its place is free for others.
+  bool try_run(std::function<void()> job, const std::stop_token& cancel = {});
+  // Takes no more jobs and waits for those that were taken on. Idempotent; for one thread.
+  void close();
   // Jobs running or waiting.
-  std::size_t num_jobs() const { return num_jobs_.load(); }
+  std::size_t num_jobs() const;
 
  private:
+  struct Job {
+    std::function<void()> run;
+    // Set by try_run() alone.
+    std::optional<std::stop_callback<std::function<void()>>> on_cancel;
+  };
+
+  void work();
+  void drop(const Job* job);
+
   const std::size_t max_jobs_;
-  std::atomic<std::size_t> num_jobs_{0};
-  base::BoundedQueue<std::function<void()>> queue_;
+  mutable std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<std::shared_ptr<Job>> waiting_;  // guarded by mutex_
+  std::size_t num_running_ = 0;               // guarded by mutex_
+  bool is_closed_ = false;                    // guarded by mutex_
+  // Last, so that they end before what they use.
   std::vector<std::jthread> threads_;
 };
 

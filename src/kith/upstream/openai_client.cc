@@ -78,20 +78,35 @@ Result<std::string> OpenAiClient::chat(const std::string& body,
   return call(post_request("/chat/completions", body), nullptr, cancelled);
 }
 
-Status OpenAiClient::stream_chat(const std::string& body, const OnEvent& on_event,
-                                 const std::atomic<bool>* cancelled) const {
+Status OpenAiClient::stream(const HttpRequest& request, const OnEvent& on_event,
+                            const std::atomic<bool>* cancelled) const {
   SseParser parser(
       [&](std::string_view data) { return !data.starts_with("[DONE]") && on_event(data); });
   const auto take = [&parser](std::string_view bytes) -> Result<bool> {
     KITH_RETURN_IF_ERROR(parser.append(bytes));
     return !parser.stopped();
   };
-  KITH_RETURN_IF_ERROR(call(post_request("/chat/completions", body), take, cancelled));
+  KITH_RETURN_IF_ERROR(call(request, take, cancelled));
   // A server that closes early has not finished its answer.
   if (!parser.stopped()) {
     return Error{ErrorCode::kUnavailable, "the upstream's stream ended before [DONE]"};
   }
   return {};
+}
+
+Status OpenAiClient::stream_chat(const std::string& body, const OnEvent& on_event,
+                                 const std::atomic<bool>* cancelled) const {
+  return stream(post_request("/chat/completions", body), on_event, cancelled);
+}
+
+Result<std::string> OpenAiClient::completions(const std::string& body,
+                                              const std::atomic<bool>* cancelled) const {
+  return call(post_request("/completions", body), nullptr, cancelled);
+}
+
+Status OpenAiClient::stream_completions(const std::string& body, const OnEvent& on_event,
+                                        const std::atomic<bool>* cancelled) const {
+  return stream(post_request("/completions", body), on_event, cancelled);
 }
 
 Result<std::string> OpenAiClient::embeddings(const std::string& body,

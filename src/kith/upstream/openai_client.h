@@ -43,6 +43,11 @@ class OpenAiClient {
 
   // POST {base}/embeddings with a JSON body; returns the JSON answer. Errors: as chat().
   Result<std::string> embeddings(const std::string& body, const std::atomic<bool>* cancelled) const;
+  // POST {base}/completions, whole and streamed. Errors: as chat().
+  Result<std::string> completions(const std::string& body,
+                                  const std::atomic<bool>* cancelled) const;
+  Status stream_completions(const std::string& body, const OnEvent& on_event,
+                            const std::atomic<bool>* cancelled) const;
 
   // GET {base}/models. Errors: as chat().
   Result<std::string> models() const;
@@ -53,6 +58,8 @@ class OpenAiClient {
 
   Result<std::string> call(const HttpRequest& request, const HttpClient::OnBytes& on_bytes,
                            const std::atomic<bool>* cancelled) const;
+  Status stream(const HttpRequest& request, const OnEvent& on_event,
+                const std::atomic<bool>* cancelled) const;
   HttpRequest post_request(const std::string& path, const std::string& body) const;
 
   ClientOptions options_;

@@ -130,6 +130,23 @@ TEST(OpenAiClientTest, StreamsUntilDone) {
   EXPECT_THAT(events, ElementsAre("1", "2"));
 }
 
+TEST(OpenAiClientTest, CompletionsGoToTheirOwnPath) {
+  const OneAnswerServer whole(response(200, "{\"ok\":true}", "application/json"));
+  const std::string body = R"({ "prompt_embeds": "x" })";
+  EXPECT_EQ(*client_for(whole.url())->completions(body, nullptr), "{\"ok\":true}");
+  EXPECT_THAT(whole.request(), HasSubstr("POST /v1/completions"));
+  EXPECT_THAT(whole.request(), HasSubstr(body));
+  const OneAnswerServer streamed(response(200, "data: 1\n\ndata: [DONE]\n\n", "text/event-stream"));
+  std::vector<std::string> events;
+  const auto take = [&](std::string_view data) {
+    events.emplace_back(data);
+    return true;
+  };
+  ASSERT_TRUE(client_for(streamed.url())->stream_completions("{}", take, nullptr));
+  EXPECT_THAT(streamed.request(), HasSubstr("POST /v1/completions"));
+  EXPECT_THAT(events, ElementsAre("1"));
+}
+
 TEST(OpenAiClientTest, AStreamThatBreaksOffIsAnError) {
   const OneAnswerServer server(response(200, "data: 1\n\n", "text/event-stream"));
   const auto done = client_for(server.url())
