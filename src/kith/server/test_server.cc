@@ -132,8 +132,9 @@ TestServer::~TestServer() {
 }
 
 Services TestServer::services() {
-  return {*pipeline_, generator, *feedback_, *knowledge_, *faulty_,
-          assigner_,  metrics_,  clock_,     has_embeddings_ ? &embeddings : nullptr};
+  return {*pipeline_,  generator, *feedback_,
+          *knowledge_, *faulty_,  assigner_,
+          metrics_,    clock_,    has_embeddings_ ? &embeddings : nullptr};
 }
 
 std::string TestServer::add_key(storage::KeyRole role, const std::string& user) {
