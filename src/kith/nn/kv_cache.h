@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "kith/tensor/dtype.h"
+#include "kith/tensor/huge_pages.h"
 
 namespace kith::nn {
 
@@ -77,7 +78,7 @@ class KvCache {
   std::size_t key_lines_ = 0;
   std::size_t block_lines_ = 0;
   // [num_layers, num_blocks, block_lines_]
-  std::vector<Line> storage_;
+  tensor::HugeVector<Line> storage_;
 };
 
 }  // namespace kith::nn

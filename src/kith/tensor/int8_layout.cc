@@ -34,8 +34,8 @@ std::size_t int8_bytes(Int8Layout layout, int in, int out) {
   return padded(in) * padded(out);
 }
 
-AlignedVector<std::int8_t> to_blocked(std::span<const std::int8_t> rows, int in, int out) {
-  AlignedVector<std::int8_t> blocked(int8_bytes(Int8Layout::kBlocked, in, out));
+HugeVector<std::int8_t> to_blocked(std::span<const std::int8_t> rows, int in, int out) {
+  HugeVector<std::int8_t> blocked(int8_bytes(Int8Layout::kBlocked, in, out));
   for (std::size_t row = 0; row < to_size(out); ++row) {
     const std::int8_t* from = rows.data() + row * to_size(in);
     std::int8_t* to = blocked.data() + row_begin(row, in);

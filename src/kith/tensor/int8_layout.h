@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "kith/tensor/aligned.h"
+#include "kith/tensor/huge_pages.h"
 
 namespace kith::tensor {
 
@@ -27,7 +27,7 @@ std::size_t int8_bytes(Int8Layout layout, int in, int out);
 
 // From one layout to the other.
 //   rows: [out, in];  blocked: int8_bytes(kBlocked, in, out)
-AlignedVector<std::int8_t> to_blocked(std::span<const std::int8_t> rows, int in, int out);
+HugeVector<std::int8_t> to_blocked(std::span<const std::int8_t> rows, int in, int out);
 std::vector<std::int8_t> to_rows(std::span<const std::int8_t> blocked, int in, int out);
 
 // Row `row` of weights in either layout, to `out` [in]. REQUIRES: there is such a row.

@@ -135,29 +135,43 @@ void int8_row_plain(const std::uint8_t* x, const std::int8_t* w, std::size_t in,
 }
 
 #if defined(__AVX512VNNI__)
-void int8_row_blocked(const std::uint8_t* x, const std::int8_t* w, std::size_t in_padded,
-                      std::size_t first, std::size_t last, std::int32_t* sums) {
-  const std::size_t groups = in_padded / 4;
-  for (std::size_t block = first; block < last; ++block) {
-    const std::int8_t* weights = w + block * groups * 256;
-    __m512i sum[8] = {};
-    // Two groups of four inputs at a time: eight independent chains hide the latency of vpdpbusd.
-    for (std::size_t g = 0; g + 2 <= groups; g += 2) {
-      std::int32_t quad[2];
-      __builtin_memcpy(quad, x + 4 * g, sizeof quad);
-      const __m512i first_quad = _mm512_set1_epi32(quad[0]);
-      const __m512i second_quad = _mm512_set1_epi32(quad[1]);
-      const std::int8_t* at = weights + g * 256;
+// N blocks of 64 outputs side by side: as many streams of weights keep more of the memory busy than
+// one, which stalls at the end of every page.
+template <std::size_t N>
+void int8_blocks(const std::uint8_t* x, const std::int8_t* w, std::size_t groups,
+                 std::int32_t* sums) {
+  __m512i sum[N][4] = {};
+  for (std::size_t g = 0; g < groups; ++g) {
+    std::int32_t quad;
+    __builtin_memcpy(&quad, x + 4 * g, sizeof quad);
+    const __m512i inputs = _mm512_set1_epi32(quad);
+    for (std::size_t n = 0; n < N; ++n) {
+      const std::int8_t* at = w + (n * groups + g) * 256;
       for (int i = 0; i < 4; ++i) {
-        sum[i] = _mm512_dpbusd_epi32(sum[i], first_quad, _mm512_loadu_si512(at + 64 * i));
-        sum[4 + i] =
-            _mm512_dpbusd_epi32(sum[4 + i], second_quad, _mm512_loadu_si512(at + 256 + 64 * i));
+        sum[n][i] = _mm512_dpbusd_epi32(sum[n][i], inputs, _mm512_loadu_si512(at + 64 * i));
       }
     }
-    for (int i = 0; i < 4; ++i) {
-      _mm512_storeu_si512(sums + block * 64 + static_cast<std::size_t>(16 * i),
-                          _mm512_add_epi32(sum[i], sum[4 + i]));
-    }
+  }
+  for (std::size_t n = 0; n < N; ++n) {
+    for (std::size_t i = 0; i < 4; ++i) _mm512_storeu_si512(sums + n * 64 + 16 * i, sum[n][i]);
+  }
+}
+
+// Blocks that are summed at once, at most: their sums fill 24 of 32 registers.
+constexpr std::size_t kBlocksAtOnce = 6;
+
+void int8_row_blocked(const std::uint8_t* x, const std::int8_t* w, std::size_t in_padded,
+                      std::size_t first, std::size_t last, std::int32_t* sums) {
+  constexpr decltype(&int8_blocks<1>) kBySize[kBlocksAtOnce] = {int8_blocks<1>, int8_blocks<2>,
+                                                                int8_blocks<3>, int8_blocks<4>,
+                                                                int8_blocks<5>, int8_blocks<6>};
+  const std::size_t groups = in_padded / 4;
+  while (first < last) {
+    // Seven blocks are four and three rather than six and one.
+    const std::size_t rounds = (last - first + kBlocksAtOnce - 1) / kBlocksAtOnce;
+    const std::size_t count = (last - first + rounds - 1) / rounds;
+    kBySize[count - 1](x, w + first * groups * 256, groups, sums + first * 64);
+    first += count;
   }
 }
 #else

@@ -21,6 +21,7 @@
 #include "kith/base/result.h"
 #include "kith/tensor/aligned.h"
 #include "kith/tensor/dtype.h"
+#include "kith/tensor/huge_pages.h"
 #include "kith/tensor/int8_layout.h"
 #include "kith/tensor/kernels.h"
 #include "kith/tensor/onednn.h"
@@ -167,14 +168,14 @@ class Linear {
   int threads_ = 1;
   DType weights_ = DType::kF32;
   std::vector<Shard> shards_;
-  std::vector<float> plain_f32_;              // [out, in]
-  std::vector<std::int8_t> owned_rows_;       // what rows_ sees, unless it is borrowed
-  std::span<const std::int8_t> rows_;         // [out, in], int8, or empty where nothing reads them
-  AlignedVector<std::int8_t> owned_blocked_;  // what blocked_ sees, unless it is borrowed
-  const std::int8_t* blocked_ = nullptr;      // in kBlocked, or null where it is not computed in
-  std::vector<float> scales_;                 // [out], int8
-  std::vector<std::int32_t> compensation_;    // [out], int8
-  std::vector<float> bias_;                   // [out] or empty
+  std::vector<float> plain_f32_;            // [out, in]
+  std::vector<std::int8_t> owned_rows_;     // what rows_ sees, unless it is borrowed
+  std::span<const std::int8_t> rows_;       // [out, in], int8, or empty where nothing reads them
+  HugeVector<std::int8_t> owned_blocked_;   // what blocked_ sees, unless it is borrowed
+  const std::int8_t* blocked_ = nullptr;    // in kBlocked, or null where it is not computed in
+  std::vector<float> scales_;               // [out], int8
+  std::vector<std::int32_t> compensation_;  // [out], int8
+  std::vector<float> bias_;                 // [out] or empty
 };
 
 // Symmetric quantisation of one weight row to [-127, 127]; returns the scale. Rounds to nearest

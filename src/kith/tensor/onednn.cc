@@ -11,7 +11,7 @@
 #endif
 
 #include "kith/base/check.h"
-#include "kith/tensor/aligned.h"
+#include "kith/tensor/huge_pages.h"
 
 namespace kith::tensor {
 namespace {
@@ -73,7 +73,7 @@ struct PackedMatmul::Impl {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::memory::desc packed_desc;
   // What `weights` points to, unless it is borrowed.
-  AlignedVector<std::byte> packed;
+  HugeVector<std::byte> packed;
   const std::byte* weights = nullptr;
   // One per bucket.
   std::vector<dnnl::matmul::primitive_desc> descs;
