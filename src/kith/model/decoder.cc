@@ -85,6 +85,8 @@ struct AdapterGroup {
 // What a forward pass needs to know of its batch.
 struct Plan {
   int num_rows = 0;
+  // Whether every chunk is one row.
+  bool is_decode = true;
   std::vector<nn::AttentionChunk> chunks;
   // Groups of rows with an adapter, so that an adapter's weights are read once.
   std::vector<AdapterGroup> groups;
@@ -104,6 +106,7 @@ Plan make_plan(std::span<const Chunk> batch) {
   Plan plan;
   for (const Chunk& chunk : batch) {
     const int num_tokens = static_cast<int>(chunk.tokens.size());
+    plan.is_decode = plan.is_decode && num_tokens == 1;
     plan.chunks.push_back({chunk.position, num_tokens, plan.num_rows, chunk.blocks});
     for (int i = 0; i < num_tokens; ++i) {
       const int row = plan.num_rows + i;
@@ -132,8 +135,8 @@ void grow(Buffer& buffer, int rows, int width) {
 // One linear map's place in the buffers.
 struct Projection {
   const tensor::Linear* linear;
-  Buffer* x;
-  Buffer* y;
+  std::span<float> x;
+  std::span<float> y;
 };
 
 // A part of a stacked linear map, and the column of the stack where its outputs begin.
@@ -182,14 +185,18 @@ struct Decoder::Impl {
   nn::LoraBatch lora_batch(const Projection& projection) const;
   void attention(const Plan& plan, int layer, nn::KvCache& cache);
   void place_rows(const Plan& plan, int layer, nn::KvCache& cache);
-  void normalize_heads(std::size_t row, const LayerWeights& layer_weights);
+  void place_own_heads(const Plan& plan, int layer, nn::KvCache& cache);
+  void turn_heads(std::span<float> heads, const std::vector<float>& norm, std::int32_t position);
   void mlp(const Plan& plan, int layer);
+  std::span<float> own_rows(Buffer& buffer, const Plan& plan) const;
+  void add_norm(const Plan& plan, std::span<const float> weight);
   void head(const Plan& plan, std::span<float> logits);
 };
 
 void Decoder::Impl::prepare(int rows, int logit_rows) {
-  grow(residual, rows, config.hidden_size);
-  grow(normed, rows, config.hidden_size);
+  // A member's row for own_rows().
+  grow(residual, std::max(rows, threads), config.hidden_size);
+  grow(normed, std::max(rows, threads), config.hidden_size);
   grow(qkv, rows, config.q_size() + 2 * config.kv_size());
   grow(attended, rows, config.q_size());
   grow(projected, rows, config.hidden_size);
@@ -217,6 +224,32 @@ void Decoder::Impl::embed(std::span<const Chunk> batch) {
       row += width;
     }
   }
+  const auto num_rows = static_cast<std::size_t>(row - residual.data()) / width;
+  if (num_rows == 1) {  // see own_rows()
+    for (int member = 1; member < threads; ++member, row += width) {
+      std::copy_n(residual.data(), width, row);
+    }
+  }
+  // No block has left anything yet.
+  std::fill_n(projected.data(), num_rows * width, 0.0F);
+}
+
+// A single row is added up and normalised by every member for itself, in a row of its own: that
+// costs less than waiting for one that does.
+std::span<float> Decoder::Impl::own_rows(Buffer& buffer, const Plan& plan) const {
+  const std::size_t row = plan.num_rows == 1 ? to_size(tensor::team_rank()) : 0;
+  return std::span(buffer).subspan(row * to_size(config.hidden_size));
+}
+
+// Adds what the block before has left to the residual stream, and normalises it.
+void Decoder::Impl::add_norm(const Plan& plan, std::span<const float> weight) {
+  const auto sum = own_rows(residual, plan);
+  const auto out = own_rows(normed, plan);
+  if (plan.num_rows == 1) {
+    nn::add_rms_norm_row(projected, sum, weight, config.rms_norm_eps, out);
+  } else {
+    nn::add_rms_norm(projected, sum, weight, plan.num_rows, config.rms_norm_eps, out);
+  }
 }
 
 void Decoder::Impl::project(const Plan& plan, int layer, const Projection& projection,
@@ -225,7 +258,7 @@ void Decoder::Impl::project(const Plan& plan, int layer, const Projection& proje
     plan_adapters(plan, layer, projection, parts);
   }
   // Its end makes the plan known to all.
-  projection.linear->forward_in_team(*projection.x, plan.num_rows, *projection.y, scratch);
+  projection.linear->forward_in_team(projection.x, plan.num_rows, projection.y, scratch);
   if (!plan.groups.empty()) nn::apply_loras(lora_tasks, lora_batch(projection), lora_scratch);
 }
 
@@ -242,39 +275,57 @@ void Decoder::Impl::plan_adapters(const Plan& plan, int layer, const Projection&
 }
 
 nn::LoraBatch Decoder::Impl::lora_batch(const Projection& projection) const {
-  return {*projection.x, to_size(projection.linear->in()), *projection.y,
+  return {projection.x, to_size(projection.linear->in()), projection.y,
           to_size(projection.linear->out())};
 }
 
-// Every query and key head by itself, in place.
-void Decoder::Impl::normalize_heads(std::size_t row, const LayerWeights& layer_weights) {
+// Queries or keys of one row, whole heads: each normalised by itself where `norm` is not empty, and
+// turned to its position.
+void Decoder::Impl::turn_heads(std::span<float> heads, const std::vector<float>& norm,
+                               std::int32_t position) {
   const std::size_t head_dim = to_size(config.head_dim);
-  const std::size_t q = to_size(config.q_size());
-  const std::size_t kv = to_size(config.kv_size());
-  float* heads = qkv.data() + row * (q + 2 * kv);
-  for (std::size_t at = 0; at < q + kv; at += head_dim) {
-    const auto& weight = at < q ? layer_weights.q_norm : layer_weights.k_norm;
-    nn::rms_norm_row({heads + at, head_dim}, weight, config.rms_norm_eps);
+  for (std::size_t at = 0; !norm.empty() && at < heads.size(); at += head_dim) {
+    nn::rms_norm_row(heads.subspan(at, head_dim), norm, config.rms_norm_eps);
   }
+  nn::apply_rope(heads, rope.at(position), static_cast<int>(heads.size() / head_dim));
 }
 
 // Turns queries and keys to their positions and writes keys and values into the cache.
 void Decoder::Impl::place_rows(const Plan& plan, int layer, nn::KvCache& cache) {
+  if (plan.is_decode) return place_own_heads(plan, layer, cache);
+  const LayerWeights& layer_weights = weights.layers[to_size(layer)];
   const std::size_t q = to_size(config.q_size());
   const std::size_t kv = to_size(config.kv_size());
   const std::size_t stride = q + 2 * kv;
-  // Keys follow the queries, so their heads are rotated in one go.
-  const int num_heads = config.num_heads + config.num_kv_heads;
+  const std::span<float> rows(qkv);
   const auto [begin, end] = tensor::team_share(to_size(plan.num_rows));
   for (std::size_t row = begin; row < end; ++row) {
-    if (config.qk_norm) normalize_heads(row, weights.layers[to_size(layer)]);
-    nn::apply_rope({qkv.data() + row * stride, to_size(num_heads) * to_size(config.head_dim)},
-                   rope.at(plan.positions[row]), num_heads);
+    turn_heads(rows.subspan(row * stride, q), layer_weights.q_norm, plan.positions[row]);
+    turn_heads(rows.subspan(row * stride + q, kv), layer_weights.k_norm, plan.positions[row]);
   }
-  const std::span<const float> rows(qkv);
   nn::append_kv(plan.chunks, begin, end, rows.subspan(q), rows.subspan(q + kv), stride, layer,
                 cache);
   tensor::team_wait();
+}
+
+// Where every sequence has one row, a member places the heads that it will attend with, and none
+// need wait for another.
+void Decoder::Impl::place_own_heads(const Plan& plan, int layer, nn::KvCache& cache) {
+  const LayerWeights& layer_weights = weights.layers[to_size(layer)];
+  const std::size_t head_dim = to_size(config.head_dim);
+  const std::size_t q = to_size(config.q_size());
+  const std::size_t kv = to_size(config.kv_size());
+  const std::size_t group = q / kv * head_dim;
+  nn::for_own_heads(
+      plan.chunks, config.num_kv_heads, [&](const nn::AttentionChunk& chunk, int kv_head) {
+        const auto row = std::span(qkv).subspan(to_size(chunk.first_row) * (q + 2 * kv));
+        const auto key = row.subspan(q + to_size(kv_head) * head_dim, head_dim);
+        const auto value = row.subspan(q + kv + to_size(kv_head) * head_dim, head_dim);
+        turn_heads(row.subspan(to_size(kv_head) * group, group), layer_weights.q_norm,
+                   chunk.position);
+        turn_heads(key, layer_weights.k_norm, chunk.position);
+        nn::append_kv_head(chunk, kv_head, key, value, layer, cache);
+      });
 }
 
 void Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache) {
@@ -284,19 +335,13 @@ void Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache) {
   const std::array<LoraPart, 3> qkv_parts{{{Target::kQ, 0}, {Target::kK, q}, {Target::kV, q + kv}}};
   const std::array<LoraPart, 1> o_part{{{Target::kO, 0}}};
 
-  // What the layer before has left is added first.
-  if (layer == 0) {
-    nn::rms_norm(residual, layer_weights.input_norm, plan.num_rows, config.rms_norm_eps, normed);
-  } else {
-    nn::add_rms_norm(projected, residual, layer_weights.input_norm, plan.num_rows,
-                     config.rms_norm_eps, normed);
-  }
-  project(plan, layer, {&layer_weights.qkv, &normed, &qkv}, qkv_parts);
+  add_norm(plan, layer_weights.input_norm);
+  project(plan, layer, {&layer_weights.qkv, own_rows(normed, plan), qkv}, qkv_parts);
   place_rows(plan, layer, cache);
   nn::attend(plan.chunks,
              {qkv, to_size(q + 2 * kv), attended, config.num_heads, config.sliding_window}, layer,
              cache);
-  project(plan, layer, {&layer_weights.o, &attended, &projected}, o_part);
+  project(plan, layer, {&layer_weights.o, attended, projected}, o_part);
 }
 
 void Decoder::Impl::mlp(const Plan& plan, int layer) {
@@ -305,17 +350,21 @@ void Decoder::Impl::mlp(const Plan& plan, int layer) {
       {{Target::kGate, 0}, {Target::kUp, config.intermediate_size}}};
   const std::array<LoraPart, 1> down_part{{{Target::kDown, 0}}};
 
-  nn::add_rms_norm(projected, residual, layer_weights.post_norm, plan.num_rows, config.rms_norm_eps,
-                   normed);
-  project(plan, layer, {&layer_weights.gate_up, &normed, &gate_up}, gate_up_parts);
+  add_norm(plan, layer_weights.post_norm);
+  project(plan, layer, {&layer_weights.gate_up, own_rows(normed, plan), gate_up}, gate_up_parts);
   nn::swiglu(gate_up, plan.num_rows, to_size(config.intermediate_size), activated);
-  project(plan, layer, {&layer_weights.down, &activated, &projected}, down_part);
+  project(plan, layer, {&layer_weights.down, activated, projected}, down_part);
 }
 
 void Decoder::Impl::head(const Plan& plan, std::span<float> logits) {
-  nn::add_rms_norm_rows(projected, residual, weights.final_norm, plan.wanted, config.rms_norm_eps,
-                        normed);
-  weights.head.forward_in_team(normed, static_cast<int>(plan.wanted.size()), logits, scratch);
+  if (plan.num_rows == 1) {
+    add_norm(plan, weights.final_norm);
+  } else {
+    nn::add_rms_norm_rows(projected, residual, weights.final_norm, plan.wanted, config.rms_norm_eps,
+                          normed);
+  }
+  weights.head.forward_in_team(own_rows(normed, plan), static_cast<int>(plan.wanted.size()), logits,
+                               scratch);
 }
 
 Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
@@ -331,7 +380,7 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
   tensor::run_team(threads, [&] {
     for (int layer = 0; layer < config.num_layers; ++layer) {
       attention(plan, layer, cache);
-      cross_attention.add(layer, residual, projected, scratch);
+      cross_attention.add(layer, own_rows(residual, plan), projected, scratch);
       mlp(plan, layer);
     }
     head(plan, logits);

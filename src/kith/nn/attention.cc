@@ -14,21 +14,43 @@ namespace {
 
 std::size_t to_size(std::int32_t value) { return static_cast<std::size_t>(value); }
 
-// Writes a row of keys and values of one token, already of the cache's element type.
+// Where a token's key and value of one head go.
+struct Slot {
+  std::size_t head;
+  // Within the block.
+  std::size_t token;
+  std::byte* key_block;
+  std::byte* value_block;
+};
+
+// Writes a key and a value [head_dim], already of the cache's element type.
 template <typename T>
-void write_row(const T* key, const T* value, std::size_t slot, const KvShape& shape,
-               std::byte* key_block, std::byte* value_block) {
-  auto* keys = reinterpret_cast<T*>(key_block);
-  auto* values = reinterpret_cast<T*>(value_block);
+void write_head(const T* key, const T* value, const Slot& slot, const KvShape& shape) {
+  auto* keys = reinterpret_cast<T*>(slot.key_block);
+  auto* values = reinterpret_cast<T*>(slot.value_block);
   const std::size_t head_dim = to_size(shape.head_dim);
   const std::size_t value_stride = to_size(shape.value_stride());
-  for (std::size_t head = 0; head < to_size(shape.num_kv_heads); ++head) {
-    for (std::size_t d = 0; d < head_dim; ++d) {
-      keys[(head * head_dim + d) * kBlockTokens + slot] = key[head * head_dim + d];
-    }
-    std::memcpy(values + (head * kBlockTokens + slot) * value_stride, value + head * head_dim,
-                head_dim * sizeof(T));
+  for (std::size_t d = 0; d < head_dim; ++d) {
+    keys[(slot.head * head_dim + d) * kBlockTokens + slot.token] = key[d];
   }
+  std::memcpy(values + (slot.head * kBlockTokens + slot.token) * value_stride, value,
+              head_dim * sizeof(T));
+}
+
+// The same from f32, by way of `halves`.
+void append_head(const float* key, const float* value, const Slot& slot, const KvShape& shape,
+                 std::vector<std::uint16_t>& halves) {
+  if (shape.dtype == tensor::DType::kF32) return write_head(key, value, slot, shape);
+  const std::size_t head_dim = to_size(shape.head_dim);
+  halves.resize(2 * head_dim);
+  kernels().to_f16(key, head_dim, halves.data());
+  kernels().to_f16(value, head_dim, halves.data() + head_dim);
+  write_head(halves.data(), halves.data() + head_dim, slot, shape);
+}
+
+Slot slot_of(const AttentionChunk& chunk, std::size_t position, int layer, KvCache& cache) {
+  const std::int32_t block = chunk.blocks[position / kBlockTokens];
+  return {0, position % kBlockTokens, cache.keys(layer, block), cache.values(layer, block)};
 }
 
 // A chunk's queries for one key-value head, to be cut into tiles.
@@ -46,15 +68,17 @@ template <typename Each>
 void for_own_work(std::span<const AttentionChunk> chunks, int kv_heads, int group,
                   const Each& each) {
   constexpr int kQueriesPerWork = 16 * kQueryTile;
+  // A head of a single row is one piece, as for_own_heads() says.
   const int rank = tensor::team_rank();
   const int size = tensor::team_size();
   int turn = 0;
   for (const AttentionChunk& chunk : chunks) {
     const int queries = chunk.num_rows * group;
+    const int most = chunk.num_rows == 1 ? queries : kQueriesPerWork;
     for (int head = 0; head < kv_heads; ++head) {
-      for (int first = 0; first < queries; first += kQueriesPerWork) {
+      for (int first = 0; first < queries; first += most) {
         if (turn++ % size != rank) continue;
-        each(Work{&chunk, head, first, std::min(kQueriesPerWork, queries - first)});
+        each(Work{&chunk, head, first, std::min(most, queries - first)});
       }
     }
   }
@@ -117,6 +141,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
       tile.lengths[q] = chunk.position + (io.is_causal ? row + 1 : chunk.num_rows);
       tile.begins[q] = io.window > 0 ? std::max(0, tile.lengths[q] - io.window) : 0;
     }
+    tile.is_cold = first == work.first;
     const bool is_f32 = shape.dtype == tensor::DType::kF32;
     (is_f32 ? kernels().attention_f32 : kernels().attention_f16)(tile);
   }
@@ -128,27 +153,34 @@ void append_kv(std::span<const AttentionChunk> chunks, std::size_t first, std::s
                std::span<const float> keys, std::span<const float> values, std::size_t stride,
                int layer, KvCache& cache) {
   const KvShape& shape = cache.shape();
-  const std::size_t width = to_size(shape.num_kv_heads) * to_size(shape.head_dim);
-  std::vector<std::uint16_t> halves(2 * width);
+  const std::size_t head_dim = to_size(shape.head_dim);
+  std::vector<std::uint16_t> halves;
   for (const AttentionChunk& chunk : chunks) {
     const std::size_t begin = std::max(first, to_size(chunk.first_row));
     const std::size_t end = std::min(last, to_size(chunk.first_row + chunk.num_rows));
     for (std::size_t row = begin; row < end; ++row) {
-      const std::size_t position = to_size(chunk.position) + row - to_size(chunk.first_row);
-      const std::int32_t block = chunk.blocks[position / kBlockTokens];
-      const std::size_t slot = position % kBlockTokens;
-      const float* key = keys.data() + row * stride;
-      const float* value = values.data() + row * stride;
-      if (shape.dtype == tensor::DType::kF32) {
-        write_row(key, value, slot, shape, cache.keys(layer, block), cache.values(layer, block));
-        continue;
+      Slot slot =
+          slot_of(chunk, to_size(chunk.position) + row - to_size(chunk.first_row), layer, cache);
+      for (slot.head = 0; slot.head < to_size(shape.num_kv_heads); ++slot.head) {
+        const std::size_t at = row * stride + slot.head * head_dim;
+        append_head(keys.data() + at, values.data() + at, slot, shape, halves);
       }
-      kernels().to_f16(key, width, halves.data());
-      kernels().to_f16(value, width, halves.data() + width);
-      write_row(halves.data(), halves.data() + width, slot, shape, cache.keys(layer, block),
-                cache.values(layer, block));
     }
   }
+}
+
+void for_own_heads(std::span<const AttentionChunk> chunks, int num_kv_heads,
+                   const std::function<void(const AttentionChunk& chunk, int kv_head)>& each) {
+  for_own_work(chunks, num_kv_heads, 1,
+               [&each](const Work& work) { each(*work.chunk, work.kv_head); });
+}
+
+void append_kv_head(const AttentionChunk& chunk, int kv_head, std::span<const float> key,
+                    std::span<const float> value, int layer, KvCache& cache) {
+  thread_local std::vector<std::uint16_t> halves;
+  Slot slot = slot_of(chunk, to_size(chunk.position), layer, cache);
+  slot.head = to_size(kv_head);
+  append_head(key.data(), value.data(), slot, cache.shape(), halves);
 }
 
 void attend(std::span<const AttentionChunk> chunks, const AttentionIo& io, int layer,

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -28,6 +29,16 @@ struct AttentionChunk {
 void append_kv(std::span<const AttentionChunk> chunks, std::size_t first, std::size_t last,
                std::span<const float> keys, std::span<const float> values, std::size_t stride,
                int layer, KvCache& cache);
+
+// Calls `each` with the chunks and key-value heads that are the calling member's in attend(). Where
+// every chunk has one row, what a member writes for its heads, only it reads there.
+void for_own_heads(std::span<const AttentionChunk> chunks, int num_kv_heads,
+                   const std::function<void(const AttentionChunk& chunk, int kv_head)>& each);
+
+// Writes one head's key and value of the chunk's first row into the cache.
+//   key, value: [head_dim]
+void append_kv_head(const AttentionChunk& chunk, int kv_head, std::span<const float> key,
+                    std::span<const float> value, int layer, KvCache& cache);
 
 struct AttentionIo {
   // Rows of num_heads * head_dim floats, query_stride apart, for the whole batch.

@@ -101,6 +101,37 @@ TEST(AttentionTest, IsTheSoftmaxOfScaledScores) {
   }
 }
 
+// Sequences of one row each: members write what they will read, without waiting.
+TEST(AttentionTest, OwnHeadsNeedNoWaiting) {
+  const Problem p{.heads = 6, .kv_heads = 3, .head_dim = 16, .tokens = 40};
+  const auto rows = random_values(5, static_cast<std::size_t>(p.tokens) * p.stride());
+  const std::span<const float> all(rows);
+  for (const DType dtype : {DType::kF32, DType::kF16}) {
+    const KvShape shape{1, p.kv_heads, p.head_dim, dtype};
+    const std::vector<std::int32_t> blocks{2, 0, 1};
+    KvCache whole(shape, 3);
+    const auto expected = run(p, rows, blocks, whole);
+    for (const int team : {1, 2, 4}) {
+      KvCache cache(shape, 3);
+      std::vector<float> out(static_cast<std::size_t>(p.tokens) * p.out_stride());
+      for (int token = 0; token < p.tokens; ++token) {
+        const AttentionChunk chunk{token, 1, token, blocks};
+        tensor::run_team(team, [&] {
+          for_own_heads({&chunk, 1}, p.kv_heads, [&](const AttentionChunk& own, int head) {
+            const auto dim = static_cast<std::size_t>(p.head_dim);
+            const auto row = all.subspan(static_cast<std::size_t>(own.first_row) * p.stride());
+            const auto key = row.subspan(p.out_stride() + static_cast<std::size_t>(head) * dim);
+            const auto values = key.subspan(static_cast<std::size_t>(p.kv_heads) * dim);
+            append_kv_head(own, head, key.first(dim), values.first(dim), 0, cache);
+          });
+          attend({&chunk, 1}, {all, p.stride(), out, p.heads}, 0, cache);
+        });
+      }
+      EXPECT_EQ(out, expected) << team << " members";
+    }
+  }
+}
+
 TEST(AttentionTest, ASlidingWindowHidesWhatIsFurtherBack) {
   const Problem p{4, 2, 8, 70};
   const auto rows = random_values(8, static_cast<std::size_t>(p.tokens) * p.stride());

@@ -28,6 +28,8 @@ struct AttentionTile {
   int head_dim;
   int value_stride;
   float scale;
+  // Whether keys and values are likely to be in no cache: nobody has read them in this pass.
+  bool is_cold;
   // Per block of the sequence: keys [head_dim, 16] and values [16, value_stride] of the head.
   const void* const* keys;
   const void* const* values;

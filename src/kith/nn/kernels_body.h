@@ -245,14 +245,25 @@ void to_f16(const float* in, std::size_t count, std::uint16_t* out) {
 }
 
 // Scores of one block of sixteen keys for Q queries. Even and odd elements are summed apart: one
-// chain of multiply-adds would wait for itself.
-template <std::size_t Q, typename T>
-KITH_INLINE void block_scores(const AttentionTile& tile, const T* keys, std::size_t stride,
-                              std::size_t block) {
+// chain of multiply-adds would wait for itself. With kFetch, the block's values and the next
+// block's keys are asked of memory meanwhile: blocks are too short for the CPU to guess them.
+template <std::size_t Q, bool kFetch, typename T>
+KITH_INLINE void block_scores(const AttentionTile& tile, std::size_t stride, std::size_t block,
+                              std::size_t last_block) {
   Float16 even[Q] = {};
   Float16 odd[Q] = {};
+  const T* keys = static_cast<const T*>(tile.keys[block]);
+  const T* values = static_cast<const T*>(tile.values[block]);
+  const T* next_keys = static_cast<const T*>(tile.keys[block < last_block ? block + 1 : block]);
   const int dim = tile.head_dim;
   for (int d = 0; d + 2 <= dim; d += 2) {
+    if constexpr (kFetch) {
+      constexpr int kLine = 64 / static_cast<int>(sizeof(T));
+      for (int at = d * 16; at < (d + 2) * 16; at += kLine) {
+        __builtin_prefetch(values + at, 0, 2);
+        __builtin_prefetch(next_keys + at, 0, 2);
+      }
+    }
     const Float16 first = load(keys + d * 16);
     const Float16 second = load(keys + d * 16 + 16);
     for (std::size_t q = 0; q < Q; ++q) {
@@ -331,7 +342,11 @@ void attend(const AttentionTile& tile) {
   const std::size_t blocks = static_cast<std::size_t>((longest + 15) / 16);
   const std::size_t stride = blocks * 16;
   for (std::size_t block = first_block; block < blocks; ++block) {
-    block_scores<Q>(tile, static_cast<const T*>(tile.keys[block]), stride, block);
+    if (tile.is_cold) {
+      block_scores<Q, true, T>(tile, stride, block, blocks - 1);
+    } else {
+      block_scores<Q, false, T>(tile, stride, block, blocks - 1);
+    }
   }
   for (std::size_t q = 0; q < Q; ++q) {
     softmax(tile.scores + q * stride, static_cast<std::size_t>(tile.begins[q]),

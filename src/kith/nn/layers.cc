@@ -40,10 +40,17 @@ void add_rms_norm(std::span<const float> x, std::span<float> sum, std::span<cons
              "buffers too small");
   const auto [begin, end] = tensor::team_share(num_rows);
   for (std::size_t at = begin * width; at < end * width; at += width) {
-    kernels().add(x.data() + at, width, sum.data() + at);
-    kernels().rms_norm(sum.data() + at, weight.data(), width, eps, out.data() + at);
+    add_rms_norm_row(x.subspan(at), sum.subspan(at), weight, eps, out.subspan(at));
   }
   tensor::team_wait();
+}
+
+void add_rms_norm_row(std::span<const float> x, std::span<float> sum, std::span<const float> weight,
+                      float eps, std::span<float> out) {
+  const std::size_t width = weight.size();
+  KITH_DCHECK(x.size() >= width && sum.size() >= width && out.size() >= width, "rows too short");
+  kernels().add(x.data(), width, sum.data());
+  kernels().rms_norm(sum.data(), weight.data(), width, eps, out.data());
 }
 
 void add_rms_norm_rows(std::span<const float> x, std::span<float> sum,
@@ -55,8 +62,7 @@ void add_rms_norm_rows(std::span<const float> x, std::span<float> sum,
   for (std::size_t i = begin; i < end; ++i) {
     const std::size_t at = static_cast<std::size_t>(picked[i]) * width;
     KITH_DCHECK(at + width <= x.size() && at + width <= sum.size(), "no such row");
-    kernels().add(x.data() + at, width, sum.data() + at);
-    kernels().rms_norm(sum.data() + at, weight.data(), width, eps, out.data() + i * width);
+    add_rms_norm_row(x.subspan(at), sum.subspan(at), weight, eps, out.subspan(i * width));
   }
   tensor::team_wait();
 }

@@ -19,6 +19,11 @@ void rms_norm(std::span<const float> in, std::span<const float> weight, int rows
 void add_rms_norm(std::span<const float> x, std::span<float> sum, std::span<const float> weight,
                   int rows, float eps, std::span<float> out);
 
+// The same for one row, by the calling thread alone.
+//   x, sum, out: [weight.size()]
+void add_rms_norm_row(std::span<const float> x, std::span<float> sum, std::span<const float> weight,
+                      float eps, std::span<float> out);
+
 // sum += x, then the norm of the rows `picked`, one after the other.
 //   x, sum: [rows, weight.size()];  out: [picked.size(), weight.size()]
 // REQUIRES: picked in [0, rows).
