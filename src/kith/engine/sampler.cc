@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "kith/model/soft_prompt.h"
+#include "kith/nn/softmax.h"
 
 namespace kith::engine {
 namespace {
@@ -28,9 +30,8 @@ bool keeps_all(const SamplingParams& params) {
   return params.top_k == 0 && params.top_p >= 1.0 && params.min_p <= 0.0;
 }
 
-text::TokenId argmax(std::span<const float> logits) {
-  return static_cast<text::TokenId>(std::max_element(logits.begin(), logits.end()) -
-                                    logits.begin());
+std::size_t argmax(std::span<const float> values) {
+  return static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
 }  // namespace
@@ -79,12 +80,9 @@ Status SamplingParams::validate() const {
 }
 
 double log_sum_exp(std::span<const float> logits) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0.0;
-  for (const float logit : logits) {
-    sum += static_cast<double>(std::exp(logit - static_cast<float>(largest)));
-  }
-  return largest + std::log(sum);
+  const float largest = nn::logit_range(logits).largest;
+  const auto sums = nn::exp_weights(logits, largest, 1.0F, {});
+  return static_cast<double>(largest) + std::log(std::accumulate(sums.begin(), sums.end(), 0.0));
 }
 
 Sampler::Sampler(const SamplingParams& params, std::uint64_t stream,
@@ -98,10 +96,7 @@ Sampler::Sampler(const SamplingParams& params, std::uint64_t stream,
 
 Result<SampledToken> Sampler::sample(std::span<const float> logits,
                                      const grammar::TokenMask* allowed) {
-  const bool has_nan = std::any_of(logits.begin(), logits.end(), [](float logit) {
-    return std::isnan(logit) || logit == INFINITY;
-  });
-  if (logits.empty() || has_nan) {
+  if (!nn::logit_range(logits).is_valid) {
     return Error{ErrorCode::kInternal, "the model's logits are not finite"};
   }
   if (allowed != nullptr) return sample_allowed(logits, *allowed);
@@ -109,9 +104,9 @@ Result<SampledToken> Sampler::sample(std::span<const float> logits,
   if (changes_logits(params_)) {
     adjusted_.assign(logits.begin(), logits.end());
     apply_penalties(adjusted_);
-    result.token = draw(adjusted_);
+    result.token = static_cast<text::TokenId>(draw(adjusted_));
   } else {
-    result.token = draw(logits);
+    result.token = static_cast<text::TokenId>(draw(logits));
   }
   if (params_.top_logprobs >= 0) {
     const double normalizer = log_sum_exp(logits);
@@ -176,16 +171,7 @@ Result<SampledToken> Sampler::sample_allowed(std::span<const float> logits,
       allowed_logits_[i] = adjusted_[static_cast<std::size_t>(allowed_[i])];
     }
   }
-  if (params_.temperature == 0.0) {
-    result.token = allowed_[static_cast<std::size_t>(argmax(allowed_logits_))];
-  } else {
-    const auto scale = static_cast<float>(1.0 / params_.temperature);
-    candidates_.resize(allowed_.size());
-    for (std::size_t i = 0; i < allowed_.size(); ++i) {
-      candidates_[i] = {allowed_logits_[i] * scale, allowed_[i]};
-    }
-    result.token = draw_candidate();
-  }
+  result.token = allowed_[draw(allowed_logits_)];
   if (params_.top_logprobs >= 0) {
     const double chosen = logits[static_cast<std::size_t>(result.token)];
     result.logprob = static_cast<float>(chosen - normalizer);
@@ -194,70 +180,79 @@ Result<SampledToken> Sampler::sample_allowed(std::span<const float> logits,
   return result;
 }
 
-text::TokenId Sampler::draw(std::span<const float> logits) {
+std::size_t Sampler::draw(std::span<const float> logits) {
   if (params_.temperature == 0.0) return argmax(logits);
-  const auto scale = static_cast<float>(1.0 / params_.temperature);
-  candidates_.resize(logits.size());
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    candidates_[i] = {logits[i] * scale, static_cast<text::TokenId>(i)};
-  }
+  // Where the inverse is infinite, the largest logit alone would not count.
+  const auto scale = static_cast<float>(std::min(1.0 / params_.temperature, 1e30));
+  weights_.resize(logits.size());
+  const auto sums = nn::exp_weights(logits, nn::logit_range(logits).largest, scale, weights_);
+  if (keeps_all(params_)) return draw_any(sums);
+  keep_likely(std::accumulate(sums.begin(), sums.end(), 0.0));
   return draw_candidate();
 }
 
-text::TokenId Sampler::draw_candidate() {
-  if (!keeps_all(params_)) keep_top_k();
-  text::TokenId best = candidates_.front().token;
-  float max_logit = -INFINITY;
-  for (const Scored& candidate : candidates_) {
-    if (candidate.logit > max_logit) best = candidate.token;
-    max_logit = std::max(max_logit, candidate.logit);
+// From weights_, whose blocks have these sums.
+std::size_t Sampler::draw_any(std::span<const double> sums) {
+  double remaining = rng_.uniform() * std::accumulate(sums.begin(), sums.end(), 0.0);
+  std::size_t block = 0;
+  for (; block + 1 < sums.size() && remaining >= sums[block]; ++block) remaining -= sums[block];
+  std::size_t last = 0;
+  for (std::size_t i = block * nn::kWeightBlock; i < weights_.size(); ++i) {
+    if (weights_[i] <= 0.0F) continue;
+    last = i;
+    remaining -= static_cast<double>(weights_[i]);
+    if (remaining < 0.0) return i;
   }
-  if (!keeps_all(params_)) keep_likely(max_logit);
+  // Rounding left a sliver at the end: the last that had a chance takes it.
+  return weights_[last] > 0.0F ? last : argmax(weights_);
+}
 
+std::size_t Sampler::draw_candidate() {
   double total = 0.0;
-  for (Scored& candidate : candidates_) {
-    candidate.logit = std::exp(candidate.logit - max_logit);
-    total += candidate.logit;
-  }
+  for (const Weighted& candidate : candidates_) total += static_cast<double>(candidate.weight);
   double remaining = rng_.uniform() * total;
-  for (const Scored& candidate : candidates_) {
-    remaining -= candidate.logit;
-    if (remaining < 0.0) return candidate.token;
+  for (const Weighted& candidate : candidates_) {
+    remaining -= static_cast<double>(candidate.weight);
+    if (remaining < 0.0) return candidate.index;
   }
-  // Rounding left a sliver at the end: the last candidate that had a chance takes it.
-  const auto last = std::find_if(candidates_.rbegin(), candidates_.rend(),
-                                 [](const Scored& candidate) { return candidate.logit > 0.0F; });
-  return last == candidates_.rend() ? best : last->token;
+  return candidates_.back().index;
 }
 
-void Sampler::keep_top_k() {
+// Makes candidates_ of weights_: the top k of them, of these the fewest that make up top_p, of
+// these all that have min_p of the best one's weight.
+void Sampler::keep_likely(double total) {
+  // Ties go to the smaller index, so that the result does not depend on the library's order.
+  const auto before = [](const Weighted& a, const Weighted& b) {
+    return a.weight != b.weight ? a.weight > b.weight : a.index < b.index;
+  };
   const auto k = static_cast<std::size_t>(params_.top_k);
-  if (k == 0 || k >= candidates_.size()) return;
-  // Ties go to the smaller id, so that the result does not depend on the library's partition.
-  const auto before = [](const Scored& a, const Scored& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
-  };
-  std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(k),
-                   candidates_.end(), before);
-  candidates_.resize(k);
-}
-
-void Sampler::keep_likely(double max_logit) {
-  const auto before = [](const Scored& a, const Scored& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
-  };
+  const bool has_top_k = k > 0 && k < weights_.size();
+  // The best weight is 1. What all together cannot fill the rest beside top_p is never among the
+  // fewest: without it, few of a vocabulary need to be sorted.
+  double least = params_.min_p;
+  if (!has_top_k) {
+    least = std::max(least, (1.0 - params_.top_p) * total / static_cast<double>(weights_.size()));
+  }
+  candidates_.clear();
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    if (weights_[i] > 0.0F && static_cast<double>(weights_[i]) >= least) {
+      candidates_.push_back({weights_[i], i});
+    }
+  }
+  if (has_top_k && k < candidates_.size()) {
+    std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(k),
+                     candidates_.end(), before);
+    candidates_.resize(k);
+  }
   std::sort(candidates_.begin(), candidates_.end(), before);
-  double total = 0.0;
-  for (const Scored& candidate : candidates_) {
-    total += std::exp(static_cast<double>(candidate.logit) - max_logit);
+  if (has_top_k) {
+    total = 0.0;
+    for (const Weighted& candidate : candidates_) total += static_cast<double>(candidate.weight);
   }
   double cumulative = 0.0;
   std::size_t kept = 0;
   while (kept < candidates_.size() && cumulative < params_.top_p * total) {
-    const double weight = std::exp(static_cast<double>(candidates_[kept].logit) - max_logit);
-    // The best candidate has weight 1, so min_p is a bound on the weight itself.
-    if (kept > 0 && weight < params_.min_p) break;
-    cumulative += weight;
+    cumulative += static_cast<double>(candidates_[kept].weight);
     ++kept;
   }
   candidates_.resize(std::max<std::size_t>(kept, 1));

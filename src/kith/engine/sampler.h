@@ -81,19 +81,19 @@ class Sampler {
                               const grammar::TokenMask* allowed = nullptr);
 
  private:
-  struct Scored {
-    float logit;
-    text::TokenId token;
+  struct Weighted {
+    float weight;
+    std::size_t index;
   };
 
   Result<SampledToken> sample_allowed(std::span<const float> logits,
                                       const grammar::TokenMask& allowed);
   void apply_penalties(std::span<float> logits) const;
-  text::TokenId draw(std::span<const float> logits);
-  // From candidates_, divided by the temperature already. REQUIRES: temperature > 0.
-  text::TokenId draw_candidate();
-  void keep_top_k();
-  void keep_likely(double max_logit);
+  // The place of the one drawn.
+  std::size_t draw(std::span<const float> logits);
+  std::size_t draw_any(std::span<const double> sums);
+  std::size_t draw_candidate();
+  void keep_likely(double total);
 
   SamplingParams params_;
   base::Rng rng_;
@@ -101,7 +101,8 @@ class Sampler {
   std::unordered_map<text::TokenId, int> prompt_;
   // Scratch, kept to save allocations: [vocab_size].
   std::vector<float> adjusted_;
-  std::vector<Scored> candidates_;
+  std::vector<float> weights_;
+  std::vector<Weighted> candidates_;
   // Of the allowed tokens: [num_allowed].
   std::vector<text::TokenId> allowed_;
   std::vector<float> allowed_logits_;

@@ -74,6 +74,12 @@ struct Kernels {
   // y += x.
   void (*add)(const float* x, std::size_t count, float* y);
 
+  // The largest value, minus infinity if there is none; false if one is NaN or plus infinity.
+  bool (*largest)(const float* in, std::size_t count, float* largest);
+  // out[i] = exp(scale (in[i] - top)), 0 where that is below e^-87; returns the sum. `out` may be
+  // null.
+  float (*exp_weights)(const float* in, std::size_t count, float top, float scale, float* out);
+
   // out[i] = f16(in[i]), rounded to nearest even and clamped to +-65504.
   void (*to_f16)(const float* in, std::size_t count, std::uint16_t* out);
 

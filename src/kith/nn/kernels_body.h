@@ -213,6 +213,57 @@ void add(const float* x, std::size_t count, float* y) {
   for (std::size_t i = 0; i < count; ++i) y[i] += x[i];
 }
 
+bool largest(const float* in, std::size_t count, float* result) {
+  const float infinity = __builtin_inff();
+  Float16 top = Float16{} - infinity;
+  Int16 bad{};
+  std::size_t i = 0;
+  // Comparisons give 0 or -1; that with a NaN is false.
+  for (; i + 16 <= count; i += 16) {
+    const Float16 value = load(in + i);
+    const Int16 is_below = value < Float16{} + infinity;
+    bad |= ~is_below;
+    top = value > top ? value : top;
+  }
+  bool is_valid = true;
+  float most = -infinity;
+  for (int lane = 0; lane < 16; ++lane) {
+    is_valid = is_valid && bad[lane] == 0;
+    most = top[lane] > most ? top[lane] : most;
+  }
+  for (; i < count; ++i) {
+    is_valid = is_valid && in[i] < infinity;
+    most = in[i] > most ? in[i] : most;
+  }
+  *result = most;
+  return is_valid;
+}
+
+KITH_INLINE Float16 weight16(Float16 value, float top, float scale) {
+  const Float16 x = (value - top) * scale;
+  return x >= Float16{} - 87.0F ? exp16(x) : Float16{};
+}
+
+float exp_weights(const float* in, std::size_t count, float top, float scale, float* out) {
+  Float16 sums{};
+  std::size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    const Float16 weight = weight16(load(in + i), top, scale);
+    if (out != nullptr) store(out + i, weight);
+    sums += weight;
+  }
+  float sum = sum_lanes(sums);
+  if (i == count) return sum;
+  float lanes[16];
+  for (float& lane : lanes) lane = -__builtin_inff();
+  const std::size_t rest = (count - i) * sizeof(float);
+  __builtin_memcpy(lanes, in + i, rest);
+  const Float16 weight = weight16(load(lanes), top, scale);
+  store(lanes, weight);
+  if (out != nullptr) __builtin_memcpy(out + i, lanes, rest);
+  return sum + sum_lanes(weight);
+}
+
 KITH_INLINE std::uint16_t half_of(float value) {
   value = value > 65504.0F ? 65504.0F : value;
   value = value < -65504.0F ? -65504.0F : value;
@@ -623,6 +674,8 @@ const Kernels kKernels{.rms_norm = rms_norm,
                        .swiglu = swiglu,
                        .gelu = gelu,
                        .add = add,
+                       .largest = largest,
+                       .exp_weights = exp_weights,
                        .to_f16 = to_f16,
                        .attention_f32 = attention<float>,
                        .attention_f16 = attention<F16>,
