@@ -157,18 +157,21 @@ void int8_blocks(const std::uint8_t* x, const std::int8_t* w, std::size_t groups
   }
 }
 
-// Blocks that are summed at once, at most: their sums fill 24 of 32 registers.
-constexpr std::size_t kBlocksAtOnce = 6;
+// Blocks that are summed at once, at most: their sums fill 24 of 32 registers. Long blocks keep
+// the memory busy with fewer streams.
+constexpr std::size_t kMostBlocks = 6;
+constexpr std::size_t blocks_at_once(std::size_t groups) { return groups < 512 ? kMostBlocks : 4; }
 
 void int8_row_blocked(const std::uint8_t* x, const std::int8_t* w, std::size_t in_padded,
                       std::size_t first, std::size_t last, std::int32_t* sums) {
-  constexpr decltype(&int8_blocks<1>) kBySize[kBlocksAtOnce] = {int8_blocks<1>, int8_blocks<2>,
-                                                                int8_blocks<3>, int8_blocks<4>,
-                                                                int8_blocks<5>, int8_blocks<6>};
+  constexpr decltype(&int8_blocks<1>) kBySize[kMostBlocks] = {int8_blocks<1>, int8_blocks<2>,
+                                                              int8_blocks<3>, int8_blocks<4>,
+                                                              int8_blocks<5>, int8_blocks<6>};
   const std::size_t groups = in_padded / 4;
+  const std::size_t most = blocks_at_once(groups);
   while (first < last) {
-    // Seven blocks are four and three rather than six and one.
-    const std::size_t rounds = (last - first + kBlocksAtOnce - 1) / kBlocksAtOnce;
+    // In rounds that differ by one at most: seven blocks are four and three, not six and one.
+    const std::size_t rounds = (last - first + most - 1) / most;
     const std::size_t count = (last - first + rounds - 1) / rounds;
     kBySize[count - 1](x, w + first * groups * 256, groups, sums + first * 64);
     first += count;
