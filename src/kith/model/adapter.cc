@@ -12,6 +12,7 @@
 #include "kith/base/fingerprint.h"
 #include "kith/base/log.h"
 #include "kith/model/adapter_config.h"
+#include "kith/tensor/huge_pages.h"
 #include "kith/tensor/safetensors.h"
 
 namespace kith::model {
@@ -180,6 +181,7 @@ Result<std::shared_ptr<const Adapter>> Adapter::load(const std::filesystem::path
   auto pairs = collect_pairs(*file, config);
   if (!pairs) return fail(std::move(pairs).error());
 
+  const tensor::HugePageScope apart;
   std::shared_ptr<Adapter> adapter(new Adapter);
   adapter->layers_.resize(static_cast<std::size_t>(config.num_layers));
   for (const auto& [module, pair] : *pairs) {

@@ -139,11 +139,24 @@ struct Projection {
   std::span<float> y;
 };
 
+// The linear maps of a layer.
+enum Map : std::size_t { kQkvMap, kOMap, kGateUpMap, kDownMap, kNumMaps };
+
 // A part of a stacked linear map, and the column of the stack where its outputs begin.
 struct LoraPart {
   Target target;
   int column;
 };
+
+using LoraParts = std::array<std::vector<LoraPart>, kNumMaps>;
+
+LoraParts lora_parts(const DecoderConfig& config) {
+  const int q = config.q_size();
+  return {{{{Target::kQ, 0}, {Target::kK, q}, {Target::kV, q + config.kv_size()}},
+           {{Target::kO, 0}},
+           {{Target::kGate, 0}, {Target::kUp, config.intermediate_size}},
+           {{Target::kDown, 0}}}};
+}
 
 }  // namespace
 
@@ -151,9 +164,11 @@ struct Decoder::Impl {
   DecoderConfig config;
   DecoderWeights weights;
   int threads;
+  LoraParts parts_by_map;
+  // By layer and map; empty where the batch has no adapters.
+  std::vector<std::array<nn::LoraPlan, kNumMaps>> lora_plans;
   nn::RopeTable rope;
   tensor::LinearScratch scratch;
-  std::vector<nn::LoraTask> lora_tasks;
   nn::LoraScratch lora_scratch;
   CrossAttention cross_attention;
 
@@ -170,19 +185,19 @@ struct Decoder::Impl {
       : config(std::move(config_in)),
         weights(std::move(weights_in)),
         threads(threads_in),
+        parts_by_map(lora_parts(config)),
+        lora_plans(to_size(config.num_layers)),
         rope(config.rope, config.head_dim) {}
 
   void prepare(int rows, int logit_rows);
   void embed(std::span<const Chunk> batch);
+  void reserve_adapters(const Plan& plan);
   Status multiply_only(int rows, int logit_rows);
   Status forward(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& logits);
 
   // Called by the whole team.
-  void project(const Plan& plan, int layer, const Projection& projection,
-               std::span<const LoraPart> parts);
-  void plan_adapters(const Plan& plan, int layer, const Projection& projection,
-                     std::span<const LoraPart> parts);
-  nn::LoraBatch lora_batch(const Projection& projection) const;
+  void plan_adapters(const Plan& plan);
+  void project(const Plan& plan, int layer, Map map, const Projection& projection);
   void attention(const Plan& plan, int layer, nn::KvCache& cache);
   void place_rows(const Plan& plan, int layer, nn::KvCache& cache);
   void place_own_heads(const Plan& plan, int layer, nn::KvCache& cache);
@@ -252,31 +267,48 @@ void Decoder::Impl::add_norm(const Plan& plan, std::span<const float> weight) {
   }
 }
 
-void Decoder::Impl::project(const Plan& plan, int layer, const Projection& projection,
-                            std::span<const LoraPart> parts) {
-  if (!plan.groups.empty() && tensor::team_rank() == 0) {
-    plan_adapters(plan, layer, projection, parts);
+// Room for the products of the widest map.
+void Decoder::Impl::reserve_adapters(const Plan& plan) {
+  constexpr std::size_t kMostParts = 3;
+  std::size_t products = 0;
+  std::size_t numbers = 0;
+  for (const AdapterGroup& group : plan.groups) {
+    const auto padded_rank = to_size((group.adapter->max_rank() + 3) / 4 * 4);
+    products += kMostParts * group.rows.size();
+    numbers += kMostParts * group.rows.size() * padded_rank;
   }
-  // Its end makes the plan known to all.
-  projection.linear->forward_in_team(projection.x, plan.num_rows, projection.y, scratch);
-  if (!plan.groups.empty()) nn::apply_loras(lora_tasks, lora_batch(projection), lora_scratch);
+  lora_scratch.reserve(products, numbers);
 }
 
-void Decoder::Impl::plan_adapters(const Plan& plan, int layer, const Projection& projection,
-                                  std::span<const LoraPart> parts) {
-  lora_tasks.clear();
-  for (const AdapterGroup& group : plan.groups) {
-    for (const LoraPart& part : parts) {
-      const nn::Lora* lora = group.adapter->find_lora(layer, part.target);
-      if (lora != nullptr) lora_tasks.push_back({lora, part.column, group.rows, group.factors});
+// For all layers at the beginning: a member that planned while the others wait would hold up every
+// map.
+void Decoder::Impl::plan_adapters(const Plan& plan) {
+  const auto [begin, end] = tensor::team_share(lora_plans.size());
+  for (std::size_t layer = begin; layer < end; ++layer) {
+    for (std::size_t map = 0; map < kNumMaps; ++map) {
+      nn::LoraPlan& loras = lora_plans[layer][map];
+      loras.tasks.clear();
+      for (const AdapterGroup& group : plan.groups) {
+        for (const LoraPart& part : parts_by_map[map]) {
+          const nn::Lora* lora = group.adapter->find_lora(static_cast<int>(layer), part.target);
+          if (lora != nullptr) {
+            loras.tasks.push_back({lora, part.column, group.rows, group.factors});
+          }
+        }
+      }
+      if (!loras.empty()) nn::plan_loras(loras);
     }
   }
-  nn::plan_loras(lora_tasks, lora_batch(projection), lora_scratch);
+  tensor::team_wait();
 }
 
-nn::LoraBatch Decoder::Impl::lora_batch(const Projection& projection) const {
-  return {projection.x, to_size(projection.linear->in()), projection.y,
-          to_size(projection.linear->out())};
+void Decoder::Impl::project(const Plan& plan, int layer, Map map, const Projection& projection) {
+  const nn::LoraPlan& loras = lora_plans[to_size(layer)][map];
+  const nn::LoraBatch batch{projection.x, to_size(projection.linear->in()), projection.y,
+                            to_size(projection.linear->out())};
+  nn::lora_down(loras, batch, lora_scratch);
+  projection.linear->forward_in_team(projection.x, plan.num_rows, projection.y, scratch);
+  nn::lora_up(loras, batch, lora_scratch);
 }
 
 // Queries or keys of one row, whole heads: each normalised by itself where `norm` is not empty, and
@@ -330,30 +362,24 @@ void Decoder::Impl::place_own_heads(const Plan& plan, int layer, nn::KvCache& ca
 
 void Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache) {
   const LayerWeights& layer_weights = weights.layers[to_size(layer)];
-  const int q = config.q_size();
-  const int kv = config.kv_size();
-  const std::array<LoraPart, 3> qkv_parts{{{Target::kQ, 0}, {Target::kK, q}, {Target::kV, q + kv}}};
-  const std::array<LoraPart, 1> o_part{{{Target::kO, 0}}};
 
   add_norm(plan, layer_weights.input_norm);
-  project(plan, layer, {&layer_weights.qkv, own_rows(normed, plan), qkv}, qkv_parts);
+  project(plan, layer, kQkvMap, {&layer_weights.qkv, own_rows(normed, plan), qkv});
   place_rows(plan, layer, cache);
   nn::attend(plan.chunks,
-             {qkv, to_size(q + 2 * kv), attended, config.num_heads, config.sliding_window}, layer,
-             cache);
-  project(plan, layer, {&layer_weights.o, attended, projected}, o_part);
+             {qkv, to_size(config.q_size() + 2 * config.kv_size()), attended, config.num_heads,
+              config.sliding_window},
+             layer, cache);
+  project(plan, layer, kOMap, {&layer_weights.o, attended, projected});
 }
 
 void Decoder::Impl::mlp(const Plan& plan, int layer) {
   const LayerWeights& layer_weights = weights.layers[to_size(layer)];
-  const std::array<LoraPart, 2> gate_up_parts{
-      {{Target::kGate, 0}, {Target::kUp, config.intermediate_size}}};
-  const std::array<LoraPart, 1> down_part{{{Target::kDown, 0}}};
 
   add_norm(plan, layer_weights.post_norm);
-  project(plan, layer, {&layer_weights.gate_up, own_rows(normed, plan), gate_up}, gate_up_parts);
+  project(plan, layer, kGateUpMap, {&layer_weights.gate_up, own_rows(normed, plan), gate_up});
   nn::swiglu(gate_up, plan.num_rows, to_size(config.intermediate_size), activated);
-  project(plan, layer, {&layer_weights.down, activated, projected}, down_part);
+  project(plan, layer, kDownMap, {&layer_weights.down, activated, projected});
 }
 
 void Decoder::Impl::head(const Plan& plan, std::span<float> logits) {
@@ -375,9 +401,11 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
   prepare(plan.num_rows, num_wanted);
   rope.reserve(*std::max_element(plan.positions.begin(), plan.positions.end()) + 1);
   cross_attention.plan(batch, threads, scratch);
+  reserve_adapters(plan);
   embed(batch);
   logits.resize(to_size(tensor::padded_rows(num_wanted)) * vocab);
   tensor::run_team(threads, [&] {
+    plan_adapters(plan);
     for (int layer = 0; layer < config.num_layers; ++layer) {
       attention(plan, layer, cache);
       cross_attention.add(layer, own_rows(residual, plan), projected, scratch);

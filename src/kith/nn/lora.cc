@@ -12,7 +12,7 @@ namespace {
 
 using tensor::DType;
 
-// Columns that one piece of the second product covers.
+// Columns of the second product that are not divided between members.
 constexpr std::size_t kColumns = 256;
 
 std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
@@ -92,40 +92,74 @@ void pack_int8(std::span<const float> a, std::span<const float> b_by_rank, Lora&
   }
 }
 
-// Of one call of plan_loras() and apply_loras().
+// Rows of x that a member has quantised for itself: two members that read the same row do it twice,
+// which costs less than waiting for each other.
+class QuantizedRows {
+ public:
+  struct Row {
+    float scale = 0.0F;
+    std::int32_t sum = 0;
+  };
+
+  void clear(std::size_t in, std::size_t in4, std::size_t num_rows) {
+    in_ = in;
+    in4_ = in4;
+    place_.assign(num_rows, -1);
+    used_ = 0;
+  }
+
+  // The place of a row of x.
+  std::size_t add(std::int32_t row, const float* x) {
+    std::int32_t& place = place_[to_size(row)];
+    if (place >= 0) return to_size(place);
+    place = static_cast<std::int32_t>(used_++);
+    if (rows_.size() < used_) rows_.resize(used_);
+    if (values_.size() < used_ * in4_) values_.resize(used_ * in4_);
+    Row& quantized = rows_[used_ - 1];
+    quantized.scale = kernels().quantize_signed(
+        x, in_, in4_, values_.data() + to_size(place) * in4_, &quantized.sum);
+    return to_size(place);
+  }
+
+  const Row& row(std::size_t place) const { return rows_[place]; }
+  const std::int8_t* values(std::size_t place) const { return values_.data() + place * in4_; }
+
+ private:
+  std::size_t in_ = 0;
+  std::size_t in4_ = 0;
+  std::size_t used_ = 0;
+  std::vector<std::int32_t> place_;  // by row of x, or -1
+  std::vector<Row> rows_;
+  tensor::AlignedVector<std::int8_t> values_;
+};
+
+// Of one call of lora_down() or lora_up().
 class Application {
  public:
-  Application(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch)
-      : tasks_(tasks), batch_(batch), scratch_(scratch) {}
+  Application(const LoraPlan& plan, const LoraBatch& batch, LoraScratch& scratch)
+      : plan_(plan), batch_(batch), scratch_(scratch) {}
 
-  void plan();
+  void down() {
+    thread_local QuantizedRows quantized;
+    quantized.clear(to_size(plan_.tasks.front().lora->in), plan_.in4,
+                    batch_.x.size() / batch_.x_stride + 1);
+    const auto pieces = tensor::team_share(plan_.pieces.size());
+    for (std::size_t i = pieces.begin; i < pieces.end; ++i) down(plan_.pieces[i], quantized);
+  }
 
-  void run() {
-    if (!scratch_.quantized.empty()) {
-      const auto rows = tensor::team_share(scratch_.quantized.size());
-      for (std::size_t i = rows.begin; i < rows.end; ++i) quantize(i);
-      tensor::team_wait();
-    }
-    const auto pieces = tensor::team_share(scratch_.pieces.size());
-    for (std::size_t i = pieces.begin; i < pieces.end; ++i) down(scratch_.pieces[i]);
-    tensor::team_wait();
-    // Pieces of columns: two tasks on one row never write the same place at once, and always in the
-    // same order.
-    const auto columns = tensor::team_share(to_size(scratch_.end_column), kColumns);
-    for (std::size_t column = columns.begin; column < columns.end; column += kColumns) {
-      up(static_cast<int>(column));
-    }
-    tensor::team_wait();
+  void up() {
+    // By columns: two tasks on one row never write the same place at once, and always in the same
+    // order.
+    const auto [begin, end] = tensor::team_share(to_size(plan_.end_column), kColumns);
+    if (begin < end) up(static_cast<int>(begin), static_cast<int>(end));
   }
 
  private:
-  using Piece = LoraScratch::Piece;
+  using Piece = LoraPlan::Piece;
 
-  void add_quantized(const LoraTask& task);
-  void quantize(std::size_t index);
-  void down(const Piece& piece);
-  void down_int8(const Piece& piece);
-  void up(int column);
+  void down(const Piece& piece, QuantizedRows& quantized);
+  void down_int8(const Piece& piece, QuantizedRows& quantized);
+  void up(int first, int last);
   void up_int8(const LoraTask& task, std::size_t first_product, int begin, int end);
 
   const float* x_of(std::int32_t row) const {
@@ -138,74 +172,17 @@ class Application {
     return task.lora->scale * (task.factors.empty() ? 1.0F : task.factors[i]);
   }
 
-  std::span<const LoraTask> tasks_;
+  const LoraPlan& plan_;
   const LoraBatch& batch_;
   LoraScratch& scratch_;
 };
 
-void Application::plan() {
-  LoraScratch& s = scratch_;
-  s.first_product.clear();
-  s.products.clear();
-  s.quantized.clear();
-  s.pieces.clear();
-  s.end_column = 0;
-  s.place.assign(batch_.x_stride == 0 ? 0 : batch_.x.size() / batch_.x_stride + 1, -1);
-  std::size_t floats = 0;
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < tasks_.size(); ++i) {
-    const LoraTask& task = tasks_[i];
-    const Lora& lora = *task.lora;
-    KITH_DCHECK(task.factors.empty() || task.factors.size() == task.rows.size(),
-                "a factor for each row");
-    s.in4 = round_up(to_size(lora.in), 4);
-    s.first_product.push_back(s.products.size());
-    const bool is_int8 = lora.dtype == DType::kInt8;
-    const std::size_t rank = is_int8 ? lora.rank_scales.size() : to_size(lora.rank);
-    for (std::size_t row = 0; row < task.rows.size(); ++row) {
-      std::size_t& used = is_int8 ? bytes : floats;
-      s.products.push_back({.begin = used});
-      used += rank;
-      if (row % kLoraRows == 0) {
-        s.pieces.push_back({i, row, std::min<std::size_t>(kLoraRows, task.rows.size() - row)});
-      }
-    }
-    if (is_int8) add_quantized(task);
-    s.end_column = std::max(s.end_column, task.column + lora.out);
-  }
-  if (s.down_f32.size() < floats) s.down_f32.resize(floats);
-  if (s.down_int8.size() < bytes) {
-    s.down_int8.resize(bytes);
-    s.down_sums.resize(bytes);
-    s.down_scaled.resize(bytes);
-  }
-  if (s.row_scales.size() < s.quantized.size()) s.row_scales.resize(s.quantized.size());
-  if (s.x_int8.size() < s.quantized.size() * s.in4) s.x_int8.resize(s.quantized.size() * s.in4);
-}
-
-void Application::add_quantized(const LoraTask& task) {
-  for (const std::int32_t row : task.rows) {
-    std::int32_t& place = scratch_.place[to_size(row)];
-    if (place >= 0) continue;
-    place = static_cast<std::int32_t>(scratch_.quantized.size());
-    scratch_.quantized.push_back(row);
-  }
-}
-
-void Application::quantize(std::size_t index) {
-  const std::size_t in = to_size(tasks_.front().lora->in);
-  auto& row = scratch_.row_scales[index];
-  row.scale = kernels().quantize_signed(x_of(scratch_.quantized[index]), in, scratch_.in4,
-                                        scratch_.x_int8.data() + index * scratch_.in4, &row.sum);
-}
-
-void Application::down(const Piece& piece) {
-  const LoraTask& task = tasks_[piece.task];
+void Application::down(const Piece& piece, QuantizedRows& quantized) {
+  const LoraTask& task = plan_.tasks[piece.task];
   const Lora& lora = *task.lora;
-  if (lora.dtype == DType::kInt8) return down_int8(piece);
+  if (lora.dtype == DType::kInt8) return down_int8(piece, quantized);
   for (std::size_t i = piece.first; i < piece.first + piece.count; ++i) {
-    const auto& product = scratch_.products[scratch_.first_product[piece.task] + i];
-    float* t = scratch_.down_f32.data() + product.begin;
+    float* t = scratch_.down_f32.data() + plan_.begins[plan_.first_product[piece.task] + i];
     const float* x = x_of(task.rows[i]);
     if (lora.dtype == DType::kF32) {
       kernels().lora_down_f32(lora.a_f32.data(), x, lora.rank, to_size(lora.in), factor_of(task, i),
@@ -218,50 +195,51 @@ void Application::down(const Piece& piece) {
 }
 
 // A x as integers, brought to f32 with B's scales in it, and quantised once more.
-void Application::down_int8(const Piece& piece) {
-  const LoraTask& task = tasks_[piece.task];
+void Application::down_int8(const Piece& piece, QuantizedRows& quantized) {
+  const LoraTask& task = plan_.tasks[piece.task];
   const std::size_t rank4 = task.lora->rank_scales.size();
-  const std::int8_t* x[kLoraRows] = {};
+  std::size_t places[kLoraRows] = {};
   for (std::size_t i = 0; i < piece.count; ++i) {
-    const auto place = to_size(scratch_.place[to_size(task.rows[piece.first + i])]);
-    x[i] = scratch_.x_int8.data() + place * scratch_.in4;
+    const std::int32_t row = task.rows[piece.first + i];
+    places[i] = quantized.add(row, x_of(row));
   }
+  // Only now: adding may move what was there.
+  const std::int8_t* x[kLoraRows] = {};
+  for (std::size_t i = 0; i < piece.count; ++i) x[i] = quantized.values(places[i]);
   // The products of a task lie one after the other.
-  const std::size_t begin =
-      scratch_.products[scratch_.first_product[piece.task] + piece.first].begin;
-  std::int32_t* sums = scratch_.down_sums.data() + begin;
-  kernels().lora_down_int8(task.lora->a_int8.data(), x, piece.count, scratch_.in4, rank4, sums);
+  const std::size_t first = plan_.first_product[piece.task] + piece.first;
+  std::int32_t* sums = scratch_.down_sums.data() + plan_.begins[first];
+  kernels().lora_down_int8(task.lora->a_int8.data(), x, piece.count, plan_.in4, rank4, sums);
   for (std::size_t i = 0; i < piece.count; ++i) {
-    const std::size_t place = to_size(scratch_.place[to_size(task.rows[piece.first + i])]);
-    const LoraScratch::QuantizedRow& row = scratch_.row_scales[place];
-    auto& product = scratch_.products[scratch_.first_product[piece.task] + piece.first + i];
-    float* t = scratch_.down_scaled.data() + product.begin;
+    const QuantizedRows::Row& row = quantized.row(places[i]);
+    const std::size_t begin = plan_.begins[first + i];
+    LoraScratch::Product& product = scratch_.products[first + i];
+    float* t = scratch_.down_f32.data() + begin;
     for (std::size_t r = 0; r < rank4; ++r) {
       t[r] = static_cast<float>(sums[i * rank4 + r] - 128 * row.sum) * task.lora->rank_scales[r];
     }
-    const float scale = kernels().quantize_signed(
-        t, rank4, rank4, scratch_.down_int8.data() + product.begin, &product.sum);
+    const float scale =
+        kernels().quantize_signed(t, rank4, rank4, scratch_.down_int8.data() + begin, &product.sum);
     product.scale = scale * row.scale * factor_of(task, piece.first + i);
   }
 }
 
-// Adds what the columns [column, column + kColumns) of y get from every task.
-void Application::up(int column) {
-  for (std::size_t i = 0; i < tasks_.size(); ++i) {
-    const LoraTask& task = tasks_[i];
+// Adds what the columns [first, last) of y get from every task.
+void Application::up(int first, int last) {
+  for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
+    const LoraTask& task = plan_.tasks[i];
     const Lora& lora = *task.lora;
     // In the update's own columns, where vectors begin at multiples of 16.
-    const int begin = std::max(0, (column - task.column + 15) / 16 * 16);
-    const int end =
-        std::min(lora.out, (column + static_cast<int>(kColumns) - task.column + 15) / 16 * 16);
+    const int begin = std::max(0, (first - task.column + 15) / 16 * 16);
+    const int end = std::min(lora.out, (last - task.column + 15) / 16 * 16);
     if (begin >= end) continue;
-    const std::size_t first = scratch_.first_product[i];
+    const std::size_t first_product = plan_.first_product[i];
     if (lora.dtype == DType::kInt8) {
-      up_int8(task, first, begin, end);
+      up_int8(task, first_product, begin, end);
       continue;
     }
     for (std::size_t row = 0; row < task.rows.size(); ++row) {
-      const float* t = scratch_.down_f32.data() + scratch_.products[first + row].begin;
+      const float* t = scratch_.down_f32.data() + plan_.begins[first_product + row];
       float* y = y_of(task, task.rows[row]) + begin;
       const auto count = to_size(end - begin);
       if (lora.dtype == DType::kF32) {
@@ -280,8 +258,9 @@ void Application::up_int8(const LoraTask& task, std::size_t first_product, int b
     LoraUp up{};
     up.num_rows = std::min<std::size_t>(kLoraRows, task.rows.size() - row);
     for (std::size_t i = 0; i < up.num_rows; ++i) {
-      const auto& product = scratch_.products[first_product + row + i];
-      up.t[i] = scratch_.down_int8.data() + product.begin;
+      const std::size_t place = first_product + row + i;
+      const LoraScratch::Product& product = scratch_.products[place];
+      up.t[i] = scratch_.down_int8.data() + plan_.begins[place];
       up.scales[i] = product.scale;
       up.sums[i] = product.sum;
       up.y[i] = y_of(task, task.rows[row + i]) + begin;
@@ -321,19 +300,54 @@ Lora pack_lora(std::span<const float> a, std::span<const float> b, int rank, flo
   if (dtype == DType::kBf16) {
     lora.a_bf16 = rounded(lora.a_f32);
     lora.b_bf16 = rounded(lora.b_f32);
-    lora.a_f32 = {};
-    lora.b_f32 = {};
+    lora.a_f32 = std::vector<float>();
+    lora.b_f32 = std::vector<float>();
   }
   return lora;
 }
 
-void plan_loras(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch) {
-  Application(tasks, batch, scratch).plan();
+void plan_loras(LoraPlan& plan) {
+  plan.pieces.clear();
+  plan.first_product.clear();
+  plan.begins.clear();
+  plan.in4 = 0;
+  plan.end_column = 0;
+  plan.num_numbers = 0;
+  for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+    const LoraTask& task = plan.tasks[i];
+    const Lora& lora = *task.lora;
+    KITH_DCHECK(task.factors.empty() || task.factors.size() == task.rows.size(),
+                "a factor for each row");
+    KITH_DCHECK(lora.in == plan.tasks.front().lora->in, "updates of one map have the same inputs");
+    plan.in4 = round_up(to_size(lora.in), 4);
+    plan.first_product.push_back(plan.begins.size());
+    for (std::size_t row = 0; row < task.rows.size(); ++row) {
+      plan.begins.push_back(plan.num_numbers);
+      plan.num_numbers += round_up(to_size(lora.rank), 4);
+      if (row % kLoraRows == 0) {
+        plan.pieces.push_back({i, row, std::min<std::size_t>(kLoraRows, task.rows.size() - row)});
+      }
+    }
+    plan.end_column = std::max(plan.end_column, task.column + lora.out);
+  }
 }
 
-void apply_loras(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch) {
-  if (tasks.empty()) return;
-  Application(tasks, batch, scratch).run();
+void LoraScratch::reserve(std::size_t num_products, std::size_t num_numbers) {
+  if (products.size() < num_products) products.resize(num_products);
+  if (down_f32.size() >= num_numbers) return;
+  down_f32.resize(num_numbers);
+  down_int8.resize(num_numbers);
+  down_sums.resize(num_numbers);
+}
+
+void lora_down(const LoraPlan& plan, const LoraBatch& batch, LoraScratch& scratch) {
+  if (!plan.empty()) Application(plan, batch, scratch).down();
+}
+
+void lora_up(const LoraPlan& plan, const LoraBatch& batch, LoraScratch& scratch) {
+  if (plan.empty()) return;
+  Application(plan, batch, scratch).up();
+  tensor::team_wait();
 }
 
 }  // namespace kith::nn

@@ -11,6 +11,7 @@
 
 #include "kith/tensor/aligned.h"
 #include "kith/tensor/dtype.h"
+#include "kith/tensor/huge_pages.h"
 
 namespace kith::nn {
 
@@ -31,8 +32,8 @@ struct Lora {
   std::vector<std::uint16_t> a_bf16;
   std::vector<std::uint16_t> b_bf16;
   // Values + 128; layouts of Kernels::lora_down_int8 and lora_up_int8.
-  tensor::AlignedVector<std::uint8_t> a_int8;
-  tensor::AlignedVector<std::uint8_t> b_int8;
+  tensor::HugeVector<std::uint8_t> a_int8;
+  tensor::HugeVector<std::uint8_t> b_int8;
   // [rank rounded up to 4]: scale of A's row times scale of B's column.
   std::vector<float> rank_scales;
 
@@ -64,53 +65,60 @@ struct LoraBatch {
   std::size_t y_stride = 0;
 };
 
-// What plan_loras() finds out, and the buffers of apply_loras(); reused between calls. One per
-// team.
-struct LoraScratch {
+// The updates of one linear map, and how they are divided; reused between steps.
+struct LoraPlan {
   // Up to kLoraRows rows of a task.
   struct Piece {
     std::size_t task = 0;
     std::size_t first = 0;
     std::size_t count = 0;
   };
-  // A row of the batch, quantised.
-  struct QuantizedRow {
-    float scale = 0.0F;
-    std::int32_t sum = 0;
-  };
-  // A x of one row of a task.
-  struct Product {
-    float scale = 0.0F;
-    std::int32_t sum = 0;
-    std::size_t begin = 0;
-  };
+
+  // Set by the caller.
+  std::vector<LoraTask> tasks;
+
+  // By plan_loras().
   std::vector<Piece> pieces;
   // Inputs rounded up to 4, and where the last columns of an update end.
   std::size_t in4 = 0;
   int end_column = 0;
-  // Where the rows and products of each task begin.
+  // By task: its first product in `begins`; by product, i.e. row of a task: where its numbers begin
+  // in the scratch.
   std::vector<std::size_t> first_product;
+  std::vector<std::size_t> begins;
+  // Of all products.
+  std::size_t num_numbers = 0;
+
+  bool empty() const { return tasks.empty(); }
+};
+// Divides plan.tasks. REQUIRES: all updates have the same `in`.
+void plan_loras(LoraPlan& plan);
+
+// Buffers of lora_down() and lora_up(), reused between calls. One per team.
+struct LoraScratch {
+  // A x of one row of a task, quantised.
+  struct Product {
+    float scale = 0.0F;
+    std::int32_t sum = 0;
+  };
   std::vector<Product> products;
+  // A x; for int8 as integers, then with the scales of the ranks, then quantised.
+  std::vector<std::int32_t> down_sums;
   std::vector<float> down_f32;
   std::vector<std::int8_t> down_int8;
-  // What down_int8 is made from: integers, and the same with the scales of the ranks.
-  std::vector<std::int32_t> down_sums;
-  std::vector<float> down_scaled;
-  // Rows of x that an int8 update reads: their indices, and the place of each row of x among them.
-  std::vector<std::int32_t> quantized;
-  std::vector<std::int32_t> place;
-  std::vector<QuantizedRow> row_scales;
-  tensor::AlignedVector<std::int8_t> x_int8;
+
+  // Makes room for plans of as many products, and numbers in all of them together: a rank, rounded
+  // up to 4, for each product. Called by one thread.
+  void reserve(std::size_t num_products, std::size_t num_numbers);
 };
 
-// Prepares apply_loras() with the same tasks and batch: called by one member of the team, while no
-// other is in apply_loras().
-// REQUIRES: all updates have the same `in`.
-void plan_loras(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch);
-
-// Adds all updates: called by the whole team (tensor/team.h) once what plan_loras() left, x and y
-// are complete; y is complete again on return. Two tasks may name the same row (a blend of
-// adapters). A row's result does not depend on which other rows are named, bit for bit.
-void apply_loras(std::span<const LoraTask> tasks, const LoraBatch& batch, LoraScratch& scratch);
+// Adds all updates in two parts, each called by the whole team (tensor/team.h) with the same plan.
+// The first reads x, which must be complete, and returns without waiting; what else reads x may be
+// done between the two. Before the second, the team has waited and y is complete; y is complete
+// again on return. Two tasks may name the same row (a blend of adapters). A row's result does not
+// depend on which other rows are named, bit for bit.
+// REQUIRES: the scratch was reserved.
+void lora_down(const LoraPlan& plan, const LoraBatch& batch, LoraScratch& scratch);
+void lora_up(const LoraPlan& plan, const LoraBatch& batch, LoraScratch& scratch);
 
 }  // namespace kith::nn

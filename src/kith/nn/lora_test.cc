@@ -40,12 +40,23 @@ std::vector<double> expected(const std::vector<float>& a, const std::vector<floa
   return out;
 }
 
+// Called by one thread; a team of `team` does it.
+void apply_all(std::vector<LoraTask> tasks, const LoraBatch& batch, int team = 1) {
+  LoraPlan plan{.tasks = std::move(tasks)};
+  if (plan.empty()) return;
+  plan_loras(plan);
+  LoraScratch scratch;
+  scratch.reserve(plan.begins.size(), plan.num_numbers);
+  tensor::run_team(team, [&] {
+    lora_down(plan, batch, scratch);
+    tensor::team_wait();
+    lora_up(plan, batch, scratch);
+  });
+}
+
 void apply(const Lora& lora, const LoraBatch& batch, std::span<const std::int32_t> rows,
            std::span<const float> factors = {}) {
-  LoraScratch scratch;
-  const LoraTask task{&lora, 0, rows, factors};
-  plan_loras({&task, 1}, batch, scratch);
-  apply_loras({&task, 1}, batch, scratch);
+  apply_all({{&lora, 0, rows, factors}}, batch);
 }
 
 TEST(LoraTest, AddsTheUpdateToTheNamedRowsOnly) {
@@ -150,12 +161,10 @@ TEST(LoraTest, AGroupGivesEachRowWhatItGetsAlone) {
     const auto x = random_values(11, kRows * kIn);
     const auto before = random_values(12, kRows * kOut);
     auto together = before;
-    LoraScratch scratch;
     std::vector<LoraTask> tasks;
     for (std::size_t i = 0; i < 3; ++i)
       tasks.push_back({&loras[i], columns[i], rows[i], factors[i]});
-    plan_loras(tasks, {x, kIn, together, kOut}, scratch);
-    tensor::run_team(3, [&] { apply_loras(tasks, {x, kIn, together, kOut}, scratch); });
+    apply_all(tasks, {x, kIn, together, kOut}, 3);
     auto alone = before;
     for (std::int32_t row = 0; row < static_cast<std::int32_t>(kRows); ++row) {
       std::vector<LoraTask> own;
@@ -168,8 +177,7 @@ TEST(LoraTest, AGroupGivesEachRowWhatItGetsAlone) {
             {&loras[i], columns[i], own_rows[i],
              std::span(factors[i]).subspan(static_cast<std::size_t>(at - rows[i].begin()), 1)});
       }
-      plan_loras(own, {x, kIn, alone, kOut}, scratch);
-      apply_loras(own, {x, kIn, alone, kOut}, scratch);
+      apply_all(own, {x, kIn, alone, kOut});
     }
     EXPECT_EQ(together, alone) << tensor::dtype_name(dtype);
   }

@@ -37,6 +37,10 @@ std::byte* map_pages(std::size_t size) {
   return first + before;
 }
 
+thread_local HugePageScope* current_scope = nullptr;
+
+}  // namespace
+
 // Regions, in each of which arrays lie one after the other; space is not used twice.
 class Regions {
  public:
@@ -44,12 +48,13 @@ class Regions {
     const std::size_t size = round_up(bytes == 0 ? 1 : bytes, kAlignment);
     const std::lock_guard lock(mutex_);
     if (size > kOwnRegion) return place(open_region(round_up(size, kPage)), size);
-    auto shared = regions_.find(shared_);
-    if (shared == regions_.end() || shared->second.size - shared->second.used < size) {
-      shared = open_region(kRegion);
-      shared_ = shared->first;
+    std::byte*& shared = current_scope != nullptr ? current_scope->shared_ : shared_;
+    auto region = regions_.find(shared);
+    if (region == regions_.end() || region->second.size - region->second.used < size) {
+      region = open_region(kRegion);
+      shared = region->first;
     }
-    return place(shared, size);
+    return place(region, size);
   }
 
   void free(void* pointer) {
@@ -88,6 +93,8 @@ class Regions {
   std::byte* shared_ = nullptr;
 };
 
+namespace {
+
 Regions& regions() {
   // Never destroyed: arrays of static objects may be freed after it.
   static auto* all = new Regions;
@@ -95,6 +102,10 @@ Regions& regions() {
 }
 
 }  // namespace
+
+HugePageScope::HugePageScope() : outer_(current_scope) { current_scope = this; }
+
+HugePageScope::~HugePageScope() { current_scope = outer_; }
 
 void* allocate_huge(std::size_t bytes) { return regions().allocate(bytes); }
 

@@ -16,6 +16,22 @@ void* allocate_huge(std::size_t bytes);
 // Memory goes back to the system when all that lies in its region is free. Thread-safe.
 void free_huge(void* pointer);
 
+// While it lives, arrays that the calling thread makes lie together and apart from all others, so
+// that their memory goes back to the system with them. For what is unloaded by itself.
+class HugePageScope {
+ public:
+  HugePageScope();
+  ~HugePageScope();
+  HugePageScope(const HugePageScope&) = delete;
+  HugePageScope& operator=(const HugePageScope&) = delete;
+
+ private:
+  friend class Regions;
+  HugePageScope* outer_;
+  // The region that the next small array goes to.
+  std::byte* shared_ = nullptr;
+};
+
 template <typename T>
 struct HugePageAllocator {
   using value_type = T;

@@ -48,6 +48,20 @@ TEST(HugePagesTest, GivesMemoryBackOnceNothingLiesInIt) {
   EXPECT_LT(mapped_pages(), before + 4 * 256);
 }
 
+TEST(HugePagesTest, WhatIsMadeInAScopeGoesBackByItself) {
+  HugeVector<std::byte> before(1000);
+  const std::size_t mapped = mapped_pages();
+  HugeVector<std::byte> inside;
+  {
+    const HugePageScope scope;
+    inside.resize(std::size_t{1} << 20);
+  }
+  HugeVector<std::byte> after(1000);
+  EXPECT_GT(mapped_pages(), mapped + 256);
+  inside = HugeVector<std::byte>();
+  EXPECT_LT(mapped_pages(), mapped + 256);
+}
+
 TEST(HugePagesTest, AnEmptyArrayCostsNothingAndMaySwap) {
   HugeVector<int> empty;
   HugeVector<int> full(5, 7);

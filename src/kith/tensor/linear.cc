@@ -219,7 +219,7 @@ Status Linear::pack_int8(std::span<const std::int8_t> rows, const LinearOptions&
   KITH_ASSIGN_OR_RETURN(const bool is_blocked, borrow_blocked(owned_blocked_.data()));
   if (is_blocked) return {};
   // Maps of few outputs have a layout of oneDNN's choice, and one shard.
-  owned_blocked_ = {};
+  owned_blocked_ = HugeVector<std::int8_t>();
   cut(1);
   KITH_ASSIGN_OR_RETURN(shards_[0].matmul,
                         PackedMatmul::create(MatmulKind::kInt8, in_, out_, rows.data()));
