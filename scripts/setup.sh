@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what Kith needs on Debian 12.   setup.sh run   to build and serve;   setup.sh test   everything, trainer included;
-# setup.sh clang   also the fuzzers.
+# setup.sh clang   also the fuzzers and clang-tidy.
 # Installs nothing that is there already, so a repeat takes a second.
 set -euo pipefail
 
@@ -11,7 +11,7 @@ run_packages=(
 test_packages=(
   libgtest-dev libgmock-dev libtorch-dev libopenblas0-pthread libgloo-dev
   clang-format-14 chromium python3-venv)
-clang_packages=(clang-14 libclang-rt-14-dev)
+clang_packages=(clang-14 clang-tidy-14 libclang-rt-14-dev)
 
 case "${1:-}" in
   run) packages=("${run_packages[@]}") ;;

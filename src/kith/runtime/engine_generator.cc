@@ -193,6 +193,7 @@ Result<std::vector<double>> EngineGenerator::score(const personalize::ScoreReque
   }
   KITH_ASSIGN_OR_RETURN(const auto scores, engine_->score(std::move(out)));
   std::vector<double> means;
+  means.reserve(scores.size());
   for (const auto& score : scores) means.push_back(score.mean());
   return means;
 }
