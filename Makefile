@@ -1,5 +1,5 @@
 # Two commands are all a newcomer needs: `make run` and `make test`.
-.PHONY: run build web test test-cpp test-asan test-e2e test-web soak format clean
+.PHONY: run build web test test-cpp test-asan test-e2e test-web soak fuzz tidy format clean
 .DEFAULT_GOAL := build
 
 PORT ?= 7717
@@ -47,6 +47,17 @@ test-web:
 ## Long suites live here; they are not part of `make test`.
 soak:
 	scripts/soak.sh
+
+## Looks for new inputs that break a parser, each for FUZZ_SECONDS.
+FUZZ_SECONDS ?= 60
+fuzz:
+	scripts/setup.sh clang
+	scripts/fuzz.sh $(FUZZ_SECONDS)
+
+## clang-tidy over what has changed since it last passed; the trainer is left out.
+tidy:
+	scripts/setup.sh clang
+	JOBS=$(JOBS) scripts/tidy.sh
 
 format:
 	git ls-files '*.h' '*.cc' | xargs clang-format-14 -i

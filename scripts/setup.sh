@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Kith needs on Debian 12.   setup.sh run   to build and serve;   setup.sh test   everything, trainer included.
+# Installs what Kith needs on Debian 12.   setup.sh run   to build and serve;   setup.sh test   everything, trainer included;
+# setup.sh clang   also the fuzzers and clang-tidy.
 # Installs nothing that is there already, so a repeat takes a second.
 set -euo pipefail
 
@@ -10,11 +11,13 @@ run_packages=(
 test_packages=(
   libgtest-dev libgmock-dev libtorch-dev libopenblas0-pthread libgloo-dev
   clang-format-14 chromium python3-venv)
+clang_packages=(clang-14 clang-tidy-14 libclang-rt-14-dev)
 
 case "${1:-}" in
   run) packages=("${run_packages[@]}") ;;
   test) packages=("${run_packages[@]}" "${test_packages[@]}") ;;
-  *) echo "usage: setup.sh run|test" >&2; exit 2 ;;
+  clang) packages=("${run_packages[@]}" "${test_packages[@]}" "${clang_packages[@]}") ;;
+  *) echo "usage: setup.sh run|test|clang" >&2; exit 2 ;;
 esac
 
 # A Node from elsewhere brings its own npm, and Debian's npm would conflict with it.

@@ -25,10 +25,25 @@ def test_logprobs_tell_of_every_token(client):
         assert len(token.top_logprobs) == 2 and token.logprob <= 0
         assert token.top_logprobs[0].logprob >= token.top_logprobs[1].logprob
     assert ask(client, max_tokens=4).choices[0].logprobs is None
-    streamed = [token for chunk in ask(client, logprobs=True, max_completion_tokens=12, temperature=0, stream=True)
-                for c in chunk.choices if c.logprobs for token in c.logprobs.content]
-    whole = ask(client, logprobs=True, max_completion_tokens=12, temperature=0).choices[0].logprobs.content
-    assert [token.token for token in streamed] == [token.token for token in whole]
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"n": 2, "seed": 7}, {"temperature": 0, "stop": ["e"]}])
+def test_streamed_logprobs_come_with_their_text(client, options):
+    options = dict(options, logprobs=True, top_logprobs=1, max_completion_tokens=12)
+    texts, tokens = {}, {}
+    for chunk in ask(client, stream=True, **options):
+        for choice in chunk.choices:
+            texts[choice.index] = texts.get(choice.index, "") + (choice.delta.content or "")
+            assert choice.delta.content or choice.logprobs is None
+            if choice.logprobs:
+                told = tokens.setdefault(choice.index, [])
+                told.extend(choice.logprobs.content)
+                # Every token begins in the text that has been shown, and none of it lacks its token.
+                shown = b"".join(bytes(token.bytes) for token in told)
+                assert shown.startswith(texts[choice.index].encode()) and len(shown) - len(told[-1].bytes) < len(texts[choice.index].encode())
+    for choice in ask(client, **options).choices:
+        assert texts[choice.index] == choice.message.content
+        assert tokens.get(choice.index, []) == choice.logprobs.content
 
 
 def test_a_seed_repeats(client):

@@ -13,6 +13,10 @@ from conftest import Server
 UPSTREAM_ANSWER = '{"id": "u",  "object":"text_completion","created":1,"model":"their-model","choices":[{"index":0,"text":"Hello","logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4},"odd":[1]}'
 
 
+def token_of(text):
+    return {"token": text, "logprob": -0.5, "bytes": list(text.encode()), "top_logprobs": []}
+
+
 class Upstream(http.server.BaseHTTPRequestHandler):
     seen = []
     bytes = []
@@ -43,7 +47,8 @@ class Upstream(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
             for piece in ("Hel", "lo"):
-                chunk = {"id": "u", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+                logprobs = {"content": [token_of(piece)], "refusal": None, "odd": 1} if body.get("logprobs") else None
+                chunk = {"id": "u", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": piece}, "logprobs": logprobs, "finish_reason": None}]}
                 self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
             end = {"id": "u", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
             self.wfile.write(f"data: {json.dumps(end)}\n\ndata: [DONE]\n\n".encode())
@@ -53,7 +58,7 @@ class Upstream(http.server.BaseHTTPRequestHandler):
             message = {"role": "assistant", "content": None, "tool_calls": [
                 {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}]}
         answer = json.dumps({"id": "u", "object": "chat.completion", "created": 1, "model": body["model"],
-                             "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if body.get("tools") else "stop"}],
+                             "choices": [{"index": 0, "message": message, "logprobs": {"content": [token_of("Hel"), token_of("lo")], "refusal": None} if body.get("logprobs") else None, "finish_reason": "tool_calls" if body.get("tools") else "stop"}],
                              "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -104,6 +109,20 @@ def test_image_parts_pass_untouched(client):
 def test_streams_come_through(client):
     chunks = list(ask(client, [{"role": "user", "content": "hi"}], stream=True))
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "Hello"
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_log_probabilities_come_through(client, n):
+    question = [{"role": "user", "content": "hi"}]
+    streamed = {}
+    for chunk in ask(client, question, stream=True, logprobs=True, n=n):
+        for choice in chunk.choices:
+            if choice.logprobs:
+                streamed.setdefault(choice.index, []).append((choice.delta.content, [token.token for token in choice.logprobs.content]))
+    # One answer goes out as it comes; of several the better one goes first, so they are whole by then.
+    assert streamed == {i: [("Hel", ["Hel"]), ("lo", ["lo"])] if n == 1 else [("Hello", ["Hel", "lo"])] for i in range(n)}
+    whole = ask(client, question, logprobs=True, n=n)
+    assert [[token.token for token in choice.logprobs.content] for choice in whole.choices] == [["Hel", "lo"]] * n
 
 
 def raw(client, body):

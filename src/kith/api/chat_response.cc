@@ -197,24 +197,23 @@ std::string ChunkWriter::start(int index, const KithResponse* kith) const {
   return base::dump_json(body);
 }
 
-std::string ChunkWriter::delta(int index, std::string_view text, std::string_view raw) const {
-  Json delta = parsed(raw);
+std::string ChunkWriter::delta(int index, const ChatPiece& piece) const {
+  Json delta = parsed(piece.raw);
   if (delta.is_object()) {
     number_tool_calls(delta);
   } else {
-    delta = Json{{"content", text}};
+    delta = Json{{"content", piece.text}};
   }
   Json body = chunk(id_, created_, model_);
-  body["choices"].push_back(delta_choice(index, std::move(delta), nullptr, nullptr));
+  body["choices"].push_back(delta_choice(index, std::move(delta), parsed(piece.logprobs), nullptr));
   if (wants_usage_) body["usage"] = nullptr;
   return base::dump_json(body);
 }
 
-std::string ChunkWriter::finish(int index, const ChatChoice& choice,
+std::string ChunkWriter::finish(int index, const std::string& finish_reason,
                                 const KithResponse* kith) const {
   Json body = chunk(id_, created_, model_);
-  body["choices"].push_back(
-      delta_choice(index, Json::object(), parsed(choice.logprobs), choice.finish_reason));
+  body["choices"].push_back(delta_choice(index, Json::object(), nullptr, finish_reason));
   if (wants_usage_) body["usage"] = nullptr;
   if (kith != nullptr) put_list(body, "kith", kith_json(*kith));
   return base::dump_json(body);

@@ -98,6 +98,16 @@ struct ChatCompletion {
 
 std::string chat_completion_body(const ChatCompletion& completion);
 
+// A piece of a choice. Borrowed.
+struct ChatPiece {
+  std::string_view text;
+  // An upstream's delta (JSON object), which then replaces the text; empty if there is none. Its
+  // tool calls get the `index` that clients need if the upstream left it out.
+  std::string_view raw;
+  // OpenAI's "logprobs" object (JSON) of the tokens of this piece; empty: null.
+  std::string_view logprobs;
+};
+
 // Writes the chunks of one answer: all have the same id, creation time and model.
 class ChunkWriter {
  public:
@@ -107,11 +117,9 @@ class ChunkWriter {
   // Opens choice `index`: role, empty content, and for the first choice what is known for the
   // `kith` object.
   std::string start(int index, const KithResponse* kith) const;
-  // `raw` is an upstream's delta (JSON object), which then replaces the text. Its tool calls get
-  // the `index` that clients need if the upstream left it out.
-  std::string delta(int index, std::string_view text, std::string_view raw) const;
+  std::string delta(int index, const ChatPiece& piece) const;
   // Ends choice `index`. `kith`, which may be null, is the complete object.
-  std::string finish(int index, const ChatChoice& choice, const KithResponse* kith) const;
+  std::string finish(int index, const std::string& finish_reason, const KithResponse* kith) const;
   // The chunk that clients asked for with include_usage: the token counts of `completion`.
   std::string usage(const ChatCompletion& completion) const;
 

@@ -55,8 +55,8 @@ TEST(ChatResponseTest, ChunksShareIdTimeAndModel) {
   const ChatCompletion completion = make_completion();
   const ChunkWriter chunks(completion, false);
   for (const std::string& text :
-       {chunks.start(0, &completion.kith), chunks.delta(0, "he", ""),
-        chunks.finish(0, completion.choices[0], nullptr), chunks.usage(completion)}) {
+       {chunks.start(0, &completion.kith), chunks.delta(0, {.text = "he"}),
+        chunks.finish(0, "stop", nullptr), chunks.usage(completion)}) {
     const base::Json chunk = parsed(text);
     EXPECT_EQ(chunk["id"], "chatcmpl-1");
     EXPECT_EQ(chunk["object"], "chat.completion.chunk");
@@ -68,8 +68,8 @@ TEST(ChatResponseTest, ChunksShareIdTimeAndModel) {
 
 TEST(ChatResponseTest, UsageIsNullInOtherChunksWhenAskedFor) {
   const ChatCompletion completion = make_completion();
-  EXPECT_FALSE(parsed(ChunkWriter(completion, false).delta(0, "x", "")).contains("usage"));
-  EXPECT_TRUE(parsed(ChunkWriter(completion, true).delta(0, "x", ""))["usage"].is_null());
+  EXPECT_FALSE(parsed(ChunkWriter(completion, false).delta(0, {.text = "x"})).contains("usage"));
+  EXPECT_TRUE(parsed(ChunkWriter(completion, true).delta(0, {.text = "x"}))["usage"].is_null());
   const base::Json usage = parsed(ChunkWriter(completion, true).usage(completion));
   EXPECT_EQ(usage["usage"]["prompt_tokens"], 9);
   EXPECT_EQ(usage["usage"]["prompt_tokens_details"]["cached_tokens"], 4);
@@ -79,10 +79,22 @@ TEST(ChatResponseTest, UsageIsNullInOtherChunksWhenAskedFor) {
 TEST(ChatResponseTest, ToolCallDeltasCarryTheIndexThatClientsNeed) {
   const ChunkWriter chunks(make_completion(), false);
   const base::Json chunk = parsed(chunks.delta(
-      0, "", R"({"tool_calls":[{"id":"a","function":{"name":"f"}},{"index":5,"id":"b"}]})"));
+      0, {.raw = R"({"tool_calls":[{"id":"a","function":{"name":"f"}},{"index":5,"id":"b"}]})"}));
   const base::Json& calls = chunk["choices"][0]["delta"]["tool_calls"];
   EXPECT_EQ(calls[0]["index"], 0);
   EXPECT_EQ(calls[1]["index"], 5);
+}
+
+TEST(ChatResponseTest, ChunksHaveTheLogProbabilitiesOfTheirPiece) {
+  const ChunkWriter chunks(make_completion(), false);
+  const auto logprobs = [](const std::string& chunk) {
+    return parsed(chunk)["choices"][0]["logprobs"];
+  };
+  const std::string told = R"({"content":[{"token":"he","logprob":-0.5}],"refusal":null})";
+  EXPECT_EQ(logprobs(chunks.delta(0, {.text = "he", .logprobs = told})), parsed(told));
+  EXPECT_EQ(logprobs(chunks.delta(0, {.raw = R"({"odd":1})", .logprobs = told})), parsed(told));
+  EXPECT_TRUE(logprobs(chunks.delta(0, {.text = "he"})).is_null());
+  EXPECT_TRUE(logprobs(chunks.finish(0, "stop", nullptr)).is_null());
 }
 
 TEST(ChatResponseTest, MessageOfAnUpstreamIsPassedOnWhole) {

@@ -104,7 +104,7 @@ std::optional<std::string> FieldReader::string(const char* key, std::size_t max_
 }
 
 std::optional<std::string> FieldReader::id(const char* key) {
-  const std::optional<std::string> text = string(key);
+  std::optional<std::string> text = string(key);
   if (!text || text->empty()) return std::nullopt;
   if (is_valid_id(*text)) return text;
   fail(key, "must be at most 256 bytes without control characters");
@@ -113,7 +113,7 @@ std::optional<std::string> FieldReader::id(const char* key) {
 
 std::optional<std::string> FieldReader::choice(const char* key,
                                                std::vector<std::string_view> allowed) {
-  const std::optional<std::string> text = string(key);
+  std::optional<std::string> text = string(key);
   if (!text) return std::nullopt;
   if (std::find(allowed.begin(), allowed.end(), *text) != allowed.end()) return text;
   fail(key, "must be one of " + join(allowed));

@@ -55,7 +55,7 @@ bool read_offset(const std::string& text, std::size_t& pos, std::int64_t& second
   accept(text, pos, ':');
   const int minutes = read_digits(text, pos, 2);
   if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return false;
-  seconds = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
+  seconds = (std::int64_t{hours} * 3600 + std::int64_t{minutes} * 60) * (west ? -1 : 1);
   return pos == text.size();
 }
 

@@ -59,8 +59,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
   if (fd.get() < 0) return system_error(path, "open");
   KITH_ASSIGN_OR_RETURN(const std::size_t size, regular_size(fd, path));
   if (size > max_bytes) {
-    return Error{ErrorCode::kInvalidArgument, "file is larger than " + std::to_string(max_bytes) +
-                                                  " bytes: " + path.string()};
+    return Error{ErrorCode::kInvalidArgument,
+                 "file is larger than " + std::to_string(max_bytes) + " bytes: " + path.string()};
   }
   std::string text(size, '\0');
   std::size_t filled = 0;
@@ -116,6 +116,8 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
+  // munmap() takes what it is about to remove as not const.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 

@@ -27,8 +27,8 @@ class PrintingSink final : public personalize::AnswerSink {
       std::cerr << "[" << head.persona.str() << "] ";
     }
   }
-  void on_delta(int, std::string_view text, std::string_view) override {
-    std::cout << text << std::flush;
+  void on_delta(const personalize::AnswerDelta& delta) override {
+    std::cout << delta.text << std::flush;
   }
 };
 

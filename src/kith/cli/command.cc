@@ -24,9 +24,9 @@ std::string trainer_program() {
 
 // `kith train ...` becomes `kith-train train ...`: gradients live in a program of their own.
 [[noreturn]] void become_trainer(int argc, char** argv) {
-  const std::string program = trainer_program();
+  std::string program = trainer_program();
   std::vector<char*> arguments(argv, argv + argc);
-  arguments[0] = const_cast<char*>(program.c_str());
+  arguments[0] = program.data();
   arguments.push_back(nullptr);
   ::execvp(program.c_str(), arguments.data());
   std::cerr << "kith: cannot start kith-train; build it with -DKITH_WITH_TRAIN=ON\n";

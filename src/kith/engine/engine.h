@@ -69,8 +69,8 @@ struct GenerateRequest {
   // What prompt and answers attend to besides. Projected once, when the request is admitted, for
   // all answers.
   std::optional<BridgedMemory> memory;
-  // Only prompts of one space (a tenant, say), one adapter version and one memory share cached
-  // beginnings.
+  // Only prompts of one space (a tenant, say), the same adapters, soft prompt and memory share
+  // cached beginnings (cache_space.h).
   std::string cache_space;
   // One answer is generated for each entry, in [1, 128]; all share the prompt.
   std::vector<SamplingParams> samples{SamplingParams{}};

@@ -8,6 +8,7 @@
 
 #include "kith/base/check.h"
 #include "kith/base/log.h"
+#include "kith/engine/cache_space.h"
 
 namespace kith::engine {
 namespace {
@@ -415,16 +416,7 @@ void Engine::Loop::add_work(Job& job, Sequence* sequence, CachedTokens& context,
 // The last token of a prompt is always computed: its logits are the first answer token's.
 void Engine::Loop::reuse_prefix(Job& job) {
   if (!options_.prefix_cache) return;
-  job.cache_space = job.request.cache_space;
-  // The versions hash the bytes of an adapter, so one replaced under its name never meets old keys.
-  for (const WeightedAdapter& weighted : job.request.adapters) {
-    job.cache_space += '\0' + weighted.adapter->version() + '*' + std::to_string(weighted.weight);
-  }
-  if (job.request.soft_prompt) job.cache_space += '\0' + job.request.soft_prompt->version();
-  // The values themselves: whoever chooses a matrix must not be able to meet another user's keys.
-  if (const auto& memory = job.request.memory) {
-    job.cache_space += '\0' + memory->bridge->version() + '@' + memory->matrix->key();
-  }
+  job.cache_space = cache_space_of(job.request);
   const std::span<const text::TokenId> tokens(job.prompt.tokens);
   job.prompt.blocks = prefixes_.acquire(job.cache_space, tokens.first(tokens.size() - 1));
   job.prompt.cached = static_cast<int>(job.prompt.blocks.size()) * nn::kBlockTokens;

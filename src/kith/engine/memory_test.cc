@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <mutex>
 #include <thread>
 
@@ -109,6 +110,7 @@ class MemoryTest : public testing::Test {
   base::SystemClock clock_;
   std::shared_ptr<model::Decoder> decoder_;
   std::shared_ptr<const model::MemoryBridge> bridge_;
+  std::shared_ptr<const model::Adapter> adapter_;
 };
 
 TEST_F(MemoryTest, AnAnswerDependsOnItsMemory) {
@@ -240,6 +242,37 @@ TEST_F(MemoryTest, ACancelledRequestFreesItsMemory) {
   handle->cancel();
   expect_idle(*engine);
   EXPECT_TRUE(matrix.expired());
+}
+
+// The tokens of these prompts are the same: soft tokens, and no others in their first blocks.
+TEST_F(MemoryTest, RowsOfOneUserNeverMeetTheKeysOfAnother) {
+  const auto engine = make_engine();
+  const auto single = make_engine(64, {.prefix_cache = false});
+  std::vector<TokenId> prompt;
+  for (int row = 0; row < 40; ++row) prompt.push_back(model::soft_token(row));
+  const auto request = [&](std::vector<float> values, float weight) {
+    GenerateRequest made = request_for(prompt, 3, nullptr);
+    made.soft_prompt = *model::SoftPrompt::create(std::move(values), kHidden);
+    made.adapters = {{adapter_, weight}};
+    return made;
+  };
+  model::write_tiny_adapter(dir_.path() / "adapter", model::tiny_adapter(4),
+                            R"({"peft_type":"LORA","r":4,"lora_alpha":8})");
+  adapter_ = *model::Adapter::load(dir_.path() / "adapter", decoder_->config());
+  const auto rows = model::random_memory(1, 40, kHidden)->values();
+  const std::vector<float> values(rows.begin(), rows.end());
+  std::vector<float> other = values;
+  other.front() = std::nextafter(other.front(), 9.0F);
+  const auto cached = [&](const GenerateRequest& made) {
+    const auto answers = engine->generate(made);
+    EXPECT_TRUE(answers) << answers.error().message;
+    EXPECT_EQ(ids(*answers), generate(*single, made));
+    return answers->front().finish.cached_tokens;
+  };
+  EXPECT_EQ(cached(request(values, 1.0F)), 0);
+  EXPECT_EQ(cached(request(values, 1.0F)), 32);
+  EXPECT_EQ(cached(request(other, 1.0F)), 0);
+  EXPECT_EQ(cached(request(values, std::nextafter(1.0F, 0.0F))), 0);
 }
 
 // Eight users on five adapters, each with a soft prompt and a memory of its own, at once.

@@ -363,9 +363,9 @@ RuleId JsonRules::other_name(const std::vector<Property>& properties) {
 }
 
 void JsonRules::add_array(RuleId rule, const ArrayShape& shape) {
-  const auto [start, end] = std::pair(automaton_.rule(rule).start, automaton_.rule(rule).end);
+  const NodeId start = automaton_.rule(rule).start;
   const NodeId closing = new_node(start);
-  automaton_.add_bytes(closing, ']', ']', end);
+  automaton_.add_bytes(closing, ']', ']', automaton_.rule(rule).end);
   const NodeId close = space_before(closing);
   const auto num_first = static_cast<int>(shape.first.size());
   const auto has_room = [&](int items) {

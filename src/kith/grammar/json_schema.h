@@ -18,7 +18,7 @@
 
 namespace kith::grammar {
 
-inline constexpr std::size_t kMaxSchemaBytes = 128 * 1024;
+inline constexpr std::size_t kMaxSchemaBytes = std::size_t{128} * 1024;
 inline constexpr int kMaxSchemaDepth = 64;
 // Members of one object of a schema, values of one enum, and texts to choose from.
 inline constexpr std::size_t kMaxAlternatives = 2000;

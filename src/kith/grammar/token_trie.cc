@@ -1,6 +1,7 @@
 #include "kith/grammar/token_trie.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "kith/grammar/automaton.h"
 #include "kith/grammar/token_mask.h"
@@ -71,10 +72,12 @@ std::optional<std::int32_t> TokenTrie::find_child(std::int32_t entry, std::uint8
 
 TokenVocabulary::TokenVocabulary(const text::Tokenizer& tokenizer,
                                  std::vector<text::TokenId> end_tokens)
-    : tokenizer_(tokenizer), num_tokens_(tokenizer.vocab_size()) {
-  for (const text::TokenId id : end_tokens) {
-    if (id >= 0 && static_cast<std::size_t>(id) < num_tokens_) end_tokens_.push_back(id);
-  }
+    : tokenizer_(tokenizer),
+      end_tokens_(std::move(end_tokens)),
+      num_tokens_(tokenizer.vocab_size()) {
+  std::erase_if(end_tokens_, [this](text::TokenId id) {
+    return id < 0 || static_cast<std::size_t>(id) >= num_tokens_;
+  });
   is_usable_.assign(num_tokens_, false);
   std::vector<TokenTrie::Token> all;
   std::vector<TokenTrie::Token> rest;

@@ -33,7 +33,7 @@ class Stemmer {
 
 // Words that ask or join and hold no subject. Segmentation has dropped apostrophes ("dont").
 const std::unordered_set<std::string_view>& function_words() {
-  static const std::unordered_set<std::string_view> words = {
+  static const std::unordered_set<std::string_view> kWords = {
       "a",      "about", "after", "all",     "also",  "am",     "an",     "and",    "any",
       "anyone", "are",   "as",    "at",      "be",    "been",   "before", "being",  "but",
       "by",     "can",   "cant",  "could",   "did",   "do",     "does",   "doesnt", "doing",
@@ -51,7 +51,7 @@ const std::unordered_set<std::string_view>& function_words() {
       "up",     "us",    "use",   "used",    "very",  "want",   "was",    "we",     "were",
       "what",   "when",  "where", "whether", "which", "while",  "who",    "whom",   "whose",
       "why",    "will",  "with",  "without", "wont",  "would",  "you",    "your",   "yours"};
-  return words;
+  return kWords;
 }
 
 // A Chinese bigram of two of these characters asks or joins ("什么", "多少", "我的").

@@ -240,8 +240,8 @@ std::int64_t DecoderConfig::num_parameters() const {
   const std::int64_t attention = hidden * (2 * q_size() + 2 * kv_size()) +
                                  (qkv_bias ? q_size() + 2 * kv_size() : 0) + (o_bias ? hidden : 0) +
                                  (qk_norm ? 2 * head_dim : 0);
-  const std::int64_t mlp =
-      3 * hidden * intermediate_size + (mlp_bias ? 2 * intermediate_size + hidden : 0);
+  const std::int64_t mlp = 3 * hidden * intermediate_size +
+                           (mlp_bias ? std::int64_t{2} * intermediate_size + hidden : 0);
   const std::int64_t embeddings = hidden * vocab_size * (tie_word_embeddings ? 1 : 2);
   return num_layers * (attention + mlp + 2 * hidden) + embeddings + hidden;
 }

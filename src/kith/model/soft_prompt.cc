@@ -5,7 +5,6 @@
 
 #include "kith/base/check.h"
 #include "kith/base/file.h"
-#include "kith/base/fingerprint.h"
 #include "kith/tensor/dtype.h"
 #include "kith/tensor/safetensors.h"
 
@@ -16,12 +15,6 @@ using tensor::DType;
 
 Error invalid(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message)};
-}
-
-std::string version_of(int width, std::span<const float> values) {
-  const auto bytes = std::as_bytes(values);
-  return base::to_hex(base::hash_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                                       base::kHashSeed ^ static_cast<std::uint64_t>(width)));
 }
 
 }  // namespace
@@ -35,7 +28,6 @@ Result<std::shared_ptr<const SoftPrompt>> SoftPrompt::create(std::vector<float> 
     return invalid("a soft prompt must hold finite numbers");
   }
   std::shared_ptr<SoftPrompt> prompt(new SoftPrompt);
-  prompt->version_ = version_of(width, values);
   prompt->values_ = std::move(values);
   prompt->width_ = width;
   return std::shared_ptr<const SoftPrompt>(std::move(prompt));
@@ -74,6 +66,12 @@ std::span<const float> SoftPrompt::row(int row) const {
   KITH_DCHECK(row >= 0 && row < rows(), "no such row");
   const auto width = static_cast<std::size_t>(width_);
   return std::span(values_).subspan(static_cast<std::size_t>(row) * width, width);
+}
+
+std::string SoftPrompt::key() const {
+  const auto bytes = std::as_bytes(std::span(values_));
+  return std::to_string(width_) + ':' +
+         std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 Result<std::vector<float>> decode_values(std::span<const std::byte> bytes, std::string_view type) {

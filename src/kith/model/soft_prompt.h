@@ -43,8 +43,9 @@ class SoftPrompt {
   int width() const { return width_; }
   // REQUIRES: row in [0, rows()).
   std::span<const float> row(int row) const;
-  // Hash of shape and values, 16 hexadecimal digits: a part of every cache key.
-  const std::string& version() const { return version_; }
+  // Shape and values themselves, for keys that must not meet by chance or by intent: rows come from
+  // clients, who could make some of any hash of 64 bits.
+  std::string key() const;
   // [rows, width], row-major.
   std::span<const float> values() const { return values_; }
 
@@ -53,7 +54,6 @@ class SoftPrompt {
 
   std::vector<float> values_;
   int width_ = 1;
-  std::string version_;
 };
 
 // Raw little-endian bytes as values, for embeddings that come over the wire.

@@ -21,13 +21,13 @@ TEST(SoftPromptTest, RowsAreThoseGiven) {
   EXPECT_THAT((*prompt)->row(1), ElementsAre(4, 5, 6));
 }
 
-TEST(SoftPromptTest, TheVersionIsThatOfShapeAndValues) {
-  const auto version = [](std::vector<float> values, int width) {
-    return (*SoftPrompt::create(std::move(values), width))->version();
+TEST(SoftPromptTest, TheKeyIsThatOfShapeAndValues) {
+  const auto key = [](std::vector<float> values, int width) {
+    return (*SoftPrompt::create(std::move(values), width))->key();
   };
-  EXPECT_EQ(version({1, 2, 3, 4}, 2), version({1, 2, 3, 4}, 2));
-  EXPECT_NE(version({1, 2, 3, 4}, 2), version({1, 2, 3, 4}, 4));
-  EXPECT_NE(version({1, 2, 3, 4}, 2), version({1, 2, 3, 5}, 2));
+  EXPECT_EQ(key({1, 2, 3, 4}, 2), key({1, 2, 3, 4}, 2));
+  EXPECT_NE(key({1, 2, 3, 4}, 2), key({1, 2, 3, 4}, 4));
+  EXPECT_NE(key({1, 2, 3, 4}, 2), key({1, 2, 3, 5}, 2));
 }
 
 TEST(SoftPromptTest, RefusesWhatIsNoMatrixOfNumbers) {
@@ -54,7 +54,7 @@ TEST(SoftPromptTest, ReadsOneTensorAndNothingPickled) {
   const auto in_memory = *tensor::serialize_safetensors({&tensor, 1});
   const auto parsed = SoftPrompt::parse(std::as_bytes(std::span(in_memory)));
   ASSERT_TRUE(parsed) << parsed.error().message;
-  EXPECT_EQ((*parsed)->version(), (*prompt)->version());
+  EXPECT_EQ((*parsed)->key(), (*prompt)->key());
   for (const std::string_view pickled : {"", "\x80\x02}q", "PK\x03\x04 a torch archive"}) {
     EXPECT_FALSE(SoftPrompt::parse(std::as_bytes(std::span(pickled))));
   }

@@ -31,7 +31,9 @@ bool is_denied_word(std::string_view word) {
 }  // namespace
 
 bool is_denied_attribute(std::string_view name) {
-  const auto holds = [name](std::string_view part) { return name.find(part) != name.npos; };
+  const auto holds = [name](std::string_view part) {
+    return name.find(part) != std::string_view::npos;
+  };
   if (std::any_of(kDeniedChinese.begin(), kDeniedChinese.end(), holds)) return true;
   std::string word;
   bool was_lower = false;

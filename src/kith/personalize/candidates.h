@@ -39,6 +39,7 @@ struct Candidate {
   std::string text;
   std::string finish_reason = "stop";
   std::string logprobs;
+  std::vector<std::size_t> token_begins;
   std::string raw;
   std::optional<double> mean_logprob;
 

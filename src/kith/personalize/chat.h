@@ -130,8 +130,10 @@ struct Choice {
   std::string text;
   std::string finish_reason = "stop";
   std::string source;
-  std::string logprobs;  // JSON, empty if none
-  std::string raw;       // an upstream's message (JSON) when it holds more than text
+  // As those of GeneratedText.
+  std::string logprobs;
+  std::vector<std::size_t> token_begins;
+  std::string raw;
 };
 
 struct AnswerTimings {
@@ -176,15 +178,23 @@ struct ChatAnswer {
   std::vector<Degradation> degraded;
 };
 
+// A piece of a choice; the members as those of TextDelta. Borrowed for the time of the call.
+struct AnswerDelta {
+  int choice = 0;
+  std::string_view text;
+  std::string_view raw;
+  std::string_view logprobs;
+};
+
 // Receives an answer while it is made. on_start() comes once, before the first delta, with
 // everything known by then (ids, persona, adapter, plan, passages); then the deltas of each choice
-// add up to its text. Called from one thread at a time; must not block for long.
+// add up to its text and its log-probabilities. Called from one thread at a time; must not block
+// for long.
 class AnswerSink {
  public:
   virtual ~AnswerSink() = default;
   virtual void on_start(const ChatAnswer& head) = 0;
-  // `raw` is an upstream's delta (JSON) when it holds more than text, else empty.
-  virtual void on_delta(int choice, std::string_view text, std::string_view raw) = 0;
+  virtual void on_delta(const AnswerDelta& delta) = 0;
 };
 
 }  // namespace kith::personalize

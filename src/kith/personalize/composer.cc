@@ -95,8 +95,8 @@ class Room {
 }  // namespace
 
 std::string passage_title(const memory::Passage& passage) {
-  const std::string title = to_one_line(passage.title, kMaxTitleBytes);
-  const std::string heading = to_one_line(passage.heading, kMaxFullTitleBytes);
+  std::string title = to_one_line(passage.title, kMaxTitleBytes);
+  std::string heading = to_one_line(passage.heading, kMaxFullTitleBytes);
   if (heading.empty() || heading == title || heading.size() > kMaxTitleBytes) return title;
   if (title.empty()) return heading;
   return std::string(text::truncate_utf8(title + ": " + heading, kMaxFullTitleBytes));

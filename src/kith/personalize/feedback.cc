@@ -8,7 +8,7 @@ namespace kith::personalize {
 namespace {
 
 constexpr std::size_t kMaxSignals = 64;
-constexpr std::size_t kMaxTextBytes = 16 * 1024;
+constexpr std::size_t kMaxTextBytes = std::size_t{16} * 1024;
 
 Error invalid(const std::string& message) { return Error{ErrorCode::kInvalidArgument, message}; }
 

@@ -120,12 +120,15 @@ class RecordingSink final : public AnswerSink {
     ++num_starts;
     head_ = head;
   }
-  void on_delta(int choice, std::string_view words, std::string_view raw) override {
+  void on_delta(const AnswerDelta& delta) override {
     EXPECT_EQ(num_starts, 1) << "a delta before the start";
-    EXPECT_TRUE(text::is_valid_utf8(words));
+    EXPECT_TRUE(text::is_valid_utf8(delta.text));
     ++num_deltas;
-    texts[choice] += words;
-    raws[choice] += raw;
+    texts[delta.choice] += delta.text;
+    raws[delta.choice] += delta.raw;
+    if (!delta.logprobs.empty()) {
+      logprobs[delta.choice].emplace_back(texts[delta.choice], delta.logprobs);
+    }
   }
 
   int num_starts = 0;
@@ -133,6 +136,8 @@ class RecordingSink final : public AnswerSink {
   ChatAnswer head_;
   std::map<int, std::string> texts;
   std::map<int, std::string> raws;
+  // The text so far, and the log-probabilities that came with its last piece.
+  std::map<int, std::vector<std::pair<std::string, std::string>>> logprobs;
 };
 
 inline constexpr const char* kTestPersonas = R"(

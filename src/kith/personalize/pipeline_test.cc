@@ -8,9 +8,11 @@
 namespace kith::personalize {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::Pair;
 
 constexpr const char* kVault =
     "The vault needs form HB-27 before the door opens. Requests close after 14 days.";
@@ -191,6 +193,26 @@ TEST_F(PipelineTest, StreamedTextIsTheTextReturned) {
         }
       }
     }
+  }
+}
+
+TEST_F(PipelineTest, LogProbabilitiesOfAChosenDraftComeWithItsWords) {
+  generator_.answer = [](const auto&, int sample) {
+    GeneratedText draft = FakeGenerator::text("To you", sample == 1 ? -0.1 : -2.0);
+    draft.logprobs = R"({"content":[{"t":"To y"},{"t":"ou"}],"refusal":null})";
+    draft.token_begins = {0, 4};
+    return draft;
+  };
+  ChatRequest request = ask("ada", "hello");
+  request.sampling.wants_logprobs = true;
+  request.num_choices = 2;
+  RecordingSink sink;
+  const ChatAnswer answer = must_answer(request, &sink);
+  for (const int choice : {0, 1}) {
+    EXPECT_THAT(sink.logprobs[choice],
+                ElementsAre(Pair("To ", R"({"content":[{"t":"To y"}],"refusal":null})"),
+                            Pair("To you", R"({"content":[{"t":"ou"}],"refusal":null})")));
+    EXPECT_THAT(answer.choices[static_cast<std::size_t>(choice)].logprobs, HasSubstr("To y"));
   }
 }
 

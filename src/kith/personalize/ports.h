@@ -145,8 +145,10 @@ struct GeneratedText {
   // Mean natural log-probability of the answer's tokens under the model that wrote it; absent if
   // the generator does not tell.
   std::optional<double> mean_logprob;
-  // OpenAI's "logprobs" object; empty unless asked for.
+  // OpenAI's "logprobs" object (JSON); empty unless asked for.
   std::string logprobs;
+  // Where in `text` each token of its `content` begins, in bytes; ascending.
+  std::vector<std::size_t> token_begins;
   // The assistant message as an upstream sent it (JSON), when it holds more than text (tool calls);
   // else empty.
   std::string raw;
@@ -159,6 +161,9 @@ struct TextDelta {
   std::string_view text;  // complete UTF-8
   // An upstream's delta object (JSON) when it holds more than text (tool calls); else empty.
   std::string_view raw;
+  // OpenAI's "logprobs" object (JSON) of the tokens that this piece has reached; empty if there are
+  // none, or they were not asked for.
+  std::string_view logprobs;
 };
 
 // Called on whatever thread generates, in order for each sample, never after generate() has
@@ -215,7 +220,7 @@ class Generator {
       const EncodedSoftPrompt& encoded) const;
 
   // Blocks until all answers are there, in the order of `samples`. A sink, which may be null, sees
-  // each answer as it is made; the deltas of a sample add up to its text.
+  // each answer as it is made; the deltas of a sample add up to its text and its log-probabilities.
   // Errors: kInvalidArgument for a request that this generator cannot take (naming the field),
   //   kOverloaded, kUnavailable, kDeadlineExceeded, kCancelled, kNotFound for an unknown adapter.
   virtual Result<std::vector<GeneratedText>> generate(const GenerationRequest& request,

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kith/personalize/decision_document.h"
+#include "kith/personalize/logprob_pieces.h"
 #include "kith/personalize/session.h"
 #include "kith/personalize/style.h"
 #include "kith/storage/digest.h"
@@ -10,6 +11,19 @@
 #include "kith/text/utf8.h"
 
 namespace kith::personalize {
+namespace {
+
+// Where the words of `text` end, with what separates them from the next; at least one end.
+std::vector<std::size_t> word_ends(std::string_view text) {
+  std::vector<std::size_t> ends;
+  text::for_each_code_point(text, [&](char32_t c, std::size_t offset, std::size_t length) {
+    if (text::is_whitespace(c) || text::is_han(c)) ends.push_back(offset + length);
+  });
+  if (ends.empty() || ends.back() < text.size()) ends.push_back(text.size());
+  return ends;
+}
+
+}  // namespace
 
 // Hands the generator's deltas straight on.
 class Session::DirectSink final : public DeltaSink {
@@ -17,7 +31,7 @@ class Session::DirectSink final : public DeltaSink {
   explicit DirectSink(Session& session) : session_(session) {}
   void on_delta(const TextDelta& delta) override {
     session_.start_sink();
-    session_.sink_->on_delta(delta.sample, delta.text, delta.raw);
+    session_.sink_->on_delta({delta.sample, delta.text, delta.raw, delta.logprobs});
   }
 
  private:
@@ -120,6 +134,7 @@ void Session::build_candidates(std::vector<GeneratedText> drafts) {
     candidate.text = std::move(draft.text);
     candidate.finish_reason = std::move(draft.finish_reason);
     candidate.logprobs = std::move(draft.logprobs);
+    candidate.token_begins = std::move(draft.token_begins);
     candidate.raw = std::move(draft.raw);
     candidate.mean_logprob = draft.mean_logprob;
     candidates_.push_back(std::move(candidate));
@@ -150,8 +165,8 @@ void Session::choose(bool keeps_order) {
 
   for (const std::size_t index : order_) {
     const Candidate& chosen = candidates_[index];
-    answer_.choices.push_back(
-        {chosen.text, chosen.finish_reason, chosen.source, chosen.logprobs, chosen.raw});
+    answer_.choices.push_back({chosen.text, chosen.finish_reason, chosen.source, chosen.logprobs,
+                               chosen.token_begins, chosen.raw});
   }
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const Candidate& candidate = candidates_[i];
@@ -177,15 +192,19 @@ void Session::send_chosen() {
   for (std::size_t i = 0; i < answer_.choices.size(); ++i) {
     const Choice& choice = answer_.choices[i];
     const std::string_view text = choice.text;
-    std::size_t sent = 0;
-    text::for_each_code_point(text, [&](char32_t c, std::size_t offset, std::size_t length) {
-      const bool ends_word = text::is_whitespace(c) || text::is_han(c);
-      const std::size_t end = offset + length;
-      if (!ends_word && end < text.size()) return;
-      sink_->on_delta(static_cast<int>(i), text.substr(sent, end - sent), "");
-      sent = end;
-    });
-    if (!choice.raw.empty()) sink_->on_delta(static_cast<int>(i), "", choice.raw);
+    const auto ends = word_ends(text);
+    const auto logprobs = split_logprobs(choice.logprobs, choice.token_begins, ends);
+    std::size_t begin = 0;
+    for (std::size_t piece = 0; piece < ends.size(); ++piece) {
+      const std::size_t end = ends[piece];
+      if (end > begin || !logprobs[piece].empty()) {
+        sink_->on_delta({.choice = static_cast<int>(i),
+                         .text = text.substr(begin, end - begin),
+                         .logprobs = logprobs[piece]});
+      }
+      begin = end;
+    }
+    if (!choice.raw.empty()) sink_->on_delta({.choice = static_cast<int>(i), .raw = choice.raw});
   }
 }
 

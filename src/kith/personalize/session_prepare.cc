@@ -254,9 +254,10 @@ void Session::recall() {
   auto lines = step<std::vector<std::string>>(
       "history", kit_.options.budgets.history,
       [&conversations, recall] { return recall_exchanges(conversations, recall); });
-  if (lines) history_lines_ = *std::move(lines);
+  const bool is_read = lines.has_value();
+  if (is_read) history_lines_ = *std::move(lines);
   if (history_lines_.empty()) {
-    plan(kTechniqueHistory, false, lines ? "no earlier exchange on the topic" : "it failed");
+    plan(kTechniqueHistory, false, is_read ? "no earlier exchange on the topic" : "it failed");
   }
 }
 

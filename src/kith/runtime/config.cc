@@ -25,7 +25,7 @@ struct Setting {
 };
 
 const std::vector<Setting>& all_settings() {
-  static const std::vector<Setting> settings{
+  static const std::vector<Setting> kSettings{
       {"server.host", [](Config& c) -> Field { return &c.server.host; }},
       {"server.port", [](Config& c) -> Field { return &c.server.port; }, 0, 65'535},
       {"server.workers", [](Config& c) -> Field { return &c.server.workers; }, 1, 1024},
@@ -57,7 +57,7 @@ const std::vector<Setting>& all_settings() {
       {"log.level", [](Config& c) -> Field { return &c.log.level; }},
       {"log.format", [](Config& c) -> Field { return &c.log.format; }},
   };
-  return settings;
+  return kSettings;
 }
 
 const Setting* find_setting(const std::string& key) {

@@ -156,8 +156,8 @@ class EngineCompletions::PromptRun final : public engine::EventSink {
     piece.text = std::string(shown);
     if (has_tokens_) {
       piece.tokens.emplace();
-      for (const auto& [token, offset] : text.trace.take(text.shown_bytes)) {
-        piece.tokens->push_back(describe(tokenizer_, token.token, offset));
+      for (const auto& [token, code_point, byte] : text.trace.take(text.shown_bytes)) {
+        piece.tokens->push_back(describe(tokenizer_, token.token, code_point));
         put_logprobs(tokenizer_, token.token, token.logprob, token.top, piece.tokens->back());
       }
       auto& all = *text.choice.tokens;

@@ -1,14 +1,10 @@
 #include "kith/runtime/engine_generator.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
-#include <numeric>
 
-#include "kith/base/json.h"
 #include "kith/base/log.h"
+#include "kith/runtime/answer_collector.h"
 #include "kith/runtime/engine_request.h"
-#include "kith/runtime/token_trace.h"
 
 namespace kith::runtime {
 namespace {
@@ -23,71 +19,6 @@ std::vector<text::ChatMessage> to_chat(std::span<const personalize::Message> mes
   }
   return chat;
 }
-
-base::Json token_json(const text::Tokenizer& tokenizer, text::TokenId id, float logprob) {
-  const std::string bytes(tokenizer.id_to_bytes(id));
-  base::Json list = base::Json::array();
-  for (const char byte : bytes) list.push_back(static_cast<unsigned char>(byte));
-  return {{"token", bytes}, {"logprob", logprob}, {"bytes", list}};
-}
-
-// OpenAI's "logprobs" object. Tokens of a stop string are no part of the answer.
-std::string logprobs_json(const text::Tokenizer& tokenizer, const engine::Answer& answer) {
-  TokenTrace trace(tokenizer, true);
-  for (const auto& token : answer.tokens) trace.add(token);
-  base::Json content = base::Json::array();
-  for (const auto& [token, code_point] : trace.take(answer.text.size())) {
-    base::Json entry = token_json(tokenizer, token.token, token.logprob);
-    entry["top_logprobs"] = base::Json::array();
-    for (const auto& top : token.top) {
-      entry["top_logprobs"].push_back(token_json(tokenizer, top.token, top.logprob));
-    }
-    content.push_back(std::move(entry));
-  }
-  return base::dump_json(base::Json{{"content", content}, {"refusal", nullptr}});
-}
-
-// Collects the answers of a request and passes their pieces on. The engine's thread writes, the
-// caller's thread waits.
-class Collector final : public engine::EventSink {
- public:
-  Collector(std::size_t samples, personalize::DeltaSink* sink)
-      : answers_(samples), missing_(samples), sink_(sink) {}
-
-  void on_delta(const engine::Delta& delta) override {
-    engine::Answer& answer = answers_[static_cast<std::size_t>(delta.sample)];
-    answer.text += delta.text;
-    answer.tokens.push_back(delta.token);
-    pass_on(delta.sample, delta.text);
-  }
-
-  void on_finish(const engine::Finish& finish) override {
-    engine::Answer& answer = answers_[static_cast<std::size_t>(finish.sample)];
-    answer.text += finish.text;
-    answer.finish = finish;
-    pass_on(finish.sample, finish.text);
-    const std::lock_guard lock(mutex_);
-    if (--missing_ == 0) done_.notify_all();
-  }
-
-  std::vector<engine::Answer>& wait() {
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return missing_ == 0; });
-    return answers_;
-  }
-
- private:
-  void pass_on(int sample, std::string_view text) {
-    if (sink_ != nullptr && !text.empty())
-      sink_->on_delta({.sample = sample, .text = text, .raw = {}});
-  }
-
-  std::vector<engine::Answer> answers_;
-  std::mutex mutex_;
-  std::condition_variable done_;
-  std::size_t missing_;  // guarded by mutex_
-  personalize::DeltaSink* sink_;
-};
 
 Result<std::shared_ptr<const model::SoftPrompt>> decode_rows(
     const personalize::EncodedSoftPrompt& encoded) {
@@ -242,32 +173,12 @@ Result<std::vector<GeneratedText>> EngineGenerator::generate(
     const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
     const personalize::CancelToken& cancel) {
   KITH_ASSIGN_OR_RETURN(engine::GenerateRequest engine_request, to_engine(request));
-  const auto collector = std::make_shared<Collector>(request.samples.size(), sink);
+  const auto collector =
+      std::make_shared<AnswerCollector>(model_->tokenizer, request.samples, sink);
   KITH_ASSIGN_OR_RETURN(const engine::RequestHandle handle,
                         engine_->submit(std::move(engine_request), collector));
   const std::stop_callback on_cancel(cancel, [&handle] { handle.cancel(); });
-  std::vector<GeneratedText> texts;
-  for (engine::Answer& answer : collector->wait()) {
-    KITH_RETURN_IF_ERROR(to_status(answer.finish));
-    GeneratedText text;
-    text.text = answer.text;
-    text.finish_reason = answer.finish.reason == engine::FinishReason::kLength ? "length" : "stop";
-    text.prompt_tokens = answer.finish.prompt_tokens;
-    text.cached_tokens = answer.finish.cached_tokens;
-    text.completion_tokens = answer.finish.completion_tokens;
-    const auto& timings = answer.finish.timings;
-    text.timings = {timings.queue_ms, timings.prefill_ms, timings.decode_ms};
-    if (!answer.tokens.empty()) {
-      double total = 0.0;
-      for (const auto& token : answer.tokens) total += static_cast<double>(token.logprob);
-      text.mean_logprob = total / static_cast<double>(answer.tokens.size());
-    }
-    if (request.samples[texts.size()].wants_logprobs) {
-      text.logprobs = logprobs_json(model_->tokenizer, answer);
-    }
-    texts.push_back(std::move(text));
-  }
-  return texts;
+  return collector->wait();
 }
 
 Result<std::vector<double>> EngineGenerator::score(const personalize::ScoreRequest& request) {
@@ -282,6 +193,7 @@ Result<std::vector<double>> EngineGenerator::score(const personalize::ScoreReque
   }
   KITH_ASSIGN_OR_RETURN(const auto scores, engine_->score(std::move(out)));
   std::vector<double> means;
+  means.reserve(scores.size());
   for (const auto& score : scores) means.push_back(score.mean());
   return means;
 }

@@ -14,7 +14,7 @@ TokenTrace::TokenTrace(const text::Tokenizer& tokenizer, bool continues_text,
 
 void TokenTrace::add(engine::SampledToken token) {
   const text::TokenId id = token.token;
-  waiting_.push_back({{std::move(token), code_points_}, bytes_});
+  waiting_.push_back({std::move(token), code_points_, bytes_});
   const std::string piece = decoder_.append(id);
   bytes_ += piece.size();
   code_points_ += text::count_code_points(piece);
@@ -22,8 +22,8 @@ void TokenTrace::add(engine::SampledToken token) {
 
 std::vector<PlacedToken> TokenTrace::take(std::size_t shown_bytes) {
   std::vector<PlacedToken> reached;
-  while (!waiting_.empty() && waiting_.front().first_byte < shown_bytes) {
-    reached.push_back(std::move(waiting_.front().placed));
+  while (!waiting_.empty() && waiting_.front().byte < shown_bytes) {
+    reached.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
   return reached;

@@ -18,7 +18,10 @@ namespace kith::runtime {
 // A token and where it begins.
 struct PlacedToken {
   engine::SampledToken token;
+  // Of the text with what precedes these tokens.
   std::size_t code_point = 0;
+  // Of these tokens' text.
+  std::size_t byte = 0;
 };
 
 // Not thread-safe.
@@ -37,15 +40,10 @@ class TokenTrace {
   std::size_t code_points() const { return code_points_; }
 
  private:
-  struct Waiting {
-    PlacedToken placed;
-    std::size_t first_byte = 0;
-  };
-
   text::StreamDecoder decoder_;
   std::size_t bytes_ = 0;
   std::size_t code_points_;
-  std::deque<Waiting> waiting_;
+  std::deque<PlacedToken> waiting_;
 };
 
 }  // namespace kith::runtime

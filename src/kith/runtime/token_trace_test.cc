@@ -22,8 +22,9 @@ class TokenTraceTest : public TinyEngineTest {
   std::vector<std::pair<std::string, std::size_t>> take(TokenTrace& trace,
                                                         std::size_t bytes) const {
     std::vector<std::pair<std::string, std::size_t>> taken;
-    for (const auto& [token, code_point] : trace.take(bytes)) {
+    for (const auto& [token, code_point, byte] : trace.take(bytes)) {
       taken.emplace_back(generator_->model().tokenizer.id_to_bytes(token.token), code_point);
+      EXPECT_LT(byte, bytes);
     }
     return taken;
   }

@@ -1,5 +1,6 @@
 #include "kith/runtime/upstream_generator.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 
@@ -97,14 +98,38 @@ void read_usage(const OrderedJson& answer, GeneratedText& out) {
   }
 }
 
-void read_logprobs(const OrderedJson& choice, GeneratedText& out) {
+// The choice's "logprobs" object; null if it has none, or an empty one.
+const OrderedJson* find_logprobs(const OrderedJson& choice) {
   const auto logprobs = choice.find("logprobs");
-  if (logprobs == choice.end() || !logprobs->is_object()) return;
-  out.logprobs = base::dump_json(*logprobs);
-  const auto content = logprobs->find("content");
-  if (content == logprobs->end() || !content->is_array() || content->empty()) return;
+  if (logprobs == choice.end() || !logprobs->is_object()) return nullptr;
+  const bool is_empty = std::all_of(logprobs->begin(), logprobs->end(),
+                                    [](const OrderedJson& member) { return member.empty(); });
+  return is_empty ? nullptr : &*logprobs;
+}
+
+// Of an entry of "logprobs.content": what it puts into the text.
+std::string bytes_of(const OrderedJson& token) {
+  const auto list = token.find("bytes");
+  if (list == token.end() || !list->is_array()) return text_of(token, "token");
+  std::string bytes;
+  for (const auto& byte : *list) bytes += static_cast<char>(byte.get<std::uint8_t>());
+  return bytes;
+}
+
+// Tells what out.text and the log-probabilities of all of it say together.
+void put_logprobs(const OrderedJson& logprobs, GeneratedText& out) {
+  out.logprobs = base::dump_json(logprobs);
+  const auto content = logprobs.find("content");
+  if (content == logprobs.end() || !content->is_array() || content->empty()) return;
   double total = 0.0;
-  for (const auto& token : *content) total += token.value("logprob", 0.0);
+  std::size_t at = 0;
+  for (const auto& token : *content) {
+    total += token.value("logprob", 0.0);
+    out.token_begins.push_back(at);
+    // Control tokens take no room in the text.
+    const std::string bytes = bytes_of(token);
+    if (out.text.compare(at, bytes.size(), bytes) == 0) at += bytes.size();
+  }
   out.mean_logprob = total / static_cast<double>(content->size());
 }
 
@@ -133,7 +158,7 @@ Result<GeneratedText> read_answer(const std::string& body) {
     out.finish_reason = reason;
   }
   read_usage(answer, out);
-  read_logprobs(*choice, out);
+  if (const auto* logprobs = find_logprobs(*choice)) put_logprobs(*logprobs, out);
   return out;
 }
 
@@ -157,28 +182,46 @@ class StreamedMessage {
       out_.finish_reason = reason;
     }
     const auto delta = choice->find("delta");
-    if (delta != choice->end() && delta->is_object()) take_delta(*delta, sample, sink);
+    const bool has_delta = delta != choice->end() && delta->is_object();
+    take_delta(has_delta ? *delta : OrderedJson::object(), find_logprobs(*choice), sample, sink);
     return {};
   }
 
+  // Throws as nlohmann does.
   GeneratedText finish() {
     if (!extra_.empty()) {
       OrderedJson message = {{"role", "assistant"}, {"content", out_.text}};
       message.update(extra_);
       out_.raw = base::dump_json(message);
     }
+    if (!logprobs_.empty()) put_logprobs(logprobs_, out_);
     return std::move(out_);
   }
 
  private:
-  void take_delta(const OrderedJson& delta, int sample, personalize::DeltaSink* sink) {
+  // `logprobs` may be null.
+  void take_delta(const OrderedJson& delta, const OrderedJson* logprobs, int sample,
+                  personalize::DeltaSink* sink) {
     const std::string text = text_of(delta, "content");
     out_.text += text;
     const bool more = has_more_than_text(delta);
     if (more) merge(delta);
-    if (sink == nullptr || (text.empty() && !more)) return;
+    if (logprobs != nullptr) merge_logprobs(*logprobs);
+    if (sink == nullptr || (text.empty() && !more && logprobs == nullptr)) return;
     const std::string raw = more ? base::dump_json(delta) : std::string();
-    sink->on_delta({.sample = sample, .text = text, .raw = raw});
+    const std::string told = logprobs != nullptr ? base::dump_json(*logprobs) : std::string();
+    sink->on_delta({.sample = sample, .text = text, .raw = raw, .logprobs = told});
+  }
+
+  void merge_logprobs(const OrderedJson& logprobs) {
+    for (const auto& [name, value] : logprobs.items()) {
+      OrderedJson& whole = logprobs_[name];
+      if (value.is_array() && whole.is_array()) {
+        whole.insert(whole.end(), value.begin(), value.end());
+      } else if (!value.is_null()) {
+        whole = value;
+      }
+    }
   }
 
   void merge(const OrderedJson& delta) {
@@ -215,6 +258,7 @@ class StreamedMessage {
 
   GeneratedText out_;
   OrderedJson extra_ = OrderedJson::object();
+  OrderedJson logprobs_ = OrderedJson::object();
 };
 
 }  // namespace
@@ -276,7 +320,9 @@ Result<std::vector<GeneratedText>> UpstreamGenerator::generate(
     Status streamed = client_->stream_chat(body, take, &cancelled);
     if (!failure) return std::move(failure).error();
     if (!streamed) return std::move(streamed).error();
-    answers.push_back(message.finish());
+    KITH_ASSIGN_OR_RETURN(GeneratedText text,
+                          fenced([&]() -> Result<GeneratedText> { return message.finish(); }));
+    answers.push_back(std::move(text));
   }
   return answers;
 }

@@ -49,14 +49,14 @@ class EventSink final : public personalize::AnswerSink {
     }
   }
 
-  void on_delta(int choice, std::string_view text, std::string_view raw) override {
-    if (!chunks_ || (text.empty() && raw.empty())) return;
+  void on_delta(const personalize::AnswerDelta& delta) override {
+    if (!chunks_ || (delta.text.empty() && delta.raw.empty() && delta.logprobs.empty())) return;
     if (!has_text_) {
       has_text_ = true;
       const std::chrono::duration<double> seconds = context_.services.clock.monotonic() - started_;
       context_.services.metrics.on_first_text(seconds.count());
     }
-    say(chunks_->delta(choice, text, raw));
+    say(chunks_->delta(delta.choice, {delta.text, delta.raw, delta.logprobs}));
   }
 
   // The end of a stream that went well.
@@ -64,7 +64,8 @@ class EventSink final : public personalize::AnswerSink {
     on_start(answer);
     const api::ChatCompletion wire = to_chat_completion(answer);
     for (std::size_t i = 0; i < wire.choices.size(); ++i) {
-      say(chunks_->finish(static_cast<int>(i), wire.choices[i], i == 0 ? &wire.kith : nullptr));
+      say(chunks_->finish(static_cast<int>(i), wire.choices[i].finish_reason,
+                          i == 0 ? &wire.kith : nullptr));
     }
     if (wants_usage_) say(chunks_->usage(wire));
     writer_.write(api::kSseDone);

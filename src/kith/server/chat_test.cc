@@ -130,6 +130,31 @@ TEST(ChatTest, SeveralChoicesComeWithTheirIndex) {
   EXPECT_EQ(num_ends, (std::map<int, int>{{0, 1}, {1, 1}}));
 }
 
+TEST(ChatTest, LogProbabilitiesComeWithTheirWords) {
+  TestServer server;
+  for (const std::string members : {R"("logprobs":true)", R"("logprobs":true,"n":2)"}) {
+    const base::Json whole = parsed(post_json(server.port(), kPath, chat_with(members)).body);
+    const std::string stream = chat_with(members + R"(,"stream":true)");
+    std::map<int, base::Json> told;
+    for (const std::string& event : events_of(post_json(server.port(), kPath, stream).body)) {
+      if (event == "[DONE]") continue;
+      const base::Json choice = parsed(event)["choices"][0];
+      if (choice["logprobs"].is_null()) continue;
+      EXPECT_NE(choice["delta"].value("content", ""), "") << event;
+      base::Json& content = told[choice["index"]];
+      for (const auto& token : choice["logprobs"]["content"]) content.push_back(token);
+      // The generator makes a word a time; a choice among several is made when they are whole.
+      if (whole["choices"].size() > 1) continue;
+      EXPECT_EQ(choice["logprobs"]["content"][0]["token"], choice["delta"]["content"]);
+    }
+    ASSERT_EQ(told.size(), whole["choices"].size());
+    for (const base::Json& choice : whole["choices"]) {
+      EXPECT_EQ(told[choice["index"]], choice["logprobs"]["content"]);
+      EXPECT_EQ(choice["logprobs"]["content"].size(), 3U);
+    }
+  }
+}
+
 TEST(ChatTest, FailureBeforeTheFirstWordIsAnErrorResponse) {
   TestServer server;
   server.generator.before_word = [](int) {

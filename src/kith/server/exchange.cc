@@ -8,7 +8,7 @@
 namespace kith::server {
 
 Exchange::Exchange(boost::asio::any_io_executor executor, std::size_t max_buffer_bytes)
-    : max_buffer_bytes_(max_buffer_bytes), executor_(executor), wake_timer_(executor) {}
+    : max_buffer_bytes_(max_buffer_bytes), executor_(std::move(executor)), wake_timer_(executor_) {}
 
 void Exchange::send(HttpResponse response) {
   {

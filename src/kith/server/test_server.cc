@@ -49,6 +49,11 @@ std::shared_ptr<const persona::Assigner> make_assigner() {
   return std::make_shared<const persona::Assigner>(*std::move(assigner));
 }
 
+// A word as a token of OpenAI's "logprobs.content".
+std::string token_entry(const std::string& word) {
+  return R"({"token":")" + word + R"(","logprob":-0.5,"bytes":null,"top_logprobs":[]})";
+}
+
 }  // namespace
 
 Result<std::vector<personalize::GeneratedText>> FakeGenerator::generate(
@@ -68,8 +73,15 @@ Result<std::vector<personalize::GeneratedText>> FakeGenerator::generate(
     }
     if (cancel.stop_requested()) failure = Error{ErrorCode::kCancelled, "cancelled"};
     for (std::size_t sample = 0; sample < answers.size() && !failure; ++sample) {
+      std::string logprobs;
+      if (request.samples[sample].wants_logprobs) {
+        logprobs = R"({"content":[)" + token_entry(words[word]) + R"(],"refusal":null})";
+        answers[sample].token_begins.push_back(answers[sample].text.size());
+      }
       answers[sample].text += words[word];
-      if (sink != nullptr) sink->on_delta({static_cast<int>(sample), words[word], {}});
+      if (sink != nullptr) {
+        sink->on_delta({static_cast<int>(sample), words[word], {}, logprobs});
+      }
     }
     ++num_words;
   }
@@ -80,6 +92,12 @@ Result<std::vector<personalize::GeneratedText>> FakeGenerator::generate(
     answer.prompt_tokens = 10;
     answer.completion_tokens = static_cast<int>(words.size());
     answer.mean_logprob = -0.5;
+    if (answer.token_begins.empty()) continue;
+    std::string entries;
+    for (const std::string& word : words) {
+      entries += (entries.empty() ? "" : ",") + token_entry(word);
+    }
+    answer.logprobs = R"({"content":[)" + entries + R"(],"refusal":null})";
   }
   return answers;
 }

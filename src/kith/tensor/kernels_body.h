@@ -178,6 +178,8 @@ void int8_row_blocked(const std::uint8_t* x, const std::int8_t* w, std::size_t i
   }
 }
 #else
+// Stands in the function's place.
+// NOLINTNEXTLINE(readability-identifier-naming)
 constexpr decltype(Kernels::int8_row_blocked) int8_row_blocked = nullptr;
 #endif
 

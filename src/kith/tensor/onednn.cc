@@ -46,6 +46,7 @@ Types types_of(MatmulKind kind) {
 }
 
 // oneDNN wants pointers to mutable memory even where it only reads.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
 void* mutable_pointer(const void* pointer) { return const_cast<void*>(pointer); }
 
 }  // namespace

@@ -136,7 +136,7 @@ Language detect_language(std::string_view text) {
   }
   if (dominates(counts.hangul)) return {"ko", true};
   if (dominates(counts.latin)) return detect_latin(clean, counts.latin);
-  const Language guess = ask_model(clean);
+  Language guess = ask_model(clean);
   if (dominates(counts.cyrillic) && !guess.is_reliable) return {"ru", false};
   return guess;
 }

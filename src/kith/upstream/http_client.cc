@@ -49,9 +49,12 @@ struct Transfer {
     // An error comes as a body also where a stream was asked for.
     if (*on_bytes && is_success) {
       auto more = (*on_bytes)(bytes);
-      if (!more) failure = std::move(more).error();
-      stopped = more && !*more;
-      return more && *more;
+      if (!more) {
+        failure = std::move(more).error();
+        return false;
+      }
+      stopped = !*more;
+      return *more;
     }
     if (body.size() + bytes.size() > max_bytes) {
       failure = Error{ErrorCode::kUnavailable, "the answer is too large"};
