@@ -82,7 +82,7 @@ class LoadTest : public ::testing::Test {
     const auto stats = server_->generator().stats();
     EXPECT_EQ(stats.memory_bytes, 0U);
     EXPECT_LE(stats.kv_blocks_kept, stats.kv_blocks);
-    return read_process_gauge();
+    return read_trimmed_gauge();
   }
 
   std::string metrics() { return server::call(server_->port(), "GET", "/metrics").body; }
@@ -142,8 +142,13 @@ TEST_F(LoadTest, ManyPeopleAtOnceGetWhatTheyAskForAndLeaveNothingBehind) {
 
   EXPECT_EQ(tally_.num_failures(), 0U) << report_failures();
   expect_no_adapter_held();
-  EXPECT_LE(findings.at_end.descriptors, findings.after_warm_up.descriptors);
-  EXPECT_LE(findings.at_end.threads, findings.after_warm_up.threads);
+  // The last connection takes a moment to go.
+  EXPECT_TRUE(server::eventually([&findings] {
+    const ProcessGauge now = read_process_gauge();
+    return now.descriptors <= findings.after_warm_up.descriptors &&
+           now.threads <= findings.after_warm_up.threads;
+  })) << "descriptors or threads are left: "
+      << read_process_gauge().descriptors << ", " << read_process_gauge().threads;
   if (!has_sanitizer()) {
     EXPECT_LE(findings.at_end.allocated_mb, findings.after_warm_up.allocated_mb + kMoreAllocatedMb);
     EXPECT_LE(findings.at_end.resident_mb, findings.after_warm_up.resident_mb + kMoreResidentMb);

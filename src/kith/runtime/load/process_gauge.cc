@@ -40,6 +40,13 @@ ProcessGauge read_process_gauge() {
           .threads = static_cast<std::size_t>(status_number("Threads"))};
 }
 
+ProcessGauge read_trimmed_gauge() {
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+  ::malloc_trim(0);
+#endif
+  return read_process_gauge();
+}
+
 bool has_sanitizer() {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
   return true;

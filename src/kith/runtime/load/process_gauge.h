@@ -16,6 +16,9 @@ struct ProcessGauge {
 
 ProcessGauge read_process_gauge();
 
+// The same after the allocator has given back what it keeps for later.
+ProcessGauge read_trimmed_gauge();
+
 // Whether sizes of memory say nothing because a sanitizer keeps its own books.
 bool has_sanitizer();
 
