@@ -1,5 +1,5 @@
 # Two commands are all a newcomer needs: `make run` and `make test`.
-.PHONY: run build web test test-cpp test-asan test-e2e test-web soak fuzz tidy format clean
+.PHONY: run build web test test-cpp test-asan test-e2e test-web tsan soak fuzz tidy format clean
 .DEFAULT_GOAL := build
 
 PORT ?= 7717
@@ -43,6 +43,10 @@ test-e2e:
 
 test-web:
 	scripts/test_web.sh
+
+## Everything that runs on many threads, under ThreadSanitizer; minutes, not part of `make test`.
+tsan:
+	scripts/tsan.sh
 
 ## Long suites live here; they are not part of `make test`.
 soak:

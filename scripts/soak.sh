@@ -1,10 +1,19 @@
 #!/usr/bin/env bash
-# Long suites, outside `make test`: every parser's fuzz corpus with mutations under sanitizers, and all evaluations.
+# Long suites, outside `make test`: every parser's fuzz corpus with mutations under sanitizers, threads under
+# ThreadSanitizer, ten minutes of random load on the whole server, and all evaluations.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake --preset asan >/dev/null
 cmake --build --preset asan
 ctest --preset asan -j "$(nproc)"
+
+scripts/tsan.sh
+
+cmake --preset test >/dev/null
+cmake --build --preset test --target kith kith_load_test
+KITH_SOURCE_DIR=$PWD KITH_LOAD_MODEL=builtin KITH_LOAD_THREADS=${KITH_LOAD_THREADS:-0} KITH_LOAD_SECONDS=${KITH_SOAK_SECONDS:-600} \
+  KITH_LOAD_SEED=${KITH_LOAD_SEED:-$RANDOM} KITH_LOAD_REPORT=build/soak.json build/test/src/kith/runtime/kith_load_test
+
 for suite in answers personas voices; do
   build/test/kith eval "$suite" --json
 done

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 
@@ -23,7 +24,7 @@ class RecordingGate {
     Visit(RecordingGate& gate, std::uint64_t began_at) : gate_(gate), began_at_(began_at) {}
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
-    ~Visit() { gate_.leave(); }
+    ~Visit() { gate_.leave(began_at_); }
 
    private:
     friend class RecordingGate;
@@ -33,6 +34,9 @@ class RecordingGate {
   };
 
   std::shared_ptr<const Visit> enter();
+
+  // Erasures that are remembered, for the sake of visits that began before them.
+  std::size_t num_remembered() const;
 
   // Runs `work`, which returns a Result and writes about the user.
   // Errors: kConflict, without running it, if the user was erased since the visit began.
@@ -55,17 +59,18 @@ class RecordingGate {
   }
 
  private:
-  void leave();
+  void leave(std::uint64_t began_at);
   bool was_erased(const storage::Scope& scope, std::uint64_t began_at) const;
   void note_erasure(const storage::Scope& scope);
 
   std::shared_mutex order_;  // shared by writes, held alone by an erasure
   mutable std::mutex mutex_;
-  // Guarded by mutex_. The last erasure of each user since the gate was last empty, by a digest:
-  // the name of an erased user is kept nowhere.
+  // Guarded by mutex_. The last erasure of each user that some visit began before, by a digest: the
+  // name of an erased user is kept nowhere.
   std::map<std::string, std::uint64_t> erased_at_;
   std::uint64_t num_erasures_ = 0;
-  std::int64_t num_visits_ = 0;
+  // Of those who are inside, when they began; guarded by mutex_.
+  std::multiset<std::uint64_t> visits_;
 };
 
 }  // namespace kith::personalize

@@ -41,6 +41,21 @@ TEST(RecordingGateTest, AnEmptyGateForgetsAndStaysRight) {
   EXPECT_TRUE(can_write(gate, *visit, "ada"));
 }
 
+// Under load the gate is never empty: one request comes before the other has gone.
+TEST(RecordingGateTest, ABusyGateForgetsErasuresThatNoVisitBeganBefore) {
+  RecordingGate gate;
+  auto visit = gate.enter();
+  for (int i = 0; i < 100; ++i) {
+    const std::string user = "u" + std::to_string(i);
+    EXPECT_TRUE(gate.erase(scope(user.c_str()), [] { return Status(); }));
+    EXPECT_FALSE(can_write(gate, *visit, user.c_str()));
+    auto next = gate.enter();
+    EXPECT_TRUE(can_write(gate, *next, user.c_str()));
+    visit = std::move(next);
+    EXPECT_EQ(gate.num_remembered(), 0U);
+  }
+}
+
 // Whatever the interleaving, nothing that a visit wrote about an erased user is left.
 TEST(RecordingGateTest, NoWriteFollowsAnErasureThatItOverlapped) {
   RecordingGate gate;

@@ -230,8 +230,9 @@ std::string TestServer::add_key(storage::KeyRole role, const std::string& user) 
   return key->text;
 }
 
-TestClient::TestClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-  const timeval patience{10, 0};
+TestClient::TestClient(std::uint16_t port, int patience_s)
+    : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  const timeval patience{patience_s, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   sockaddr_in address{};
   address.sin_family = AF_INET;

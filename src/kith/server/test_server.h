@@ -159,10 +159,10 @@ struct TestResponse {
 
 using TestHeaders = std::vector<std::pair<std::string, std::string>>;
 
-// One connection. Every call gives up after ten seconds.
+// One connection. Every call gives up after `patience_s` seconds without a byte.
 class TestClient {
  public:
-  explicit TestClient(std::uint16_t port);
+  explicit TestClient(std::uint16_t port, int patience_s = 10);
   ~TestClient();
   TestClient(const TestClient&) = delete;
   TestClient& operator=(const TestClient&) = delete;

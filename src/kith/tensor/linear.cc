@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <mutex>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -322,9 +323,8 @@ void Linear::forward_slice(const Slice& slice) const {
     prepare_input(slice);
     for (std::size_t i = to_size(team_rank()); i < shards_.size(); i += to_size(team_size())) {
       if (const Status status = multiply(shards_[i], slice); !status) {
-#if defined(_OPENMP)
-#pragma omp critical(kith_linear_error)
-#endif
+        static std::mutex mutex;  // of all products: failures are rare
+        const std::lock_guard lock(mutex);
         slice.scratch.error = status.error();
       }
       finish(shards_[i], slice);

@@ -11,6 +11,10 @@
 #include <immintrin.h>
 #endif
 
+#if !defined(_OPENMP)
+#include "kith/tensor/helper_threads.h"
+#endif
+
 namespace kith::tensor {
 namespace {
 
@@ -63,9 +67,9 @@ thread_local Membership membership;
 
 }  // namespace
 
-void run_team([[maybe_unused]] int threads, const std::function<void()>& body) {
-#if defined(_OPENMP)
+void run_team(int threads, const std::function<void()>& body) {
   Barrier barrier;
+#if defined(_OPENMP)
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     // OpenMP may give fewer threads than asked for.
@@ -76,7 +80,13 @@ void run_team([[maybe_unused]] int threads, const std::function<void()>& body) {
     membership = {};
   }
 #else
-  body();
+  thread_local HelperThreads helpers;
+  barrier.set_members(static_cast<std::uint32_t>(threads));
+  helpers.run(threads, [&](int rank) {
+    membership = {&barrier, rank, threads};
+    body();
+    membership = {};
+  });
 #endif
 }
 

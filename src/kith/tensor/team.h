@@ -6,7 +6,8 @@
 // "called by the whole team"; outside run_team() the caller is a team of one.
 //
 // The team is OpenMP's, so that oneDNN's primitives, which would open regions of their own, run on
-// the calling member alone.
+// the calling member alone. In builds without OpenMP (ThreadSanitizer's) it is made of
+// HelperThreads.
 #pragma once
 
 #include <cstddef>
