@@ -240,16 +240,21 @@ Result<OrderedJson> overhead(const BenchSetting& setting) {
   runtime::OverheadBench options{.cache = setting.arguments.cache};
   options.num_users = setting.arguments.users.value_or(options.num_users);
   options.num_requests = setting.arguments.requests.value_or(options.num_requests);
-  KITH_ASSIGN_OR_RETURN(const auto result, runtime::bench_overhead(setting.config, options));
-  OrderedJson steps_ms = OrderedJson::object();
-  for (const auto& [step, times] : result.steps_ms) steps_ms[step] = to_json(times);
-  return OrderedJson::array({{{"users", result.num_users},
-                              {"requests", result.num_requests},
-                              {"degraded", result.num_degraded},
-                              {"overhead_ms", to_json(result.overhead_ms)},
-                              {"before_generator_ms", to_json(result.before_generator_ms)},
-                              {"answer_ms", to_json(result.answer_ms)},
-                              {"steps_ms", steps_ms}}});
+  KITH_ASSIGN_OR_RETURN(const auto results, runtime::bench_overhead(setting.config, options));
+  OrderedJson rows = OrderedJson::array();
+  for (const runtime::OverheadResult& result : results) {
+    OrderedJson steps_ms = OrderedJson::object();
+    for (const auto& [step, times] : result.steps_ms) steps_ms[step] = to_json(times);
+    rows.push_back({{"users", result.num_users},
+                    {"documents", result.num_documents},
+                    {"requests", result.num_requests},
+                    {"degraded", result.num_degraded},
+                    {"overhead_ms", to_json(result.overhead_ms)},
+                    {"before_generator_ms", to_json(result.before_generator_ms)},
+                    {"answer_ms", to_json(result.answer_ms)},
+                    {"steps_ms", steps_ms}});
+  }
+  return rows;
 }
 
 Result<OrderedJson> startup(const BenchSetting& setting) {

@@ -28,6 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 // Requests before the first that counts.
 constexpr int kWarmUp = 20;
+constexpr std::size_t kMaxDocuments = 100'000;
 constexpr std::array kQuestions{
     "The VPN client says TG-509 although my clock is right. What should I check?",
     "How many days can a visitor use the guest wifi?",
@@ -143,7 +144,8 @@ server::HttpRequest make_request(int number, const UserId& user) {
   server::HttpRequest request;
   request.method = "POST";
   server::parse_target("/v1/chat/completions", request);
-  request.headers = {{"content-type", "application/json"}, {"x-kith-user", user.str()}};
+  request.headers = {
+      {"host", "localhost"}, {"content-type", "application/json"}, {"x-kith-user", user.str()}};
   request.peer = "127.0.0.1";
   request.is_peer_loopback = true;
   request.id = "bench-" + std::to_string(number);
@@ -199,20 +201,33 @@ Status set_up(const Config& config, Bench& bench) {
   return {};
 }
 
-}  // namespace
+Result<std::vector<DocumentId>> list_documents(storage::StoreSet& stores) {
+  KITH_ASSIGN_OR_RETURN(const auto rows,
+                        stores.knowledge().list(default_tenant(), {}, kMaxDocuments));
+  std::vector<DocumentId> ids;
+  for (const auto& row : rows) ids.push_back(row.id);
+  return ids;
+}
 
-Result<OverheadResult> bench_overhead(const Config& config, const OverheadBench& options) {
-  KITH_ASSIGN_OR_RETURN(const fs::path made, cached_installation(options.num_users, options.cache));
-  KITH_ASSIGN_OR_RETURN(const auto copy, copy_installation(made, options.cache));
-  Config own = config;
-  own.data.dir = copy.path().string();
-  Bench bench;
-  KITH_RETURN_IF_ERROR(set_up(own, bench));
+Status remove_documents(storage::StoreSet& stores) {
+  KITH_ASSIGN_OR_RETURN(const auto documents, list_documents(stores));
+  for (const DocumentId& id : documents) {
+    const auto removed = stores.knowledge().erase(default_tenant(), id);
+    if (!removed) return Error(removed.error());
+  }
+  return {};
+}
 
-  base::Rng rng(11);
+// The times of one kind, a value a request.
+struct Times {
   std::vector<double> overhead;
   std::vector<double> before;
   std::vector<double> whole;
+};
+
+Result<Times> send_requests(Bench& bench, const OverheadBench& options) {
+  base::Rng rng(11);
+  Times times;
   for (int i = -kWarmUp; i < options.num_requests; ++i) {
     if (i == 0) bench.steps.clear();
     const auto user = rng.below(static_cast<std::uint64_t>(options.num_users));
@@ -226,16 +241,39 @@ Result<OverheadResult> bench_overhead(const Config& config, const OverheadBench&
                    "a chat request was answered " + std::to_string(answer.status)};
     }
     if (i < 0) continue;
-    whole.push_back(ms_between(start, Clock::now()));
-    before.push_back(ms_between(start, bench.timed->asked()));
-    overhead.push_back(before.back() + bench.timed->besides_ms());
+    times.whole.push_back(ms_between(start, Clock::now()));
+    times.before.push_back(ms_between(start, bench.timed->asked()));
+    times.overhead.push_back(times.before.back() + bench.timed->besides_ms());
   }
-  OverheadResult result{.num_users = options.num_users, .num_requests = options.num_requests};
-  result.overhead_ms = percentiles(std::move(overhead));
-  result.before_generator_ms = percentiles(std::move(before));
-  result.answer_ms = percentiles(std::move(whole));
-  bench.steps.report(result);
-  return result;
+  return times;
+}
+
+}  // namespace
+
+Result<std::vector<OverheadResult>> bench_overhead(const Config& config,
+                                                   const OverheadBench& options) {
+  KITH_ASSIGN_OR_RETURN(const fs::path made, cached_installation(options.num_users, options.cache));
+  std::vector<OverheadResult> results;
+  for (const bool has_documents : {false, true}) {
+    KITH_ASSIGN_OR_RETURN(const auto copy, copy_installation(made, options.cache));
+    Config own = config;
+    own.data.dir = copy.path().string();
+    Bench bench;
+    KITH_RETURN_IF_ERROR(set_up(own, bench));
+    storage::StoreSet& stores = bench.installation->stores();
+    if (!has_documents) KITH_RETURN_IF_ERROR(remove_documents(stores));
+    KITH_ASSIGN_OR_RETURN(const auto documents, list_documents(stores));
+    KITH_ASSIGN_OR_RETURN(Times times, send_requests(bench, options));
+    OverheadResult result{.num_users = options.num_users,
+                          .num_documents = static_cast<int>(documents.size()),
+                          .num_requests = options.num_requests};
+    result.overhead_ms = percentiles(std::move(times.overhead));
+    result.before_generator_ms = percentiles(std::move(times.before));
+    result.answer_ms = percentiles(std::move(times.whole));
+    bench.steps.report(result);
+    results.push_back(std::move(result));
+  }
+  return results;
 }
 
 }  // namespace kith::runtime

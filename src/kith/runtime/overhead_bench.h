@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "kith/base/result.h"
 #include "kith/runtime/config.h"
@@ -35,6 +36,8 @@ struct Percentiles {
 
 struct OverheadResult {
   int num_users = 0;
+  // Of the service-desk example, that are searched for each request.
+  int num_documents = 0;
   int num_requests = 0;
   // Steps that were left out because they failed or were late.
   int num_degraded = 0;
@@ -49,9 +52,11 @@ struct OverheadResult {
   std::map<std::string, Percentiles> steps_ms;
 };
 
-// The model is the configured one.
+// The model is the configured one. Two measurements: without documents, and with those of the
+// service-desk example.
 // Errors: kUnavailable for a cache that cannot be written; those of Application::create(); that of
 //   a request that is not answered.
-Result<OverheadResult> bench_overhead(const Config& config, const OverheadBench& options);
+Result<std::vector<OverheadResult>> bench_overhead(const Config& config,
+                                                   const OverheadBench& options);
 
 }  // namespace kith::runtime
