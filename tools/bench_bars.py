@@ -98,9 +98,17 @@ def command_of(runs, run, shape, options):
     return command
 
 
-def run_kith(kith, command):
+def plain_environment():
+    """The environment without settings of Kith: what is measured is the default but for the command."""
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith("KITH_") or name == "KITH_SHARE"}
+
+
+def run_kith(kith, command, cache):
     """The parsed report of one command. Raises RuntimeError with what it said."""
-    done = subprocess.run([kith, *command], capture_output=True, text=True)
+    # In a directory that holds no kith.toml.
+    done = subprocess.run([kith, *command], capture_output=True, text=True, cwd=cache,
+                          env=plain_environment())
     if done.returncode != 0:
         raise RuntimeError(f"kith {' '.join(command)}: {done.stderr.strip()}")
     return json.loads(done.stdout)
@@ -134,7 +142,8 @@ class Measurement:
         """Measures the runs of these figures once more, each run once for each shape."""
         for name, shape in dict.fromkeys((figure.run, figure.shape) for figure in figures):
             start = time.monotonic()
-            report = self.run(self.options.kith, command_of(self.runs, name, shape, self.options))
+            command = command_of(self.runs, name, shape, self.options)
+            report = self.run(self.options.kith, command, self.options.cache)
             seconds = time.monotonic() - start
             print(f"  {shape:8} {name:22} {seconds:6.1f} s", file=sys.stderr, flush=True)
             self.machine = report.get("machine")
@@ -196,7 +205,10 @@ def parse(arguments):
     parser.add_argument("--figure", action="append", help="only this id (again for more)")
     parser.add_argument("--threads", type=int, default=min(THREADS, os.cpu_count() or 1))
     parser.add_argument("--out", type=pathlib.Path, help="write figures and all reports as JSON")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.kith = str(pathlib.Path(options.kith).resolve())
+    options.cache = options.cache.resolve()
+    return options
 
 
 def main(arguments=None, run=run_kith):

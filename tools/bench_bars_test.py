@@ -47,7 +47,7 @@ class BenchBarsTest(unittest.TestCase):
         self.ready = [0.3]
         self.isa = "avx512_bf16,avx512_vnni"
 
-    def run_kith(self, _kith, command):
+    def run_kith(self, _kith, command, _cache):
         self.commands.append(command)
         if command[1] == "decode":
             value = self.batch8.pop(0) if len(self.batch8) > 1 else self.batch8[0]

@@ -15,7 +15,7 @@ inline constexpr std::size_t kMemoryAllowance = std::size_t{100} << 20;
 struct MemoryBench {
   // Users that decode together, and tokens that each has in the cache.
   int users = 16;
-  int context_tokens = 512;
+  int context_tokens = 128;
 };
 
 struct MemoryResult {
