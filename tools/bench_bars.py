@@ -137,6 +137,8 @@ class Measurement:
         self.attempts = {}
         self.reports = []
         self.machine = None
+        # Load average of the minute before the first run.
+        self.load_before = 0.0
 
     def measure(self, figures):
         """Measures the runs of these figures once more, each run once for each shape."""
@@ -177,7 +179,7 @@ def report_json(figures, measurement, factor):
              "best": "high" if figure.is_high_best else "low", "limit": figure.limit(factor),
              "value": measurement.values[figure], "runs": measurement.attempts[figure],
              "met": figure.is_met(measurement.values[figure], factor)} for figure in figures]
-    return {"machine": measurement.machine, "factor": factor, "figures": rows,
+    return {"machine": measurement.machine, "load_before": measurement.load_before, "factor": factor, "figures": rows,
             "runs": measurement.reports}
 
 
@@ -214,6 +216,7 @@ def parse(arguments):
 def main(arguments=None, run=run_kith):
     options = parse(arguments)
     start = time.monotonic()
+    busy = os.getloadavg()[0]
     runs, figures, gated = load_bars(options.bars)
     options.cache.mkdir(parents=True, exist_ok=True)
     figures = choose(figures, gated, options)
@@ -238,12 +241,15 @@ def main(arguments=None, run=run_kith):
         print(f"bench: {error}", file=sys.stderr)
         return 2
     print(format_table(figures, measurement, factor))
+    measurement.load_before = busy
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(
             json.dumps(report_json(figures, measurement, factor), indent=1) + "\n")
     print(f"{len(figures) - len(failed)} of {len(figures)} figures are met "
-          f"({time.monotonic() - start:.0f} s)")
+          f"({time.monotonic() - start:.0f} s, load before: {busy:.1f})")
+    if failed and busy > 0.5:
+        print("The machine was busy before this began: what runs beside a measurement is measured.")
     return 1 if failed else 0
 
 

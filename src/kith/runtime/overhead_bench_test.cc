@@ -20,7 +20,6 @@ TEST(OverheadBenchTest, MeasuresWithAndWithoutDocuments) {
   EXPECT_EQ(results->front().num_documents, 0);
   EXPECT_GT(results->back().num_documents, 0);
   for (const OverheadResult& result : *results) {
-    EXPECT_EQ(result.num_degraded, 0);
     EXPECT_GT(result.before_generator_ms.p50, 0.0);
     EXPECT_GE(result.overhead_ms.p50, result.before_generator_ms.p50);
     EXPECT_GE(result.overhead_ms.p99, result.overhead_ms.p50);

@@ -57,6 +57,20 @@ Query Session::query(std::string_view sql) {
   return Query(*found->second);
 }
 
+Transaction::~Transaction() {
+  if (is_committed_) return;
+  try {
+    session_.query("ROLLBACK").run();
+  } catch (const SQLite::Exception&) {
+    // SQLite has rolled it back itself.
+  }
+}
+
+void Transaction::commit() {
+  session_.query("COMMIT").run();
+  is_committed_ = true;
+}
+
 Error to_error(const SQLite::Exception& exception) {
   return Error{code_of(exception.getErrorCode()),
                std::string("database: ") + sqlite3_errstr(exception.getExtendedErrorCode())};
