@@ -1,5 +1,5 @@
 # Two commands are all a newcomer needs: `make run` and `make test`.
-.PHONY: run build web test test-cpp test-asan test-e2e test-web tsan soak fuzz tidy format clean
+.PHONY: run build web test test-cpp test-asan test-e2e test-web test-speed bench tsan soak fuzz tidy format clean
 .DEFAULT_GOAL := build
 
 PORT ?= 7717
@@ -26,6 +26,7 @@ test:
 	scripts/setup.sh test
 	$(MAKE) --no-print-directory web
 	$(MAKE) --no-print-directory test-cpp test-asan test-e2e test-web
+	$(MAKE) --no-print-directory test-speed
 
 test-cpp:
 	cmake --preset test >/dev/null
@@ -47,6 +48,17 @@ test-web:
 ## Everything that runs on many threads, under ThreadSanitizer; minutes, not part of `make test`.
 tsan:
 	scripts/tsan.sh
+
+## The gated figures of bench/bars.toml at 0.85 of their bars. Last and alone: what runs beside it is measured too.
+test-speed:
+	tools/bench_bars.py --gate
+
+## Every figure of bench/bars.toml against its bar, as a table and in build/bench/bench.json. On a quiet machine.
+bench:
+	scripts/setup.sh test
+	cmake --preset test >/dev/null
+	cmake --build --preset test --target kith
+	tools/bench_bars.py --out build/bench/bench.json
 
 ## Long suites live here; they are not part of `make test`.
 soak:

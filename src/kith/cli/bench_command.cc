@@ -1,13 +1,11 @@
-// kith bench decode|prefill|memory|adapters|inputs|sharing|constrained
+// kith bench decode|prefill|matmul|memory|adapters|inputs|constrained|sharing|overhead|startup
 #include <algorithm>
-#include <filesystem>
+#include <memory>
 
-#include "kith/base/clock.h"
+#include "kith/cli/bench_scenarios.h"
 #include "kith/cli/command.h"
-#include "kith/engine/bench.h"
-#include "kith/engine/chat_model.h"
-#include "kith/engine/constrained_bench.h"
-#include "kith/engine/inputs_bench.h"
+#include "kith/engine/bench_machine.h"
+#include "kith/engine/random_checkpoint.h"
 #include "kith/runtime/model_settings.h"
 
 namespace kith::cli {
@@ -15,200 +13,81 @@ namespace {
 
 using base::OrderedJson;
 
-struct Arguments {
-  std::vector<int> batches{1, 8, 16};
-  std::vector<int> lengths{128, 512};
-  int context = 128;
-  int users = 8;
-  std::vector<int> adapters{0, 1, 5};
-};
-
-// What every scenario begins with.
-struct Setting {
-  std::filesystem::path dir;
-  model::DecoderOptions options;
-  Arguments arguments;
-};
-
 OrderedJson machine_json() {
   const auto machine = engine::describe_machine();
   return {{"cpu", machine.cpu}, {"cores", machine.cores}, {"isa", machine.isa}};
 }
 
-OrderedJson to_json(const engine::BenchResult& result) {
-  return {{"batch", result.batch},
-          {"context_tokens", result.context_tokens},
-          {"tokens_per_second", result.tokens_per_second},
-          {"weight_bytes_per_second", result.weight_bytes_per_second},
-          {"read_bandwidth", result.read_bandwidth},
-          {"ratio", result.ratio},
-          {"matmul_tokens_per_second", result.matmul_tokens_per_second},
-          {"matmul_ratio", result.matmul_ratio}};
+std::vector<std::string> shape_names() {
+  std::vector<std::string> names;
+  for (const engine::RandomShape& shape : engine::random_shapes()) names.emplace_back(shape.name);
+  return names;
 }
 
-OrderedJson to_json(const std::vector<engine::BenchResult>& results) {
-  OrderedJson rows = OrderedJson::array();
-  for (const auto& result : results) rows.push_back(to_json(result));
-  return rows;
-}
-
-Result<OrderedJson> decode(const Setting& setting) {
-  KITH_ASSIGN_OR_RETURN(const auto decoder, model::Decoder::load(setting.dir, setting.options));
-  KITH_ASSIGN_OR_RETURN(const auto results,
-                        engine::bench_decode(*decoder, {.batches = setting.arguments.batches,
-                                                        .context_tokens = setting.arguments.context,
-                                                        .threads = setting.options.threads}));
-  return to_json(results);
-}
-
-Result<OrderedJson> prefill(const Setting& setting) {
-  KITH_ASSIGN_OR_RETURN(const auto decoder, model::Decoder::load(setting.dir, setting.options));
-  KITH_ASSIGN_OR_RETURN(const auto results,
-                        engine::bench_prefill(*decoder, {.lengths = setting.arguments.lengths,
-                                                         .threads = setting.options.threads}));
-  return to_json(results);
-}
-
-Result<OrderedJson> memory(const Setting& setting) {
-  KITH_ASSIGN_OR_RETURN(const auto result, engine::bench_memory(setting.dir, setting.options));
-  return OrderedJson::array({{{"resident_bytes", result.resident_bytes},
-                              {"weight_bytes", result.weight_bytes},
-                              {"kv_bytes_per_token", result.kv_bytes_per_token},
-                              {"load_seconds", result.load_seconds}}});
-}
-
-// The adapters in DIR/adapters, by name.
-Result<std::vector<std::shared_ptr<const model::Adapter>>> load_adapters(
-    const std::filesystem::path& dir, const model::Decoder& decoder) {
-  std::vector<std::filesystem::path> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(dir / "adapters", error)) {
-    found.push_back(entry.path());
+// A shape's checkpoint in the place of the configured model; int8 unless a type is configured.
+Status use_shape(const runtime::ConfigLoader& loader, BenchSetting& setting) {
+  runtime::Config& config = setting.config;
+  for (const runtime::SettingView& view : loader.settings()) {
+    if (view.key == "model.dir" && view.source == "command line") {
+      return Error{ErrorCode::kInvalidArgument, "--shape and --model name two models"};
+    }
+    if (view.key == "model.dtype" && view.source == "default") config.model.dtype = "int8";
   }
-  std::sort(found.begin(), found.end());
-  std::vector<std::shared_ptr<const model::Adapter>> adapters;
-  for (const auto& path : found) {
-    KITH_ASSIGN_OR_RETURN(auto adapter,
-                          model::Adapter::load(path, decoder.config(), decoder.weights()));
-    adapters.push_back(std::move(adapter));
-  }
-  return adapters;
+  const engine::RandomShape* shape = engine::find_random_shape(setting.arguments.shape);
+  KITH_ASSIGN_OR_RETURN(const auto dir,
+                        engine::cached_checkpoint(*shape, runtime::decoder_options(config).weights,
+                                                  setting.arguments.cache));
+  config.model.dir = dir.string();
+  return {};
 }
 
-Result<OrderedJson> adapters(const Setting& setting) {
-  KITH_ASSIGN_OR_RETURN(const auto decoder, model::Decoder::load(setting.dir, setting.options));
-  KITH_ASSIGN_OR_RETURN(const auto loaded, load_adapters(setting.dir, *decoder));
-  KITH_ASSIGN_OR_RETURN(const auto results,
-                        engine::bench_adapters(*decoder, loaded,
-                                               {.users = setting.arguments.users,
-                                                .adapters = setting.arguments.adapters,
-                                                .context_tokens = setting.arguments.context}));
-  OrderedJson rows = OrderedJson::array();
-  for (const auto& result : results) {
-    rows.push_back({{"users", result.users},
-                    {"adapters", result.adapters},
-                    {"batch", result.users},
-                    {"context_tokens", result.context_tokens},
-                    {"tokens_per_second", result.tokens_per_second},
-                    {"ratio", result.ratio}});
-  }
-  return rows;
-}
-
-// Users on as many adapters as the last number of --adapters says.
-Result<OrderedJson> inputs(const Setting& setting) {
-  KITH_ASSIGN_OR_RETURN(const auto decoder, model::Decoder::load(setting.dir, setting.options));
-  KITH_ASSIGN_OR_RETURN(const auto loaded, load_adapters(setting.dir, *decoder));
-  KITH_ASSIGN_OR_RETURN(const auto result,
-                        engine::bench_inputs(*decoder, loaded,
-                                             {.users = setting.arguments.users,
-                                              .adapters = setting.arguments.adapters.back(),
-                                              .context_tokens = setting.arguments.context,
-                                              .threads = setting.options.threads}));
-  return OrderedJson::array({{{"users", result.users},
-                              {"adapters", result.adapters},
-                              {"batch", result.users},
-                              {"context_tokens", result.context_tokens},
-                              {"soft_rows", result.soft_rows},
-                              {"memory_rows", result.memory_rows},
-                              {"bridge_layers", result.bridge_layers},
-                              {"bridge_bytes", result.bridge_bytes},
-                              {"plain_tokens_per_second", result.plain_tokens_per_second},
-                              {"tokens_per_second", result.tokens_per_second},
-                              {"ratio", result.ratio}}});
-}
-
-Result<OrderedJson> sharing(const Setting& setting) {
-  KITH_ASSIGN_OR_RETURN(engine::ChatModel model,
-                        engine::ChatModel::load(setting.dir, {.decoder = setting.options}));
-  KITH_ASSIGN_OR_RETURN(const auto result,
-                        engine::bench_sharing(model.decoder, model.tokenizer,
-                                              {.context_tokens = setting.arguments.context}));
-  return OrderedJson::array({{{"candidates", result.candidates},
-                              {"candidates_ratio", result.candidates_ratio},
-                              {"prefix_tokens", result.prefix_tokens},
-                              {"new_tokens", result.new_tokens},
-                              {"first_seconds", result.first_seconds},
-                              {"second_seconds", result.second_seconds},
-                              {"prefix_ratio", result.prefix_ratio}}});
-}
-
-// Answers that a grammar constrains beside free ones; --context is the length of each.
-Result<OrderedJson> constrained(const Setting& setting) {
-  constexpr int kBlocksEach = 32;
-  const Arguments& arguments = setting.arguments;
-  if (arguments.context > 400) {
-    return Error{ErrorCode::kInvalidArgument, "constrained answers are at most 400 tokens long"};
-  }
-  KITH_ASSIGN_OR_RETURN(engine::ChatModel model,
-                        engine::ChatModel::load(setting.dir, {.decoder = setting.options}));
-  const auto vocabulary =
-      std::make_shared<grammar::TokenVocabulary>(model.tokenizer, model.stop_tokens);
-  const int largest = *std::max_element(arguments.batches.begin(), arguments.batches.end());
-  const base::SystemClock clock;
-  engine::Engine engine(
-      std::make_unique<engine::DecoderStepModel>(model.decoder, kBlocksEach * largest),
-      model.tokenizer, clock, {.max_sequences = largest});
-  KITH_ASSIGN_OR_RETURN(
-      const auto results,
-      engine::bench_constrained(engine, vocabulary,
-                                {.batches = arguments.batches, .tokens = arguments.context}));
-  OrderedJson rows = OrderedJson::array();
-  for (const auto& result : results) {
-    rows.push_back({{"batch", result.batch},
-                    {"free_tokens_per_second", result.free_tokens_per_second},
-                    {"constrained_tokens_per_second", result.constrained_tokens_per_second},
-                    {"ratio", result.ratio}});
-  }
-  return rows;
-}
-
-struct Scenario {
-  const char* name;
-  const char* description;
-  Result<OrderedJson> (*run)(const Setting&);
-};
-constexpr Scenario kScenarios[] = {
-    {"decode", "decoding beside the read bandwidth and the matrix products alone", decode},
-    {"prefill", "reading prompts beside the same", prefill},
-    {"memory", "resident memory and load time", memory},
-    {"adapters", "users on different adapters in one batch", adapters},
-    {"inputs", "soft prompts and memories beside adapters alone", inputs},
-    {"constrained", "structured output beside free text", constrained},
-    {"sharing", "candidates of one prompt, prompts that begin alike", sharing},
-};
-
-Status bench(const GlobalOptions& options, const Arguments& arguments, const Scenario& scenario) {
-  KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
-  const Setting setting{runtime::model_directory(config), runtime::decoder_options(config),
-                        arguments};
+Status bench(const GlobalOptions& options, const BenchArguments& arguments,
+             const BenchScenario& scenario) {
+  KITH_ASSIGN_OR_RETURN(const runtime::ConfigLoader loader, load_settings(options));
+  KITH_ASSIGN_OR_RETURN(runtime::Config config, loader.finish());
+  BenchSetting setting{std::move(config), arguments};
+  if (setting.arguments.cache.empty()) setting.arguments.cache = engine::default_bench_cache();
+  if (!arguments.shape.empty()) KITH_RETURN_IF_ERROR(use_shape(loader, setting));
   KITH_ASSIGN_OR_RETURN(const OrderedJson results, scenario.run(setting));
   if (options.json) {
-    print_json({{"scenario", scenario.name}, {"machine", machine_json()}, {"results", results}});
+    OrderedJson report{{"scenario", scenario.name}, {"machine", machine_json()}};
+    if (!arguments.shape.empty()) report["shape"] = arguments.shape;
+    report["dtype"] = setting.config.model.dtype;
+    report["threads"] = runtime::decoder_options(setting.config).threads;
+    report["results"] = results;
+    print_json(report);
   } else {
     print_rows(results);
   }
   return {};
+}
+
+void add_options(CLI::App& sub, BenchArguments& arguments) {
+  const CLI::Range count(1, 1'000'000);
+  sub.add_option("--shape", arguments.shape,
+                 "measure a random checkpoint of this public shape (int8 by default)")
+      ->check(CLI::IsMember(shape_names()));
+  sub.add_option("--cache", arguments.cache,
+                 "where such checkpoints are kept (default: $XDG_CACHE_HOME/kith/bench)");
+  sub.add_option("--batch", arguments.batches, "sequences decoded together")
+      ->check(CLI::Range(1, 256))
+      ->delimiter(',');
+  sub.add_option("--length", arguments.lengths, "prompt lengths")
+      ->check(CLI::Range(1, 65'536))
+      ->delimiter(',');
+  sub.add_option("--context", arguments.context, "tokens in the cache before decoding")
+      ->check(CLI::Range(1, 65'536));
+  sub.add_option("--users", arguments.users, "users decoded together, or stored (overhead)")
+      ->check(count);
+  sub.add_option("--adapters", arguments.adapters, "distinct adapters among the users")
+      ->check(CLI::Range(0, 1024))
+      ->delimiter(',');
+  sub.add_option("--registered", arguments.registered, "adapters in memory, used or not")
+      ->check(CLI::Range(0, 4096));
+  sub.add_option("--steps", arguments.steps, "decoding steps of one measurement")->check(count);
+  sub.add_option("--rounds", arguments.rounds, "measurements, of which the best counts")
+      ->check(count);
+  sub.add_option("--requests", arguments.requests, "chat requests (overhead)")->check(count);
 }
 
 }  // namespace
@@ -216,22 +95,10 @@ Status bench(const GlobalOptions& options, const Arguments& arguments, const Sce
 void add_bench_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("bench", "measure speed beside the machine's own limit");
   command->require_subcommand(1);
-  const auto arguments = std::make_shared<Arguments>();
-  for (const Scenario& scenario : kScenarios) {
+  const auto arguments = std::make_shared<BenchArguments>();
+  for (const BenchScenario& scenario : bench_scenarios()) {
     auto* sub = command->add_subcommand(scenario.name, scenario.description);
-    sub->add_option("--batch", arguments->batches, "sequences decoded together")
-        ->check(CLI::Range(1, 256))
-        ->delimiter(',');
-    sub->add_option("--length", arguments->lengths, "prompt lengths")
-        ->check(CLI::Range(1, 65536))
-        ->delimiter(',');
-    sub->add_option("--context", arguments->context, "tokens in the cache before decoding")
-        ->check(CLI::Range(1, 65536));
-    sub->add_option("--users", arguments->users, "users decoded together")
-        ->check(CLI::Range(1, 256));
-    sub->add_option("--adapters", arguments->adapters, "distinct adapters among the users")
-        ->check(CLI::Range(0, 1024))
-        ->delimiter(',');
+    add_options(*sub, *arguments);
     sub->callback([&options, &status, arguments, &scenario] {
       status = finish(bench(options, *arguments, scenario), options.json);
     });

@@ -6,7 +6,7 @@
 
 #include "kith/cli/command.h"
 #include "kith/cli/directory_client.h"
-#include "kith/engine/bench.h"
+#include "kith/engine/bench_machine.h"
 #include "kith/engine/chat_model.h"
 #include "kith/model/sentence_encoder.h"
 #include "kith/runtime/model_settings.h"

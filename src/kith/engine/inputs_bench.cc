@@ -1,7 +1,6 @@
 #include "kith/engine/inputs_bench.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
@@ -16,10 +15,7 @@
 namespace kith::engine {
 namespace {
 
-constexpr int kRounds = 5;
 constexpr int kLayersApart = 4;
-
-using Clock = std::chrono::steady_clock;
 
 std::vector<float> random_values(base::Rng& rng, std::size_t count, double size) {
   std::vector<float> values(count);
@@ -114,9 +110,9 @@ class Run {
 
   // Steps a second.
   Result<double> measure() {
-    const auto start = Clock::now();
+    const auto start = BenchClock::now();
     for (int i = 0; i < options_.steps; ++i) KITH_RETURN_IF_ERROR(step(context() + i, 1));
-    return options_.steps / std::chrono::duration<double>(Clock::now() - start).count();
+    return options_.steps / seconds_since(start);
   }
 
  private:
@@ -217,7 +213,7 @@ Result<InputsResult> bench_inputs(
                       .memory_rows = options.memory_rows,
                       .bridge_layers = static_cast<int>(bridge->layers().size()),
                       .bridge_bytes = bridge->bytes()};
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < options.rounds; ++round) {
     KITH_ASSIGN_OR_RETURN(const double plain_steps, plain.measure());
     KITH_ASSIGN_OR_RETURN(const double steps, full.measure());
     result.plain_tokens_per_second =

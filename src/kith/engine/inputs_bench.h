@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kith/base/result.h"
+#include "kith/engine/bench_run.h"
 #include "kith/model/decoder.h"
 
 namespace kith::engine {
@@ -18,8 +19,9 @@ struct InputsBench {
   int adapters = 5;
   // Tokens in the cache before decoding; soft prompts come before them.
   int context_tokens = 128;
-  // Decoding steps of one measurement; the best of five counts.
-  int steps = 32;
+  // Decoding steps of one measurement; the best round counts.
+  int steps = kBenchSteps;
+  int rounds = kBenchRounds;
   // Of every user's soft prompt and memory: the latents of a user encoder.
   int soft_rows = 16;
   int memory_rows = 16;

@@ -156,8 +156,13 @@ Prompt compose(std::span<const Message> messages, const Ingredients& ingredients
     prompt.passage_tokens += tokens;
     if (tokens > 0) prompt.passages.push_back(passage);
   }
-  prompt.evidence =
-      find_evidence(ingredients.query, prompt.passages, ingredients.min_evidence_coverage);
+  if (ingredients.extract && prompt.passages.size() == ingredients.passages.size()) {
+    const bool is_good = ingredients.extract->coverage >= ingredients.min_evidence_coverage;
+    if (is_good) prompt.evidence = ingredients.extract;
+  } else {
+    prompt.evidence =
+        find_evidence(ingredients.query, prompt.passages, ingredients.min_evidence_coverage);
+  }
   if (prompt.evidence && ingredients.names_evidence) {
     prompt.evidence_tokens = room.take(prompt.evidence->text, passage_share);
   }

@@ -31,6 +31,8 @@ struct Ingredients {
   std::vector<memory::Passage> passages;
   // What the passages' evidence is looked for with; empty: none is looked for.
   std::string query;
+  // extract_answer() of query and passages, where it is at hand.
+  std::optional<memory::ExtractiveAnswer> extract;
   double min_evidence_coverage = kMinEvidenceCoverage;
   // Whether the evidence stands in the prompt, too.
   bool names_evidence = true;

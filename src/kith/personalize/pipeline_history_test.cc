@@ -26,6 +26,22 @@ TEST_F(PipelineTest, KeepsTurnsOnceWhenTheHistoryIsResent) {
   EXPECT_EQ(assigner_->from_row(**row).num_messages, 2);
 }
 
+TEST_F(PipelineTest, TheQuestionIsKeptWhenItsAnswerFails) {
+  generator_.failure = Error{ErrorCode::kUnavailable, "no model"};
+  ASSERT_FALSE(pipeline_->answer(ask("ada", "first question")));
+  generator_.failure.reset();
+  const auto one_is_stored = [this] {
+    for (int i = 0; i < 500 && num_turns("ada") == 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return num_turns("ada") == 1;
+  };
+  EXPECT_TRUE(one_is_stored());
+  must_answer(ask("ada", "first question"));
+  EXPECT_EQ(num_turns("ada"), 2U);
+  EXPECT_EQ(num_conversations("ada"), 1U);
+}
+
 TEST_F(PipelineTest, AnEditedHistoryForks) {
   ChatRequest first = ask("ada", "first question");
   const ChatAnswer one = must_answer(first);

@@ -16,6 +16,7 @@
 #include "kith/personalize/recording_gate.h"
 #include "kith/personalize/snapshot.h"
 #include "kith/personalize/step_runner.h"
+#include "kith/storage/history.h"
 
 namespace kith::personalize {
 
@@ -54,7 +55,9 @@ class Session {
 
   // Before generation (session_prepare.cc).
   void identify();
-  void store_history();
+  void start_search();
+  void place_turns();
+  void start_storing();
   void assign_persona();
   // What the user's messages say, those of this request included.
   persona::WordState learn_words();
@@ -79,6 +82,7 @@ class Session {
   void choose(bool keeps_order);
   void send_chosen();
   void start_sink();
+  void finish_storing();
   void record();
 
   bool is_passed_through() const {
@@ -90,6 +94,13 @@ class Session {
   void plan(const char* technique, bool used, std::string reason, std::size_t tokens = 0);
   void degrade(std::string_view step, const Error& error);
   double now_ms() const;
+
+  // What a step gives that runs beside others, with the time that it took itself.
+  template <typename T>
+  struct Timed {
+    T value;
+    double ms = 0.0;
+  };
 
   // Runs a step on the runner, measures it, and notes its failure.
   template <typename T>
@@ -124,8 +135,16 @@ class Session {
   std::vector<std::string> new_messages_;
   const persona::Persona* persona_ = nullptr;
   std::optional<storage::PersonaAssignment> persona_row_;  // to write
+  // Under way from start_search() to retrieve().
+  StepRunner::Pending<Timed<std::vector<memory::Passage>>> search_;
+  std::string query_;
+  // The turns are stored while the answer is generated.
+  bool stores_turns_ = false;
+  ConversationId history_source_;
+  StepRunner::Pending<storage::HistoryPlace> storing_;
   std::vector<std::string> history_lines_;
   std::vector<memory::Passage> passages_;
+  std::optional<memory::ExtractiveAnswer> extract_;  // of all passages
   std::string extractive_text_;
   bool is_extract_dropped_ = false;  // it breaks a limit of the request
   Prompt prompt_;

@@ -208,8 +208,16 @@ void Session::send_chosen() {
   }
 }
 
+void Session::finish_storing() {
+  if (storing_ == nullptr) return;
+  const auto stored = kit_.runner.wait<storage::HistoryPlace>(kit_.options.budgets.conversation,
+                                                              std::move(storing_));
+  if (!stored) degrade("conversation", stored.error());
+}
+
 void Session::record() {
   if (!is_named_ || !request_.stores) return;
+  finish_storing();
   AnswerRecord record;
   record.scope = request_.scope;
   record.conversation = answer_.conversation;
@@ -242,7 +250,8 @@ void Session::record() {
 Result<ChatAnswer> Session::run() {
   const double start = now_ms();
   identify();
-  store_history();
+  start_search();
+  place_turns();
   assign_persona();
   choose_adapter();
   retrieve();
@@ -252,6 +261,7 @@ Result<ChatAnswer> Session::run() {
 
   // With one draft and nothing to compare it with, its words go out as they come.
   const bool is_direct = !has_extractive() && (is_passed_through() || count_drafts() == 1);
+  start_storing();
   KITH_ASSIGN_OR_RETURN(auto drafts, generate(is_direct));
   build_candidates(std::move(drafts));
   choose(is_direct || is_passed_through());

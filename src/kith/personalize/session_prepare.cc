@@ -39,8 +39,7 @@ std::string make_query(const std::vector<Message>& messages, const std::string& 
 // Whether the passages are about the query. A search finds something for "thanks, that worked"; one
 // common word is no topic unless it is all that was asked and a title names it.
 bool is_close(const std::string& query, const std::vector<memory::Passage>& passages,
-              double min_coverage) {
-  const auto best = memory::extract_answer(query, passages);
+              const std::optional<memory::ExtractiveAnswer>& best, double min_coverage) {
   if (!best || best->coverage < min_coverage) return false;
   Sources texts;
   Sources titles;
@@ -127,19 +126,33 @@ void Session::identify() {
   if (!user_.personalizes) why_plain_ = "the user has not consented";
 }
 
-void Session::store_history() {
+// Only says where the turns belong: they are written while the answer is generated.
+void Session::place_turns() {
   if (!learns_) return;
-  const auto history = step<StoredHistory>(
+  auto& conversations = kit_.services.stores.conversations();
+  const auto plan = step<HistoryPlan>(
       "conversation", kit_.options.budgets.conversation,
-      [&kit = kit_, visit = visit_, scope = request_.scope, named = request_.conversation,
+      [&conversations, scope = request_.scope, named = request_.conversation,
+       turns = to_turns(request_.messages, answer_.created_at), new_id = ids_.conversation] {
+        return plan_turns(conversations, scope, named, turns, new_id);
+      });
+  if (!plan) return;
+  answer_.conversation = plan->conversation;
+  new_messages_ = plan->new_messages;
+  history_source_ = plan->source;
+  stores_turns_ = true;
+}
+
+void Session::start_storing() {
+  if (!stores_turns_) return;
+  storing_ = kit_.runner.start<storage::HistoryPlace>(
+      [&kit = kit_, visit = visit_, scope = request_.scope, source = history_source_,
        turns = to_turns(request_.messages, answer_.created_at), new_id = ids_.conversation] {
         return kit.gate.write(*visit, scope, [&] {
-          return store_turns(kit.services.stores.conversations(), scope, named, turns, new_id);
+          return storage::store_history(kit.services.stores.conversations(), scope, source, turns,
+                                        new_id);
         });
       });
-  if (!history) return;
-  answer_.conversation = history->conversation;
-  new_messages_ = history->new_messages;
 }
 
 persona::WordState Session::learn_words() {
@@ -226,24 +239,43 @@ std::vector<std::string> Session::reader_groups() const {
   return groups;
 }
 
-void Session::retrieve() {
-  if (!wants(kTechniqueKnowledge)) return;
+// Beside the steps that do not need the documents.
+void Session::start_search() {
+  const auto asked = request_.plan.find(kTechniqueKnowledge);
+  if (asked != request_.plan.end() && !asked->second) return;
   memory::SearchRequest search;
-  search.query = make_query(request_.messages, question_);
+  query_ = make_query(request_.messages, question_);
+  search.query = query_;
   search.access = reader_groups();
   if (request_.style.language != "user") search.lang = request_.style.language;
   search.k = static_cast<std::size_t>(kit_.options.max_passages);
-  auto& knowledge = kit_.knowledge;
-  auto found =
-      step<std::vector<memory::Passage>>("knowledge", kit_.options.budgets.knowledge,
-                                         [&knowledge, scope = request_.scope.tenant_scope(),
-                                          search] { return knowledge.search(scope, search); });
-  if (!found) return plan(kTechniqueKnowledge, false, "the search failed");
-  if (found->empty()) return plan(kTechniqueKnowledge, false, "no document matches");
-  if (!is_close(search.query, *found, kit_.options.min_passage_coverage)) {
+  using Found = Timed<std::vector<memory::Passage>>;
+  search_ = kit_.runner.start<Found>([&kit = kit_, scope = request_.scope.tenant_scope(),
+                                      search = std::move(search)]() -> Result<Found> {
+    const auto start = kit.services.clock.monotonic();
+    KITH_ASSIGN_OR_RETURN(auto passages, kit.knowledge.search(scope, search));
+    const std::chrono::duration<double, std::milli> took = kit.services.clock.monotonic() - start;
+    return Found{std::move(passages), took.count()};
+  });
+}
+
+void Session::retrieve() {
+  if (!wants(kTechniqueKnowledge)) return;
+  using Found = Timed<std::vector<memory::Passage>>;
+  auto found = kit_.runner.wait<Found>(kit_.options.budgets.knowledge, std::move(search_));
+  if (!found) {
+    degrade("knowledge", found.error());
+    return plan(kTechniqueKnowledge, false, "the search failed");
+  }
+  last_step_ms_ = found->ms;
+  kit_.services.metrics.on_step("knowledge", found->ms);
+  auto& passages = found->value;
+  if (passages.empty()) return plan(kTechniqueKnowledge, false, "no document matches");
+  extract_ = memory::extract_answer(query_, passages);
+  if (!is_close(query_, passages, extract_, kit_.options.min_passage_coverage)) {
     return plan(kTechniqueKnowledge, false, "no document is close enough");
   }
-  passages_ = *std::move(found);
+  passages_ = std::move(passages);
 }
 
 void Session::recall() {
@@ -269,7 +301,8 @@ void Session::compose_prompt() {
   ingredients.style = render_style(answer_.style_asked);
   ingredients.history = history_lines_;
   ingredients.passages = passages_;
-  ingredients.query = make_query(request_.messages, question_);
+  ingredients.query = query_;
+  ingredients.extract = extract_;
   ingredients.min_evidence_coverage = kit_.options.min_evidence_coverage;
   ingredients.names_evidence =
       capabilities_.is_own_engine ? kit_.options.own_evidence : kit_.options.upstream_evidence;

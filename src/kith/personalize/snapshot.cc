@@ -120,19 +120,21 @@ std::vector<storage::NewTurn> to_turns(const std::vector<Message>& messages, bas
   return turns;
 }
 
-Result<StoredHistory> store_turns(storage::ConversationStore& conversations,
-                                  const storage::Scope& scope, const ConversationId& conversation,
-                                  const std::vector<storage::NewTurn>& turns,
-                                  const ConversationId& new_id) {
-  KITH_ASSIGN_OR_RETURN(const auto branch, find_branch(conversations, scope, conversation, turns));
+Result<HistoryPlan> plan_turns(storage::ConversationStore& conversations,
+                               const storage::Scope& scope, const ConversationId& conversation,
+                               const std::vector<storage::NewTurn>& turns,
+                               const ConversationId& new_id) {
+  HistoryPlan plan;
+  KITH_ASSIGN_OR_RETURN(plan.source, find_branch(conversations, scope, conversation, turns));
   KITH_ASSIGN_OR_RETURN(const auto place,
-                        storage::store_history(conversations, scope, branch, turns, new_id));
-  StoredHistory history{place.conversation, {}};
+                        storage::find_history(conversations, scope, plan.source, turns, new_id));
+  plan.conversation = place.conversation;
+  if (!place.is_forked) plan.source = place.conversation;
   const std::size_t num_added = std::min(static_cast<std::size_t>(place.num_added), turns.size());
   for (std::size_t i = turns.size() - num_added; i < turns.size(); ++i) {
-    if (turns[i].role == "user") history.new_messages.push_back(turns[i].text);
+    if (turns[i].role == "user") plan.new_messages.push_back(turns[i].text);
   }
-  return history;
+  return plan;
 }
 
 Result<std::vector<std::string>> read_messages(storage::ConversationStore& conversations,

@@ -27,18 +27,22 @@ Result<UserSnapshot> read_user(storage::StoreSet& stores, const storage::Scope& 
 // The turns of a request without system messages, oldest first.
 std::vector<storage::NewTurn> to_turns(const std::vector<Message>& messages, base::UnixMicros at);
 
-struct StoredHistory {
+struct HistoryPlan {
+  // Where the turns stand, or will once they are stored.
   ConversationId conversation;
-  // The user's messages that were not stored before, oldest first.
+  // What storage::store_history() is to be given; empty to find it by the turns.
+  ConversationId source;
+  // The user's messages that are not stored yet, oldest first.
   std::vector<std::string> new_messages;
 };
 
-// Stores each turn once (storage/history.h). A client that names the conversation and comes back on
-// a branch of it (an answer generated anew, say) is led to that branch.
-Result<StoredHistory> store_turns(storage::ConversationStore& conversations,
-                                  const storage::Scope& scope, const ConversationId& conversation,
-                                  const std::vector<storage::NewTurn>& turns,
-                                  const ConversationId& new_id);
+// Says where a request's turns belong (storage/history.h) and writes nothing, so that the answer
+// need not wait for the disk. A client that names the conversation and comes back on a branch of it
+// (an answer generated anew, say) is led to that branch.
+Result<HistoryPlan> plan_turns(storage::ConversationStore& conversations,
+                               const storage::Scope& scope, const ConversationId& conversation,
+                               const std::vector<storage::NewTurn>& turns,
+                               const ConversationId& new_id);
 
 // The user's latest messages over all conversations, oldest first.
 Result<std::vector<std::string>> read_messages(storage::ConversationStore& conversations,

@@ -34,14 +34,26 @@ class StepRunner {
   template <typename T>
   Result<T> run(std::chrono::milliseconds budget, std::function<Result<T>()> work);
 
- private:
+  // Of one piece of work. Internal.
   template <typename T>
   struct Slot {
     std::mutex mutex;
     std::condition_variable done;
     std::optional<Result<T>> result;
   };
+  // Work under way; null where nothing was started.
+  template <typename T>
+  using Pending = std::shared_ptr<Slot<T>>;
 
+  // run() in two halves, for work that goes on beside its caller. What nobody waits for is
+  // completed all the same.
+  template <typename T>
+  Pending<T> start(std::function<Result<T>()> work);
+  // As run(); `budget` counts from now. REQUIRES: `pending` is from start().
+  template <typename T>
+  Result<T> wait(std::chrono::milliseconds budget, Pending<T> pending);
+
+ private:
   void loop();
   // Runs `task`; returns the message of what it threw, or nothing.
   static std::optional<Error> fence(const std::function<void()>& task);
@@ -51,7 +63,7 @@ class StepRunner {
 };
 
 template <typename T>
-Result<T> StepRunner::run(std::chrono::milliseconds budget, std::function<Result<T>()> work) {
+StepRunner::Pending<T> StepRunner::start(std::function<Result<T>()> work) {
   auto slot = std::make_shared<Slot<T>>();
   std::function<void()> task = [slot, work = std::move(work)] {
     std::optional<Result<T>> result;
@@ -62,14 +74,24 @@ Result<T> StepRunner::run(std::chrono::milliseconds budget, std::function<Result
     slot->done.notify_all();
   };
   if (!queue_.try_push(std::move(task))) {
-    return Error{ErrorCode::kOverloaded, "too many steps are waiting"};
+    slot->result.emplace(Error{ErrorCode::kOverloaded, "too many steps are waiting"});
   }
-  std::unique_lock lock(slot->mutex);
-  if (!slot->done.wait_for(lock, budget, [&] { return slot->result.has_value(); })) {
+  return slot;
+}
+
+template <typename T>
+Result<T> StepRunner::wait(std::chrono::milliseconds budget, Pending<T> pending) {
+  std::unique_lock lock(pending->mutex);
+  if (!pending->done.wait_for(lock, budget, [&] { return pending->result.has_value(); })) {
     return Error{ErrorCode::kDeadlineExceeded,
                  "not done within " + std::to_string(budget.count()) + " ms"};
   }
-  return *std::move(slot->result);
+  return *std::move(pending->result);
+}
+
+template <typename T>
+Result<T> StepRunner::run(std::chrono::milliseconds budget, std::function<Result<T>()> work) {
+  return wait<T>(budget, start<T>(std::move(work)));
 }
 
 }  // namespace kith::personalize

@@ -38,6 +38,32 @@ TEST(StepRunnerTest, ALateStepIsNotWaitedForButCompleted) {
   EXPECT_TRUE(is_done);
 }
 
+TEST(StepRunnerTest, WorkThatWasStartedGoesOnBesideItsCaller) {
+  std::atomic<bool> may_end = false;
+  std::atomic<bool> is_done = false;
+  {
+    StepRunner runner(2);
+    const auto pending = runner.start<int>([&may_end]() -> Result<int> {
+      while (!may_end) std::this_thread::sleep_for(milliseconds(1));
+      return 3;
+    });
+    EXPECT_TRUE(runner.run<int>(milliseconds(1000), [] { return Result<int>(2); }));
+    const auto early = runner.wait<int>(milliseconds(5), pending);
+    ASSERT_FALSE(early);
+    EXPECT_EQ(early.error().code, ErrorCode::kDeadlineExceeded);
+    may_end = true;
+    const auto value = runner.wait<int>(milliseconds(1000), pending);
+    ASSERT_TRUE(value);
+    EXPECT_EQ(*value, 3);
+    // Nobody waits for it.
+    static_cast<void>(runner.start<int>([&is_done]() -> Result<int> {
+      is_done = true;
+      return 1;
+    }));
+  }
+  EXPECT_TRUE(is_done);
+}
+
 TEST(StepRunnerTest, AHungStepDoesNotHoldOthersUp) {
   StepRunner runner(2);
   std::atomic<bool> stop = false;

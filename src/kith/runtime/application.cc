@@ -44,16 +44,6 @@ Result<std::unique_ptr<personalize::Generator>> make_upstream(const Config& conf
                                          .context_tokens = config.upstream.context_tokens}));
 }
 
-personalize::PipelineOptions pipeline_options(const Config& config) {
-  personalize::PipelineOptions options;
-  options.default_system = config.answer.default_system;
-  options.own_drafts = config.answer.drafts;
-  options.max_passages = config.answer.max_passages;
-  options.own_extractive = config.answer.extractive;
-  options.own_evidence = config.answer.evidence;
-  return options;
-}
-
 server::ServerOptions server_options(const Config& config, std::string token) {
   server::ServerOptions options;
   options.host = config.server.host;
@@ -69,6 +59,16 @@ server::ServerOptions server_options(const Config& config, std::string token) {
 }
 
 }  // namespace
+
+personalize::PipelineOptions pipeline_options(const Config& config) {
+  personalize::PipelineOptions options;
+  options.default_system = config.answer.default_system;
+  options.own_drafts = config.answer.drafts;
+  options.max_passages = config.answer.max_passages;
+  options.own_extractive = config.answer.extractive;
+  options.own_evidence = config.answer.evidence;
+  return options;
+}
 
 Result<std::unique_ptr<personalize::Generator>> make_generator(const Config& config,
                                                                const base::Clock& clock) {

@@ -27,6 +27,9 @@ Result<std::unique_ptr<personalize::Generator>> make_generator(const Config& con
 Result<std::unique_ptr<server::CompletionService>> make_completions(
     const Config& config, personalize::Generator& generator);
 
+// How the configuration has answers made.
+personalize::PipelineOptions pipeline_options(const Config& config);
+
 class Application {
  public:
   // Errors: those of Installation::open(), make_generator(), make_embeddings() and

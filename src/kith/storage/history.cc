@@ -90,51 +90,94 @@ std::size_t find_window(const std::vector<TurnRow>& stored, std::span<const NewT
   return 0;
 }
 
-// Writes what is missing of `turns` into the conversation of `place`, or into a fork of it.
-Status write_turns(ConversationStore& store, const Scope& scope, std::span<const NewTurn> turns,
-                   const std::vector<std::string>& hashes, const ConversationId& new_id,
-                   HistoryPlace& place) {
-  KITH_ASSIGN_OR_RETURN(const auto stored, store.turns(scope, place.conversation));
+// What is to be done to store a history.
+struct Plan {
+  // The conversation that is forked; else that of `place`.
+  ConversationId source;
+  HistoryPlace place;
+  // Leading turns that need not be written.
+  std::size_t known = 0;
+};
+
+Result<Plan> plan_turns(ConversationStore& store, const Scope& scope,
+                        std::span<const NewTurn> turns, const std::vector<std::string>& hashes,
+                        const ConversationId& conversation, const ConversationId& new_id) {
+  KITH_ASSIGN_OR_RETURN(const auto stored, store.turns(scope, conversation));
   const std::size_t equal = count_equal(stored, hashes);
   std::size_t begin = 0;  // index of turns[0] in the conversation
   if (equal == 0 && !stored.empty()) begin = find_window(stored, turns);
-  const std::size_t known = begin > 0 ? std::min(stored.size() - begin, turns.size()) : equal;
-  if (begin == 0 && equal < stored.size() && equal < turns.size()) {
-    KITH_RETURN_IF_ERROR(
-        store.fork(scope, place.conversation, static_cast<int>(equal), new_id, turns.back().at));
-    place.conversation = new_id;
-    place.is_forked = true;
-  }
+  Plan plan;
+  plan.source = conversation;
+  plan.known = begin > 0 ? std::min(stored.size() - begin, turns.size()) : equal;
+  HistoryPlace& place = plan.place;
+  place.is_forked = begin == 0 && equal < stored.size() && equal < turns.size();
+  place.conversation = place.is_forked ? new_id : conversation;
   place.is_new = stored.empty() || place.is_forked;
   place.first_turn = static_cast<int>(begin);
-  KITH_ASSIGN_OR_RETURN(place.num_added,
-                        store.append(scope, place.conversation, static_cast<int>(begin + known),
-                                     turns.subspan(known)));
-  return {};
+  place.num_turns = static_cast<int>(turns.size());
+  place.num_added = static_cast<int>(turns.size() - plan.known);
+  return plan;
+}
+
+Result<HistoryPlace> write_turns(ConversationStore& store, const Scope& scope,
+                                 std::span<const NewTurn> turns, Plan plan) {
+  HistoryPlace place = std::move(plan.place);
+  if (place.is_forked) {
+    KITH_RETURN_IF_ERROR(store.fork(scope, plan.source, static_cast<int>(plan.known),
+                                    place.conversation, turns.back().at));
+  }
+  KITH_ASSIGN_OR_RETURN(
+      place.num_added,
+      store.append(scope, place.conversation, place.first_turn + static_cast<int>(plan.known),
+                   turns.subspan(plan.known)));
+  return place;
+}
+
+// The conversation that the history continues, or `new_id`.
+Result<ConversationId> find_conversation(ConversationStore& store, const Scope& scope,
+                                         const ConversationId& named,
+                                         std::span<const NewTurn> turns,
+                                         const std::vector<std::string>& hashes,
+                                         const ConversationId& new_id) {
+  if (!named.empty()) return named;
+  KITH_ASSIGN_OR_RETURN(const ConversationId found, find_continued(store, scope, turns, hashes));
+  return found.empty() ? new_id : found;
+}
+
+Status check_turns(std::span<const NewTurn> turns) {
+  if (!turns.empty()) return {};
+  return Error{ErrorCode::kInvalidArgument, "a history must hold at least one turn"};
 }
 
 }  // namespace
 
+Result<HistoryPlace> find_history(ConversationStore& store, const Scope& scope,
+                                  const ConversationId& conversation,
+                                  std::span<const NewTurn> turns, const ConversationId& new_id) {
+  KITH_RETURN_IF_ERROR(check_turns(turns));
+  const std::vector<std::string> hashes = chain(turns);
+  KITH_ASSIGN_OR_RETURN(const ConversationId found,
+                        find_conversation(store, scope, conversation, turns, hashes, new_id));
+  KITH_ASSIGN_OR_RETURN(Plan plan, plan_turns(store, scope, turns, hashes, found, new_id));
+  return std::move(plan.place);
+}
+
 Result<HistoryPlace> store_history(ConversationStore& store, const Scope& scope,
                                    const ConversationId& conversation,
                                    std::span<const NewTurn> turns, const ConversationId& new_id) {
-  if (turns.empty()) {
-    return Error{ErrorCode::kInvalidArgument, "a history must hold at least one turn"};
-  }
+  KITH_RETURN_IF_ERROR(check_turns(turns));
   const std::vector<std::string> hashes = chain(turns);
-  HistoryPlace place;
-  place.conversation = conversation;
-  place.num_turns = static_cast<int>(turns.size());
-  if (place.conversation.empty()) {
-    KITH_ASSIGN_OR_RETURN(place.conversation, find_continued(store, scope, turns, hashes));
-  }
-  if (place.conversation.empty()) place.conversation = new_id;
-  Status written = write_turns(store, scope, turns, hashes, new_id, place);
-  if (!written && written.error().code == ErrorCode::kConflict) {
+  KITH_ASSIGN_OR_RETURN(const ConversationId found,
+                        find_conversation(store, scope, conversation, turns, hashes, new_id));
+  const auto store_once = [&]() -> Result<HistoryPlace> {
+    KITH_ASSIGN_OR_RETURN(Plan plan, plan_turns(store, scope, turns, hashes, found, new_id));
+    return write_turns(store, scope, turns, std::move(plan));
+  };
+  auto place = store_once();
+  if (!place && place.error().code == ErrorCode::kConflict) {
     // Another request added a turn between the reading and the writing: now it is seen.
-    written = write_turns(store, scope, turns, hashes, new_id, place);
+    place = store_once();
   }
-  KITH_RETURN_IF_ERROR(std::move(written));
   return place;
 }
 

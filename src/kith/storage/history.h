@@ -43,4 +43,10 @@ Result<HistoryPlace> store_history(ConversationStore& store, const Scope& scope,
                                    const ConversationId& conversation,
                                    std::span<const NewTurn> turns, const ConversationId& new_id);
 
+// What store_history() would say, without storing anything. Another request may come in between.
+// Errors: as store_history().
+Result<HistoryPlace> find_history(ConversationStore& store, const Scope& scope,
+                                  const ConversationId& conversation,
+                                  std::span<const NewTurn> turns, const ConversationId& new_id);
+
 }  // namespace kith::storage

@@ -24,8 +24,23 @@ class HistoryTest : public testing::Test {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       turns.push_back(NewTurn{i % 2 == 0 ? "user" : "assistant", texts[i], ++time_, {}, {}, ""});
     }
-    return store_history(conversations_, scope_, ConversationId(conversation), turns,
-                         ConversationId("new" + std::to_string(++num_ids_)));
+    const ConversationId named(conversation);
+    const ConversationId new_id("new" + std::to_string(++num_ids_));
+    const auto found = find_history(conversations_, scope_, named, turns, new_id);
+    auto place = store_history(conversations_, scope_, named, turns, new_id);
+    if (place) expect_foretold(found, *place);
+    return place;
+  }
+
+  // find_history() writes nothing and says what store_history() then does.
+  static void expect_foretold(const Result<HistoryPlace>& found, const HistoryPlace& place) {
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->conversation, place.conversation);
+    EXPECT_EQ(found->first_turn, place.first_turn);
+    EXPECT_EQ(found->num_turns, place.num_turns);
+    EXPECT_EQ(found->num_added, place.num_added);
+    EXPECT_EQ(found->is_new, place.is_new);
+    EXPECT_EQ(found->is_forked, place.is_forked);
   }
 
   std::size_t num_conversations() { return conversations_.list(scope_, 99)->size(); }

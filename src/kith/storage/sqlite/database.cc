@@ -25,9 +25,9 @@ ErrorCode code_of(int sqlite_code) {
   }
 }
 
-void configure_writer(Session& session) {
+void configure_writer(Session& session, const SqliteOptions& options) {
   session.exec("PRAGMA journal_mode = WAL");
-  session.exec("PRAGMA synchronous = FULL");
+  session.exec(options.is_durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
   session.exec("PRAGMA foreign_keys = ON");
   session.exec("PRAGMA secure_delete = ON");
   // Sorting must not leave copies of rows in files elsewhere.
@@ -57,6 +57,20 @@ Query Session::query(std::string_view sql) {
   return Query(*found->second);
 }
 
+Transaction::~Transaction() {
+  if (is_committed_) return;
+  try {
+    session_.query("ROLLBACK").run();
+  } catch (const SQLite::Exception&) {
+    // SQLite has rolled it back itself.
+  }
+}
+
+void Transaction::commit() {
+  session_.query("COMMIT").run();
+  is_committed_ = true;
+}
+
 Error to_error(const SQLite::Exception& exception) {
   return Error{code_of(exception.getErrorCode()),
                std::string("database: ") + sqlite3_errstr(exception.getExtendedErrorCode())};
@@ -72,7 +86,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
     if (chmod(file.c_str(), 0600) != 0) {
       return Error{ErrorCode::kUnavailable, file.string() + ": cannot set permissions"};
     }
-    configure_writer(*database->writer_);
+    configure_writer(*database->writer_, options);
     if (Status migrated = migrate(*database->writer_); !migrated) {
       return std::move(migrated).error().with_context(file.string());
     }

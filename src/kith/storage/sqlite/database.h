@@ -93,6 +93,25 @@ class Session {
   std::unordered_map<std::string_view, std::unique_ptr<SQLite::Statement>> statements_;
 };
 
+// A transaction, rolled back unless commit() is called. Its statements are prepared once, like all
+// others: to parse them anew would cost as much as a read.
+class Transaction {
+ public:
+  // `begin` is a literal. Throws SQLite::Exception, as commit() does.
+  Transaction(Session& session, std::string_view begin) : session_(session) {
+    session_.query(begin).run();
+  }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction();
+
+  void commit();
+
+ private:
+  Session& session_;
+  bool is_committed_ = false;
+};
+
 // The kind of a SQLite failure; never SQLite's own message, which may quote a value.
 Error to_error(const SQLite::Exception& exception);
 
@@ -107,14 +126,14 @@ class Database {
   template <typename Body>
   auto write(Body&& body) -> std::invoke_result_t<Body, Session&> {
     const std::lock_guard lock(writer_mutex_);
-    return in_transaction(*writer_, SQLite::TransactionBehavior::IMMEDIATE, body);
+    return in_transaction(*writer_, "BEGIN IMMEDIATE", body);
   }
 
   // The same on a reading connection: `body` sees one state of the database.
   template <typename Body>
   auto read(Body&& body) -> std::invoke_result_t<Body, Session&> {
     const Lease lease(*this);
-    return in_transaction(lease.session(), SQLite::TransactionBehavior::DEFERRED, body);
+    return in_transaction(lease.session(), "BEGIN DEFERRED", body);
   }
 
   // Makes deleted rows vanish from the files. secure_delete has overwritten them in the pages; this
@@ -139,10 +158,10 @@ class Database {
   Database() = default;
 
   template <typename Body>
-  static auto in_transaction(Session& session, SQLite::TransactionBehavior behavior, Body& body)
+  static auto in_transaction(Session& session, std::string_view begin, Body& body)
       -> std::invoke_result_t<Body, Session&> {
     try {
-      SQLite::Transaction transaction(session.database(), behavior);
+      Transaction transaction(session, begin);
       auto result = body(session);
       if (result) transaction.commit();
       return result;

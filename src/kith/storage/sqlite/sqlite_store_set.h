@@ -14,6 +14,9 @@ namespace kith::storage {
 struct SqliteOptions {
   // How long a call waits for another process's lock before kUnavailable.
   int busy_timeout_ms = 5000;
+  // Whether a write that returned success survives a crash of the machine (synchronous=FULL). Only
+  // for a file that is thrown away if filling it does not come to an end.
+  bool is_durable = true;
 };
 
 // Opens or creates the file (mode 0600) and brings its schema to this program's version.
