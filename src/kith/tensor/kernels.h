@@ -27,6 +27,14 @@ struct Int8Epilogue {
   const float* bias;
 };
 
+// Quantised rows, and how far apart the sums of two rows are.
+struct Int8Rows {
+  const std::uint8_t* x;
+  std::size_t stride;
+  std::size_t count;
+  std::size_t sums_stride;
+};
+
 struct Kernels {
   // out[i] = bf16(in[i]), rounded to nearest even.
   void (*to_bf16)(const float* in, std::size_t count, std::uint16_t* out);
@@ -55,6 +63,11 @@ struct Kernels {
   // blocks [first, last) of 64; sums: [out] with out rounded up to 64. Null without VNNI.
   void (*int8_row_blocked)(const std::uint8_t* x, const std::int8_t* w, std::size_t in_padded,
                            std::size_t first, std::size_t last, std::int32_t* sums);
+
+  // The same for a few rows: sums of row r begin at sums + r * sums_stride. in_padded bytes of
+  // every row are read; those behind its inputs meet weights of 0. Null without VNNI.
+  void (*int8_rows_blocked)(const Int8Rows& rows, const std::int8_t* w, std::size_t in_padded,
+                            std::size_t first, std::size_t last, std::int32_t* sums);
 };
 
 // The kernels compiled for `level`, or for the best level below it that this build has.

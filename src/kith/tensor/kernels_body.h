@@ -177,7 +177,54 @@ void int8_row_blocked(const std::uint8_t* x, const std::int8_t* w, std::size_t i
     first += count;
   }
 }
+
+// R rows with one block of outputs; `next` is asked of memory meanwhile, as far as it is `groups`
+// long.
+template <std::size_t R>
+void int8_rows_of_block(const Int8Rows& rows, std::size_t first_row, const std::int8_t* w,
+                        std::size_t groups, const std::int8_t* next, std::int32_t* sums) {
+  __m512i sum[R][4] = {};
+  for (std::size_t g = 0; g < groups; ++g, w += 256, next += 256) {
+    __m512i weights[4];
+    for (int i = 0; i < 4; ++i) {
+      weights[i] = _mm512_loadu_si512(w + 64 * i);
+      _mm_prefetch(next + 64 * i, _MM_HINT_T1);
+    }
+    for (std::size_t r = 0; r < R; ++r) {
+      std::int32_t quad;
+      __builtin_memcpy(&quad, rows.x + (first_row + r) * rows.stride + 4 * g, sizeof quad);
+      const __m512i inputs = _mm512_set1_epi32(quad);
+      for (int i = 0; i < 4; ++i) sum[r][i] = _mm512_dpbusd_epi32(sum[r][i], inputs, weights[i]);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r) {
+    std::int32_t* to = sums + (first_row + r) * rows.sums_stride;
+    for (std::size_t i = 0; i < 4; ++i) _mm512_storeu_si512(to + 16 * i, sum[r][i]);
+  }
+}
+
+// A block comes from memory for the first rows and from the cache for the others, while the next
+// block is on its way.
+void int8_rows_blocked(const Int8Rows& rows, const std::int8_t* w, std::size_t in_padded,
+                       std::size_t first, std::size_t last, std::int32_t* sums) {
+  constexpr std::size_t kMostRows = 4;
+  constexpr decltype(&int8_rows_of_block<1>) kBySize[kMostRows] = {
+      int8_rows_of_block<1>, int8_rows_of_block<2>, int8_rows_of_block<3>, int8_rows_of_block<4>};
+  const std::size_t groups = in_padded / 4;
+  for (std::size_t block = first; block < last; ++block) {
+    const std::int8_t* weights = w + block * groups * 256;
+    const std::int8_t* next = block + 1 < last ? weights + groups * 256 : weights;
+    for (std::size_t row = 0; row < rows.count;) {
+      const std::size_t rounds = (rows.count - row + kMostRows - 1) / kMostRows;
+      const std::size_t count = (rows.count - row + rounds - 1) / rounds;
+      kBySize[count - 1](rows, row, weights, groups, next, sums + block * 64);
+      row += count;
+    }
+  }
+}
 #else
+// NOLINTNEXTLINE(readability-identifier-naming)
+constexpr decltype(Kernels::int8_rows_blocked) int8_rows_blocked = nullptr;
 // Stands in the function's place.
 // NOLINTNEXTLINE(readability-identifier-naming)
 constexpr decltype(Kernels::int8_row_blocked) int8_row_blocked = nullptr;
@@ -186,7 +233,7 @@ constexpr decltype(Kernels::int8_row_blocked) int8_row_blocked = nullptr;
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels{to_bf16,   split_bf16,     quantize_row,    finish_row,
-                       f32_plain, int8_row_plain, int8_row_blocked};
+const Kernels kKernels{to_bf16,   split_bf16,     quantize_row,     finish_row,
+                       f32_plain, int8_row_plain, int8_row_blocked, int8_rows_blocked};
 
 }  // namespace kith::tensor::KITH_KERNEL_NAMESPACE

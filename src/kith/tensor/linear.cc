@@ -18,6 +18,9 @@ namespace {
 // Outputs of one product with bf16 weights, both terms counted.
 constexpr int kMaxTermElements = 1 << 24;
 
+// Up to so many rows, the own int8 kernel is faster than oneDNN's.
+constexpr int kFewRows = 16;
+
 std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
 
 int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
@@ -290,7 +293,7 @@ void Linear::reserve(int rows, int team, LinearScratch& scratch) const {
   }
   if (weights_ == DType::kInt8) {
     const std::size_t in_padded = to_size(round_up(in_, kInt8Block));
-    grow(scratch.int8, to_size(std::max(bucket_rows(most), team)) * in_padded);
+    grow(scratch.int8, to_size(std::max(bucket_rows(most), team)) * in_padded + kInt8Block);
     grow(scratch.scales, to_size(most));
     grow(scratch.sums, to_size(bucket_rows(most)) * to_size(round_up(out_, kInt8Block)));
   }
@@ -377,7 +380,23 @@ void Linear::forward_one_int8(const Slice& slice) const {
   }
 }
 
+// By the own kernel, if it is for so few rows. Sums of a row lie beside each other for the shard.
+bool Linear::multiply_few_int8(const Shard& shard, const Slice& slice) const {
+  if (blocked_ == nullptr || slice.rows > kFewRows || kernels().int8_rows_blocked == nullptr ||
+      shard.size() % kInt8Block != 0) {
+    return false;
+  }
+  const Int8Rows rows{slice.scratch.int8.data(), to_size(in_), to_size(slice.rows),
+                      to_size(shard.size())};
+  const std::size_t in_padded = to_size(round_up(in_, kInt8Block));
+  const std::int8_t* weights = blocked_ + to_size(shard.first) * in_padded;
+  kernels().int8_rows_blocked(rows, weights, in_padded, 0, to_size(shard.size() / kInt8Block),
+                              sums_of(shard, slice));
+  return true;
+}
+
 Status Linear::multiply(const Shard& shard, const Slice& slice) const {
+  if (multiply_few_int8(shard, slice)) return {};
   if (!shard.matmul) {
     multiply_plain(shard, slice);
     return {};

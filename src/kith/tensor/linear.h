@@ -155,6 +155,7 @@ class Linear {
   void forward_slice(const Slice& slice) const;
   void prepare_input(const Slice& slice) const;
   void forward_one_int8(const Slice& slice) const;
+  bool multiply_few_int8(const Shard& shard, const Slice& slice) const;
   Status multiply(const Shard& shard, const Slice& slice) const;
   void multiply_plain(const Shard& shard, const Slice& slice) const;
   // What a shard's product is written to: [bucket, shard.size()].
