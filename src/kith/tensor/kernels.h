@@ -1,5 +1,5 @@
 // The loops around the matrix products that oneDNN does not do: conversion and quantisation of
-// activations, the int8 result's scales, and int8 products by hand where that is faster (one row)
+// activations, the int8 result's scales, and int8 products by hand where that is faster (few rows)
 // or the only correct way (CPUs without VNNI).
 //
 // int8 scheme: weights are symmetric per output channel, w = q_w * s_w with q_w in [-127, 127];
