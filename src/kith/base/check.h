@@ -1,5 +1,5 @@
-// Assertions for programmer errors. Bytes from outside (weights, JSON, HTTP, database, config) never
-// reach one: those are Errors.
+// Assertions for programmer errors. Bytes from outside (weights, JSON, HTTP, database, config)
+// never reach one: those are Errors.
 #pragma once
 
 namespace kith::base {

@@ -1,6 +1,6 @@
 // JSON behind one door: parsing that returns errors instead of throwing, and readers of optional
-// members. Include in .cc files only (nlohmann's header is slow to compile); headers of other modules
-// take text or their own structs, or include <nlohmann/json_fwd.hpp>.
+// members. Include in .cc files only (nlohmann's header is slow to compile); headers of other
+// modules take text or their own structs, or include <nlohmann/json_fwd.hpp>.
 #pragma once
 
 #include <cstdint>

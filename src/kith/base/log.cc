@@ -53,8 +53,9 @@ void configure_log(LogLevel level, LogFormat format) {
 void log(LogLevel level, std::string_view message) {
   if (state().format == LogFormat::kJson) {
     using nlohmann::json;
-    state().logger->log(to_spdlog(level), json(std::string(message))
-                                              .dump(-1, ' ', false, json::error_handler_t::replace));
+    state().logger->log(
+        to_spdlog(level),
+        json(std::string(message)).dump(-1, ' ', false, json::error_handler_t::replace));
     return;
   }
   state().logger->log(to_spdlog(level), message);

@@ -1,5 +1,5 @@
-// A small, fast, seedable generator whose stream is the same on every machine (std distributions are
-// not: their algorithms are left to the library).
+// A small, fast, seedable generator whose stream is the same on every machine (std distributions
+// are not: their algorithms are left to the library).
 //
 // Method: SplitMix64 seeding, xoshiro256** (Blackman and Vigna, 2018).
 #pragma once
@@ -45,8 +45,7 @@ class Rng {
 
   // Uniform in [0, bound). REQUIRES: bound > 0. The bias is below bound / 2^64.
   std::uint64_t below(std::uint64_t bound) {
-    return static_cast<std::uint64_t>(
-        (static_cast<Uint128>((*this)()) * bound) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Uint128>((*this)()) * bound) >> 64);
   }
 
   // The whole state, so that a run can be resumed bit for bit.
