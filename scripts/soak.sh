@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Long suites, outside `make test`: every parser's fuzz corpus with mutations under sanitizers, threads under
-# ThreadSanitizer, ten minutes of random load on the whole server, and all evaluations.
+# Long suites, outside `make test`: every parser's fuzz corpus with mutations under sanitizers, a minute of
+# libFuzzer for each, threads under ThreadSanitizer, ten minutes of random load on the whole server, and all evaluations.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake --preset asan >/dev/null
@@ -8,6 +8,9 @@ cmake --build --preset asan
 ctest --preset asan -j "$(nproc)"
 
 scripts/tsan.sh
+
+scripts/setup.sh clang
+scripts/fuzz.sh "${FUZZ_SECONDS:-60}"
 
 cmake --preset test >/dev/null
 cmake --build --preset test --target kith kith_load_test
