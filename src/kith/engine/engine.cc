@@ -95,8 +95,10 @@ Result<std::vector<ContinuationScore>> Engine::score(ScoreRequest request) {
   job->on_scores = [&promise](Result<std::vector<ContinuationScore>> scores) {
     promise.set_value(std::move(scores));
   };
-  KITH_ASSIGN_OR_RETURN(const RequestHandle handle, loop_->submit(std::move(job)));
-  const std::stop_callback on_cancel(request.cancel, [&handle] { handle.cancel(); });
+  // Before the loop sees the job: what is cancelled already is never computed.
+  const std::stop_callback on_cancel(request.cancel,
+                                     [cancelled = job->cancelled] { cancelled->store(true); });
+  KITH_RETURN_IF_ERROR(loop_->submit(std::move(job)));
   return future.get();
 }
 
