@@ -7,6 +7,8 @@ JOBS ?= $(shell nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 # A compiler cache is used where there is one; nothing depends on it.
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
+# Without these it leaves alone what uses a precompiled header.
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros
 
 ## Installs the packages, builds, seeds the service-desk example and serves it.
 run:
@@ -33,11 +35,11 @@ test-cpp:
 	cmake --build --preset test
 	ctest --preset test -j $(JOBS)
 
-## The parsers of bytes from outside, with their fuzz corpora, under AddressSanitizer and UBSan.
+## The parsers of bytes from outside, on their fuzz corpora and mutations of them, under AddressSanitizer and UBSan.
 test-asan:
 	cmake --preset asan >/dev/null
-	cmake --build --preset asan --target kith_parser_tests
-	ctest --preset asan -j $(JOBS) -L parser
+	cmake --build --preset asan --target kith_fuzz_replays
+	ctest --preset asan -j $(JOBS) -L fuzz
 
 test-e2e:
 	scripts/test_e2e.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Long suites, outside `make test`: every parser's fuzz corpus with mutations under sanitizers, a minute of
-# libFuzzer for each, threads under ThreadSanitizer, ten minutes of random load on the whole server, and all evaluations.
+# Long suites, outside `make test`: all tests but the trainer's under sanitizers, a minute of libFuzzer
+# for each parser, threads under ThreadSanitizer, ten minutes of random load on the whole server, and all evaluations.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake --preset asan >/dev/null

@@ -80,7 +80,9 @@ TEST_F(PipelineTest, ASlowStoreIsNotWaitedFor) {
 TEST_F(PipelineTest, AnAnswerUnderWayDoesNotWriteAnErasedUserBack) {
   add_user("ada", {{"grade", "director"}});
   generator_.answer = [this](const GenerationRequest&, int sample) {
-    if (sample == 0) EXPECT_TRUE(pipeline_->erase_user(scope("ada")));
+    if (sample == 0) {
+      EXPECT_TRUE(pipeline_->erase_user(scope("ada")));
+    }
     return FakeGenerator::text("Plain answer to you.");
   };
   const ChatAnswer answer = must_answer(ask("ada", "planted5678 again"));

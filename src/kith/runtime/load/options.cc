@@ -16,9 +16,9 @@ Status read(const char* name, Number low, Number high, Number& value) {
   const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), value);
   const bool is_number = error == std::errc() && end == view.data() + view.size();
   if (is_number && value >= low && value <= high) return {};
-  return Error{ErrorCode::kInvalidArgument, std::string(name) + " must be a number in [" +
-                                                std::to_string(low) + ", " + std::to_string(high) +
-                                                "]: " + text};
+  std::string message(name);
+  message += " must be a number in [" + std::to_string(low) + ", " + std::to_string(high) + "]: ";
+  return Error{ErrorCode::kInvalidArgument, message + text};
 }
 
 void read(const char* name, std::string& value) {
