@@ -85,7 +85,11 @@ TEST(FileTest, ReplacesAtomicallyAndMaps) {
   ASSERT_TRUE(write_file_atomically(path, "one", 0600));
   ASSERT_TRUE(write_file_atomically(path, "two", 0600));
   EXPECT_EQ(*read_file(path), "two");
-  EXPECT_EQ(MappedFile::open(path)->bytes().size(), 3U);
+  const auto mapped = MappedFile::open(path);
+  ASSERT_TRUE(mapped);
+  EXPECT_EQ(mapped->bytes().size(), 3U);
+  mapped->drop_pages();
+  EXPECT_EQ(mapped->bytes()[1], std::byte{'w'});
   EXPECT_FALSE(read_file(path, 2));
   std::filesystem::remove(path);
   EXPECT_EQ(read_file(path).error().code, ErrorCode::kNotFound);

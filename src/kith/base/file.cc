@@ -115,6 +115,12 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
+void MappedFile::drop_pages() const {
+  // Only advice. madvise() takes what it advises on as not const.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
+  if (data_ != nullptr) ::madvise(const_cast<std::byte*>(data_), size_, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   // munmap() takes what it is about to remove as not const.
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)

@@ -36,6 +36,9 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // The process holds none of the file's pages afterwards; what is read again comes from the
+  // system's cache of the file, or from disk. For what has been copied.
+  void drop_pages() const;
 
  private:
   MappedFile(const std::byte* data, std::size_t size) : data_(data), size_(size) {}

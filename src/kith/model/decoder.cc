@@ -444,7 +444,9 @@ Result<std::unique_ptr<Decoder>> Decoder::load(const std::filesystem::path& dir,
   };
   auto config = load_decoder_config(dir);
   if (!config) return fail(std::move(config).error());
-  auto weights = load_decoder_weights(dir, *config, {options.weights, options.threads});
+  auto weights = load_decoder_weights(
+      dir, *config,
+      {.weights = options.weights, .threads = options.threads, .huge_pages = options.huge_pages});
   if (!weights) return fail(std::move(weights).error());
   return std::unique_ptr<Decoder>(new Decoder(
       std::make_unique<Impl>(*std::move(config), *std::move(weights), options.threads)));

@@ -32,6 +32,9 @@ struct DecoderOptions {
   tensor::DType weights = tensor::DType::kBf16;
   // Threads of a forward pass, >= 1.
   int threads = 1;
+  // Copy quantised weights out of the mapped file into huge pages: decoding is faster, loading
+  // takes as long as reading the file, and processes no longer share the weights.
+  bool huge_pages = false;
 };
 
 // An adapter and the factor of its update: several on one sequence make a blend.

@@ -55,6 +55,11 @@ TEST_P(QuantizeTest, GivesTheLogitsOfQuantisingAtLoad) {
   EXPECT_TRUE(mapped->config().is_quantized);
   EXPECT_EQ(whole_logits(*mapped, some_tokens()), whole_logits(*at_load, some_tokens()));
   EXPECT_EQ(mapped->weight_bytes(), at_load->weight_bytes());
+  const auto copied =
+      Decoder::load(target_, {.weights = DType::kInt8, .threads = 1, .huge_pages = true});
+  ASSERT_TRUE(copied);
+  EXPECT_EQ(whole_logits(**copied, some_tokens()), whole_logits(*at_load, some_tokens()));
+  EXPECT_EQ((*copied)->weight_bytes(), at_load->weight_bytes());
   // Another type is not to be had from int8.
   EXPECT_EQ(load(target_, DType::kBf16)->weights(), DType::kInt8);
 

@@ -76,14 +76,18 @@ Result<DecoderWeights> load_decoder_weights(const std::filesystem::path& dir,
   tensor::LinearOptions held = options;
   if (config.is_quantized) held.weights = DType::kInt8;
   const WeightReader reader(*file, config.is_quantized, held);
+  const bool borrows = config.is_quantized && !options.huge_pages;
   KITH_ASSIGN_OR_RETURN(auto embedding, reader.read_embedding(config));
   std::vector<LayerWeights> layers;
   for (int i = 0; i < config.num_layers; ++i) {
     KITH_ASSIGN_OR_RETURN(auto layer, reader.read(layer_names(config, i)));
     layers.push_back(std::move(layer));
+    // What was copied should not be in memory twice.
+    if (!borrows) file->drop_pages();
   }
   KITH_ASSIGN_OR_RETURN(auto norm, reader.read(final_norm_names(config)));
   KITH_ASSIGN_OR_RETURN(auto head, reader.read(head_names(config), !embedding.has_value()));
+  if (!borrows) file->drop_pages();
   return DecoderWeights{.file = config.is_quantized ? file : nullptr,
                         .embedding = std::move(embedding),
                         .layers = std::move(layers),

@@ -62,7 +62,8 @@ class Embedding {
 
 // Movable.
 struct DecoderWeights {
-  // The file of a quantised checkpoint, in which maps and embedding lie; else null.
+  // The file of a quantised checkpoint, in which the embedding lies, and the maps if they were not
+  // copied; else null.
   std::shared_ptr<const tensor::CheckpointReader> file;
   // Absent where the head is tied and held as int8: rows are then read out of the head.
   std::optional<Embedding> embedding;
@@ -75,12 +76,11 @@ struct DecoderWeights {
   std::size_t embedding_bytes() const { return embedding ? embedding->rows().size() : 0; }
 };
 
-// Reads and packs the checkpoint in `dir`; one that is quantised is mapped, and held as int8
-// whatever `options` say (docs/formats/quantized.md). Tensors that the architecture does not have
-// are ignored. Errors: those of CheckpointReader::open; kInvalidArgument naming a tensor that is
-// missing or has
-// a
-//   wrong shape or type.
+// Reads and packs the checkpoint in `dir`; one that is quantised is held as int8 whatever `options`
+// say (docs/formats/quantized.md), in the mapped file or, with `huge_pages`, in a copy. Tensors
+// that the architecture does not have are ignored. Errors: those of CheckpointReader::open;
+// kInvalidArgument naming a tensor that is missing or has
+//   a wrong shape or type.
 Result<DecoderWeights> load_decoder_weights(const std::filesystem::path& dir,
                                             const DecoderConfig& config,
                                             const tensor::LinearOptions& options);

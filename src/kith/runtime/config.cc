@@ -38,6 +38,7 @@ const std::vector<Setting>& all_settings() {
       {"model.adapters_mb", [](Config& c) -> Field { return &c.model.adapters_mb; }, 1, 1 << 20},
       {"model.dtype", [](Config& c) -> Field { return &c.model.dtype; }},
       {"model.threads", [](Config& c) -> Field { return &c.model.threads; }, 0, 1024},
+      {"model.huge_pages", [](Config& c) -> Field { return &c.model.huge_pages; }},
       {"model.chat_format", [](Config& c) -> Field { return &c.model.chat_format; }},
       {"model.kv_tokens", [](Config& c) -> Field { return &c.model.kv_tokens; }, 256, 1 << 24},
       {"embedding.model", [](Config& c) -> Field { return &c.embedding.model; }},

@@ -38,6 +38,9 @@ struct Config {
     std::string dtype = "bf16";
     // Compute threads; 0 takes all cores.
     int threads = 0;
+    // Quantised weights in huge pages, which decodes faster; off: in the mapped file, which loads
+    // at once and which processes share.
+    bool huge_pages = true;
     std::string chat_format;
     int kv_tokens = 32'768;
   } model;

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "kith/runtime/resources.h"
+#include "kith/tensor/huge_pages.h"
 
 namespace kith::runtime {
 namespace {
@@ -26,7 +27,9 @@ std::filesystem::path model_directory(const Config& config) {
 }
 
 model::DecoderOptions decoder_options(const Config& config) {
-  return {.weights = weight_type(config.model.dtype), .threads = num_threads(config)};
+  return {.weights = weight_type(config.model.dtype),
+          .threads = num_threads(config),
+          .huge_pages = config.model.huge_pages && tensor::has_huge_pages()};
 }
 
 model::EncoderOptions encoder_options(const Config& config) {

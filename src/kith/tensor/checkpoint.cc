@@ -85,4 +85,8 @@ std::vector<std::string> CheckpointReader::names() const {
   return names;
 }
 
+void CheckpointReader::drop_pages() const {
+  for (const SafetensorsFile& file : files_) file.drop_pages();
+}
+
 }  // namespace kith::tensor

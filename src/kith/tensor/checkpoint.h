@@ -31,6 +31,8 @@ class CheckpointReader {
   std::optional<TensorView> find(std::string_view name) const;
   // Sorted.
   std::vector<std::string> names() const;
+  // Of all shards; see base::MappedFile.
+  void drop_pages() const;
 
  private:
   CheckpointReader() = default;

@@ -3,9 +3,11 @@
 #include <sys/mman.h>
 
 #include <cstdint>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <new>
+#include <string>
 
 #include "kith/tensor/aligned.h"
 
@@ -106,6 +108,13 @@ Regions& regions() {
 HugePageScope::HugePageScope() : outer_(current_scope) { current_scope = this; }
 
 HugePageScope::~HugePageScope() { current_scope = outer_; }
+
+bool has_huge_pages() {
+  std::ifstream setting("/sys/kernel/mm/transparent_hugepage/enabled");
+  std::string words;
+  // As "always [madvise] never": what is chosen stands in brackets.
+  return std::getline(setting, words) && words.find("[never]") == std::string::npos;
+}
 
 void* allocate_huge(std::size_t bytes) { return regions().allocate(bytes); }
 

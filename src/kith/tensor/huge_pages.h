@@ -11,6 +11,9 @@
 
 namespace kith::tensor {
 
+// Whether the system gives huge pages to programs that ask for them.
+bool has_huge_pages();
+
 // `bytes` of memory at a multiple of 64. Thread-safe. Throws std::bad_alloc like operator new.
 void* allocate_huge(std::size_t bytes);
 // Memory goes back to the system when all that lies in its region is free. Thread-safe.

@@ -178,10 +178,15 @@ Result<Linear> Linear::from_int8(int in, int out, const Int8Weights& from,
     KITH_RETURN_IF_ERROR(linear.pack_int8(from.weights, options));
     return linear;
   }
-  const bool is_aligned = reinterpret_cast<std::uintptr_t>(from.weights.data()) % kAlignment == 0;
+  const std::int8_t* blocked = from.weights.data();
+  if (options.huge_pages) {
+    linear.owned_blocked_.assign(from.weights.begin(), from.weights.end());
+    blocked = linear.owned_blocked_.data();
+  }
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(blocked) % kAlignment == 0;
   if (is_aligned && !options.plain && onednn_supports(MatmulKind::kInt8)) {
-    KITH_ASSIGN_OR_RETURN(const bool is_borrowed, linear.borrow_blocked(from.weights.data()));
-    if (is_borrowed) return linear;
+    KITH_ASSIGN_OR_RETURN(const bool is_taken, linear.borrow_blocked(blocked));
+    if (is_taken) return linear;
   }
   std::vector<std::int8_t> rows = to_rows(from.weights, in, out);
   KITH_RETURN_IF_ERROR(linear.pack_int8(rows, options));

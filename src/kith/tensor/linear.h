@@ -48,6 +48,8 @@ struct LinearOptions {
   bool plain = false;
   // Make read_row() possible for int8 weights, even where that costs a copy of them.
   bool readable_rows = false;
+  // Copy quantised weights that could be borrowed into huge pages (huge_pages.h).
+  bool huge_pages = false;
 };
 
 // Weights of a map that are quantised already; see kernels.h for the scheme. Borrows.
@@ -99,7 +101,7 @@ class Linear {
 
   // A map of quantised weights, equal bit for bit to create() on what they were quantised from.
   // `from.weights` are borrowed and must outlive the map; they are copied where the CPU computes in
-  // another layout, or from an address that is not a multiple of 64.
+  // another layout, from an address that is not a multiple of 64, or with `huge_pages`.
   // Errors: kInvalidArgument if the sizes do not fit [out, in].
   static Result<Linear> from_int8(int in, int out, const Int8Weights& from,
                                   const LinearOptions& options);

@@ -318,6 +318,25 @@ TEST(LinearInt8Test, QuantisedWeightsEqualThoseQuantisedAtLoad) {
   }
 }
 
+TEST(LinearInt8Test, WithHugePagesKeepsACopyOfItsOwn) {
+  for (const auto& [in, out] : {std::pair{192, 256}, {64, 32}}) {
+    const auto weights = random_values(1, static_cast<std::size_t>(in * out));
+    const LinearPart part = part_of(weights, out);
+    const auto reference = Linear::create(in, {&part, 1}, {DType::kInt8, 1});
+    const auto quantized = quantize_parts(in, {&part, 1});
+    ASSERT_TRUE(reference && quantized);
+    const auto blocks = to_blocked(quantized->weights, in, out);
+    AlignedVector<std::int8_t> passing(blocks.begin(), blocks.end());
+    const auto linear = Linear::from_int8(
+        in, out, {Int8Layout::kBlocked, passing, quantized->scales, quantized->compensation, {}},
+        {.weights = DType::kInt8, .huge_pages = true});
+    ASSERT_TRUE(linear);
+    std::fill(passing.begin(), passing.end(), std::int8_t{77});
+    const auto x = random_values(2, 5U * static_cast<std::size_t>(in));
+    for (const int rows : {1, 5}) EXPECT_EQ(run(*linear, x, rows), run(*reference, x, rows));
+  }
+}
+
 TEST(LinearInt8Test, RefusesQuantisedWeightsThatDoNotFit) {
   const std::vector<std::int8_t> weights(64 * 64);
   const std::vector<float> scales(64);

@@ -64,6 +64,8 @@ class SafetensorsFile {
   std::optional<TensorView> find(std::string_view name) const;
   // The whole file.
   std::span<const std::byte> bytes() const { return file_.bytes(); }
+  // See base::MappedFile.
+  void drop_pages() const { file_.drop_pages(); }
 
  private:
   SafetensorsFile(base::MappedFile file, SafetensorsHeader header)
