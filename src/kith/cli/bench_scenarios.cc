@@ -251,6 +251,8 @@ Result<OrderedJson> overhead(const BenchSetting& setting) {
                     {"degraded", result.num_degraded},
                     {"overhead_ms", to_json(result.overhead_ms)},
                     {"before_generator_ms", to_json(result.before_generator_ms)},
+                    {"encode_ms", to_json(result.encode_ms)},
+                    {"queue_ms", to_json(result.queue_ms)},
                     {"answer_ms", to_json(result.answer_ms)},
                     {"steps_ms", steps_ms}});
   }

@@ -126,7 +126,7 @@ Result<Assigner> Assigner::create(PersonaCatalogue catalogue, std::span<const Tr
   }
   assigner.version_ = std::move(version);
   assigner.index_rules();
-  assigner.count_words(texts);
+  assigner.weigh_words(texts);
   return assigner;
 }
 
@@ -151,15 +151,17 @@ void Assigner::index_rules() {
   }
 }
 
-void Assigner::count_words(std::span<const TrainingText> texts) {
+void Assigner::weigh_words(std::span<const TrainingText> texts) {
   const auto& personas = catalogue_.personas();
-  total_words_.assign(personas.size(), 0.0);
+  // [num_personas] for each word, and their sums.
+  std::unordered_map<std::string, std::vector<double>> counts;
+  std::vector<double> totals(personas.size());
   const auto count = [&](std::size_t k, const std::string& written) {
     for (const std::string& word : text::segment_words(written)) {
-      auto& counts = word_counts_[word];
-      counts.resize(personas.size());
-      counts[k] += 1.0;
-      total_words_[k] += 1.0;
+      auto& of_word = counts[word];
+      of_word.resize(personas.size());
+      of_word[k] += 1.0;
+      totals[k] += 1.0;
     }
   };
   std::map<PersonaId, std::size_t> index;
@@ -171,6 +173,27 @@ void Assigner::count_words(std::span<const TrainingText> texts) {
     const auto it = index.find(text.persona);
     if (it != index.end()) count(it->second, text.text);
   }
+  for (const auto& [word, of_word] : counts) {
+    word_log_odds_.emplace(word, log_odds_of(of_word, totals));
+  }
+}
+
+std::vector<double> Assigner::log_odds_of(const std::vector<double>& counts,
+                                          const std::vector<double>& totals) const {
+  // The average over personas, not over words: a persona with more training text must not set what
+  // is common.
+  double common = 0.0;
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    if (totals[k] > 0) common += counts[k] / totals[k];
+  }
+  common /= static_cast<double>(counts.size());
+  std::vector<double> log_odds(counts.size());
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    log_odds[k] =
+        std::log((counts[k] + options_.prior_words * common) / (totals[k] + options_.prior_words));
+  }
+  subtract_mean(log_odds);
+  return log_odds;
 }
 
 void Assigner::add_evidence(std::string_view source, const std::string& detail,
@@ -232,7 +255,8 @@ void Assigner::add_attributes(const storage::Attributes& attributes, std::string
                               std::vector<double>& log_odds,
                               std::vector<Evidence>& evidence) const {
   for (const auto& [raw_name, value] : attributes) {
-    if (value.empty() || is_denied_attribute(raw_name)) continue;
+    // The catalogue has no rule for what is on the deny list.
+    if (value.empty()) continue;
     const std::string name = to_lower(raw_name);
     if (rules_.contains(name)) {
       add_value(name, value, source, log_odds, evidence);
@@ -289,26 +313,6 @@ Assignment Assigner::assign_by_attributes(const storage::Attributes& attributes)
   return assign(attributes, {}, {});
 }
 
-std::vector<double> Assigner::word_log_odds(const std::string& word) const {
-  const auto found = word_counts_.find(word);
-  if (found == word_counts_.end()) return {};
-  const std::vector<double>& counts = found->second;
-  // The average over personas, not over words: a persona with more training text must not set what
-  // is common.
-  double common = 0.0;
-  for (std::size_t k = 0; k < counts.size(); ++k) {
-    if (total_words_[k] > 0) common += counts[k] / total_words_[k];
-  }
-  common /= static_cast<double>(counts.size());
-  std::vector<double> log_odds(counts.size());
-  for (std::size_t k = 0; k < counts.size(); ++k) {
-    log_odds[k] = std::log((counts[k] + options_.prior_words * common) /
-                           (total_words_[k] + options_.prior_words));
-  }
-  subtract_mean(log_odds);
-  return log_odds;
-}
-
 void Assigner::observe(std::string_view message, WordState& words) const {
   const auto& personas = catalogue_.personas();
   if (personas.empty() || !note_message(message, words.seen)) return;
@@ -318,8 +322,9 @@ void Assigner::observe(std::string_view message, WordState& words) const {
   for (const std::string& word : text::segment_words(message)) {
     // Repeating a word is not new evidence.
     if (!seen.insert(word).second) continue;
-    const std::vector<double> log_odds = word_log_odds(word);
-    if (log_odds.empty()) continue;
+    const auto found = word_log_odds_.find(word);
+    if (found == word_log_odds_.end()) continue;
+    const std::vector<double>& log_odds = found->second;
     const auto best = std::max_element(log_odds.begin(), log_odds.end());
     const auto persona = static_cast<std::size_t>(best - log_odds.begin());
     reasons.push_back({personas[persona].id, "words", word, options_.word_weight * *best});

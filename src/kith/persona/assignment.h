@@ -137,7 +137,10 @@ class Assigner {
 
   Assigner() = default;
   void index_rules();
-  void count_words(std::span<const TrainingText> texts);
+  void weigh_words(std::span<const TrainingText> texts);
+  // Of a word, from how often each persona wrote it and how many words each wrote.
+  std::vector<double> log_odds_of(const std::vector<double>& counts,
+                                  const std::vector<double>& totals) const;
   void add_value(const std::string& name, const std::string& value, std::string_view source,
                  std::vector<double>& log_odds, std::vector<Evidence>& evidence) const;
   void add_title(const std::string& name, const std::string& value, std::string_view source,
@@ -148,7 +151,6 @@ class Assigner {
   void add_attributes(const storage::Attributes& attributes, std::string_view source,
                       std::vector<double>& log_odds, std::vector<Evidence>& evidence) const;
   Assignment finish(const std::vector<double>& log_odds, std::vector<Evidence> evidence) const;
-  std::vector<double> word_log_odds(const std::string& word) const;
 
   PersonaCatalogue catalogue_;
   AssignerOptions options_;
@@ -156,9 +158,8 @@ class Assigner {
   std::map<std::string, AttributeRule> rules_;
   // Words of the listed values: word to the personas that list it.
   std::map<std::string, std::vector<bool>> value_words_;
-  // [num_personas] counts per word, and their sums.
-  std::unordered_map<std::string, std::vector<double>> word_counts_;
-  std::vector<double> total_words_;
+  // [num_personas] for each word that was learned, in nats, mean zero.
+  std::unordered_map<std::string, std::vector<double>> word_log_odds_;
 };
 
 }  // namespace kith::persona

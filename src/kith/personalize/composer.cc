@@ -62,14 +62,16 @@ std::string passage_block(const memory::Passage& passage) {
 class Room {
  public:
   Room(std::span<const Message> messages, const Ingredients& ingredients,
-       const PromptLimits& limits, const Generator& counter)
+       const PromptLimits& limits, TokenCounter& counter)
       : counter_(counter) {
     std::size_t used = limits.answer + kMessageOverhead;
     for (const Message& message : messages) {
-      used += counter.count_tokens(message.content) + kMessageOverhead;
+      used += (is_system(message) ? counter.count_recurring(message.content)
+                                  : counter.count(message.content)) +
+              kMessageOverhead;
     }
     if (messages.empty() || !is_system(messages.front())) {
-      used += counter.count_tokens(ingredients.default_system) + kMessageOverhead;
+      used += counter.count_recurring(ingredients.default_system) + kMessageOverhead;
     }
     // The three headings of Kith's block.
     used += 24;
@@ -78,17 +80,23 @@ class Room {
 
   // Tokens taken, or 0 if the text does not fit into the room or into `share`, which it lessens.
   std::size_t take(std::string_view text, std::size_t& share) {
-    const std::size_t tokens = counter_.count_tokens(text) + 1;
+    return take_tokens(counter_.count(text) + 1, share);
+  }
+  std::size_t take_recurring(std::string_view text, std::size_t& share) {
+    return take_tokens(counter_.count_recurring(text) + 1, share);
+  }
+
+  std::size_t left() const { return left_; }
+
+ private:
+  std::size_t take_tokens(std::size_t tokens, std::size_t& share) {
     if (tokens > left_ || tokens > share) return 0;
     left_ -= tokens;
     share -= tokens;
     return tokens;
   }
 
-  std::size_t left() const { return left_; }
-
- private:
-  const Generator& counter_;
+  TokenCounter& counter_;
   std::size_t left_ = 0;
 };
 
@@ -136,12 +144,12 @@ std::string render_system(std::string_view head, std::string_view about,
 }
 
 Prompt compose(std::span<const Message> messages, const Ingredients& ingredients,
-               const PromptLimits& limits, const Generator& counter) {
+               const PromptLimits& limits, TokenCounter& counter) {
   Prompt prompt;
   Room room(messages, ingredients, limits, counter);
   std::size_t style_share = room.left();
   if (!ingredients.style.empty()) {
-    prompt.style_tokens = room.take(ingredients.style, style_share);
+    prompt.style_tokens = room.take_recurring(ingredients.style, style_share);
     prompt.has_style = prompt.style_tokens > 0;
   }
   std::size_t history_share = limits.history;
@@ -152,7 +160,7 @@ Prompt compose(std::span<const Message> messages, const Ingredients& ingredients
   }
   std::size_t passage_share = limits.passages;
   for (const memory::Passage& passage : ingredients.passages) {
-    const std::size_t tokens = room.take(passage_block(passage), passage_share);
+    const std::size_t tokens = room.take_recurring(passage_block(passage), passage_share);
     prompt.passage_tokens += tokens;
     if (tokens > 0) prompt.passages.push_back(passage);
   }

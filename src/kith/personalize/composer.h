@@ -13,6 +13,7 @@
 #include "kith/memory/extract.h"
 #include "kith/memory/knowledge.h"
 #include "kith/personalize/ports.h"
+#include "kith/personalize/token_counter.h"
 #include "kith/storage/conversation_store.h"
 
 namespace kith::personalize {
@@ -64,7 +65,7 @@ struct Prompt {
 // Never changes or drops a message of the client. What does not fit is left out: the evidence,
 // documents from the last, then history, then the style line.
 Prompt compose(std::span<const Message> messages, const Ingredients& ingredients,
-               const PromptLimits& limits, const Generator& counter);
+               const PromptLimits& limits, TokenCounter& counter);
 
 // The content of the system message. An empty part is left out with its heading.
 std::string render_system(std::string_view head, std::string_view about_user,

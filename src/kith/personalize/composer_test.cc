@@ -42,6 +42,7 @@ TEST(ComposerTest, TitleTakesTheSectionAlong) {
 
 TEST(ComposerTest, ClientMessagesAreNeverChangedOrDropped) {
   const FakeGenerator generator;
+  TokenCounter counter(generator);
   const std::vector<Message> messages = {{"system", "App.", ""},
                                          {"user", "one", R"({"role":"user","content":"one"})"},
                                          {"assistant", "two", ""},
@@ -52,7 +53,7 @@ TEST(ComposerTest, ClientMessagesAreNeverChangedOrDropped) {
   ingredients.passages = {passage("Vault", std::string(3000, 'x'))};
   PromptLimits limits;
   limits.context = 1500;
-  const Prompt prompt = compose(messages, ingredients, limits, generator);
+  const Prompt prompt = compose(messages, ingredients, limits, counter);
   EXPECT_EQ(prompt.messages, messages);
   EXPECT_FALSE(prompt.has_style);
   EXPECT_TRUE(prompt.passages.empty());
@@ -60,18 +61,20 @@ TEST(ComposerTest, ClientMessagesAreNeverChangedOrDropped) {
 
 TEST(ComposerTest, NoSystemMessageIsMadeOfNothing) {
   const FakeGenerator generator;
+  TokenCounter counter(generator);
   const std::vector<Message> messages = {{"user", "one", ""}};
-  EXPECT_EQ(compose(messages, {}, {}, generator).messages, messages);
+  EXPECT_EQ(compose(messages, {}, {}, counter).messages, messages);
 }
 
 TEST(ComposerTest, DocumentsStayWithinTheirShare) {
   const FakeGenerator generator;
+  TokenCounter counter(generator);
   const std::vector<Message> messages = {{"user", "one", ""}};
   Ingredients ingredients;
   for (int i = 0; i < 4; ++i) ingredients.passages.push_back(passage("T", std::string(300, 'x')));
   PromptLimits limits;
   limits.passages = 250;
-  const Prompt prompt = compose(messages, ingredients, limits, generator);
+  const Prompt prompt = compose(messages, ingredients, limits, counter);
   EXPECT_EQ(prompt.passages.size(), 2U);
   EXPECT_LE(prompt.passage_tokens, 250U);
   EXPECT_LE(generator.count_tokens(prompt.messages[0].content), 250U);
@@ -79,26 +82,27 @@ TEST(ComposerTest, DocumentsStayWithinTheirShare) {
 
 TEST(ComposerTest, EvidenceIsNamedAfterTheDocumentsThatHoldIt) {
   const FakeGenerator generator;
+  TokenCounter counter(generator);
   const std::vector<Message> messages = {{"user", "When does the gate open?", ""}};
   Ingredients ingredients;
   ingredients.passages = {passage("Gate", "Bring a badge. The gate does open at 9. Park outside.")};
   ingredients.query = messages[0].content;
-  const Prompt named = compose(messages, ingredients, {}, generator);
+  const Prompt named = compose(messages, ingredients, {}, counter);
   ASSERT_TRUE(named.evidence);
   EXPECT_GT(named.evidence_tokens, 0U);
   EXPECT_TRUE(named.messages[0].content.ends_with("\n\n## Evidence\nThe gate does open at 9."));
 
   ingredients.names_evidence = false;
-  const Prompt found = compose(messages, ingredients, {}, generator);
+  const Prompt found = compose(messages, ingredients, {}, counter);
   EXPECT_TRUE(found.evidence);
   EXPECT_TRUE(found.messages[0].content.ends_with("Park outside."));
 
   ingredients.names_evidence = true;
   ingredients.query = "Where is the moon?";
-  EXPECT_FALSE(compose(messages, ingredients, {}, generator).evidence);
+  EXPECT_FALSE(compose(messages, ingredients, {}, counter).evidence);
   ingredients.query = messages[0].content;
   ingredients.passages[0].text += std::string(9000, 'x');  // no document, no evidence
-  EXPECT_FALSE(compose(messages, ingredients, {}, generator).evidence);
+  EXPECT_FALSE(compose(messages, ingredients, {}, counter).evidence);
 }
 
 TEST(ComposerTest, AnExchangeIsOneShortLine) {

@@ -77,11 +77,9 @@ Json describe_candidates(const ChatAnswer& answer, bool keeps_text) {
 }
 
 Json describe_timing(const AnswerTimings& timings) {
-  return {{"personalize_ms", timings.personalize_ms},
-          {"generate_ms", timings.generate_ms},
-          {"queue_ms", timings.generator.queue_ms},
-          {"prefill_ms", timings.generator.prefill_ms},
-          {"decode_ms", timings.generator.decode_ms}};
+  return {{"personalize_ms", timings.personalize_ms},   {"generate_ms", timings.generate_ms},
+          {"encode_ms", timings.generator.encode_ms},   {"queue_ms", timings.generator.queue_ms},
+          {"prefill_ms", timings.generator.prefill_ms}, {"decode_ms", timings.generator.decode_ms}};
 }
 
 }  // namespace

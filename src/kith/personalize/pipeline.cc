@@ -78,6 +78,7 @@ class Pipeline::Impl {
              std::move(assigner),
              options,
              memory::Knowledge(services.stores.knowledge(), services.clock),
+             TokenCounter(services.generator),
              {},
              StepRunner(options.step_threads),
              StepRunner(options.step_threads)} {}

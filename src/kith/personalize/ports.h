@@ -130,6 +130,8 @@ struct ScoreRequest {
 };
 
 struct GenerationTimings {
+  // Until the engine has the request: the prompt rendered and cut into tokens.
+  double encode_ms = 0.0;
   double queue_ms = 0.0;
   double prefill_ms = 0.0;
   double decode_ms = 0.0;

@@ -16,6 +16,7 @@
 #include "kith/personalize/recording_gate.h"
 #include "kith/personalize/snapshot.h"
 #include "kith/personalize/step_runner.h"
+#include "kith/personalize/token_counter.h"
 #include "kith/storage/history.h"
 
 namespace kith::personalize {
@@ -26,6 +27,7 @@ struct SessionKit {
   std::shared_ptr<const persona::Assigner> assigner;  // may be null
   PipelineOptions options;
   memory::Knowledge knowledge;
+  TokenCounter counter;
   RecordingGate gate;  // before the runners: their late work still passes it
   StepRunner runner;
   // Scores wait for the generator, stores must not wait for scores.
@@ -54,6 +56,7 @@ class Session {
   class DirectSink;
 
   // Before generation (session_prepare.cc).
+  void start_reading();
   void identify();
   void start_search();
   void place_turns();
@@ -64,7 +67,6 @@ class Session {
   void choose_adapter();
   void take_named_adapters();
   void retrieve();
-  std::vector<std::string> reader_groups() const;
   void recall();
   void compose_prompt();
   void report_passages();
@@ -89,6 +91,7 @@ class Session {
     return !request_.upstream_only.empty() ||
            (!request_.format.is_text() && !capabilities_.is_own_engine);
   }
+  bool is_switched_off(const char* technique) const;
   // Whether the request leaves the technique on; if not, the plan says so.
   bool wants(const char* technique);
   void plan(const char* technique, bool used, std::string reason, std::size_t tokens = 0);
@@ -101,6 +104,31 @@ class Session {
     T value;
     double ms = 0.0;
   };
+  // Null if it was not started.
+  template <typename T>
+  using Started = StepRunner::Pending<Timed<T>>;
+
+  // `work`, which may outlive the session, with its time.
+  template <typename T>
+  std::function<Result<Timed<T>>()> timed(std::function<Result<T>()> work) const {
+    return [&clock = kit_.services.clock, work = std::move(work)]() -> Result<Timed<T>> {
+      const auto start = clock.monotonic();
+      KITH_ASSIGN_OR_RETURN(auto value, work());
+      const std::chrono::duration<double, std::milli> took = clock.monotonic() - start;
+      return Timed<T>{std::move(value), took.count()};
+    };
+  }
+  // Waits for a step that goes on already, and notes its failure.
+  template <typename T>
+  Result<T> finish_step(const char* name, std::chrono::milliseconds budget, Started<T> started) {
+    const double start = now_ms();
+    auto timed = kit_.runner.wait<Timed<T>>(budget, std::move(started));
+    last_step_ms_ = timed ? timed->ms : now_ms() - start;
+    kit_.services.metrics.on_step(name, last_step_ms_);
+    if (timed) return std::move(timed->value);
+    degrade(name, timed.error());
+    return std::move(timed).error();
+  }
 
   // Runs a step on the runner, measures it, and notes its failure.
   template <typename T>
@@ -134,9 +162,25 @@ class Session {
   bool learns_ = false;    // consent, and the request is to be stored
   std::vector<std::string> new_messages_;
   const persona::Persona* persona_ = nullptr;
-  std::optional<storage::PersonaAssignment> persona_row_;  // to write
-  // Under way from start_search() to retrieve().
-  StepRunner::Pending<Timed<std::vector<memory::Passage>>> search_;
+  // What was stored of the user's words, and whether another version of the assigner learned it.
+  struct KeptWords {
+    persona::WordState state;
+    bool is_outdated = false;
+  };
+  // Under way from start_reading() on.
+  struct Reading {
+    Started<UserSnapshot> user;
+    Started<HistoryPlan> plan;
+    Started<KeptWords> words;
+    Started<std::vector<std::string>> exchanges;
+  };
+  Reading reading_;
+  struct LearnedPersona {
+    persona::Assignment assignment;
+    persona::WordState words;
+  };
+  std::optional<LearnedPersona> learned_;  // to write
+  Started<std::vector<memory::Passage>> search_;
   std::string query_;
   // The turns are stored while the answer is generated.
   bool stores_turns_ = false;

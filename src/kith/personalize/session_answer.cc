@@ -233,7 +233,10 @@ void Session::record() {
     record.turns.push_back(std::move(turn));
   }
   record.decision = to_decision_row(answer_, learns_);
-  record.persona = persona_row_;
+  if (learned_) {
+    record.persona =
+        kit_.assigner->to_row(learned_->assignment, learned_->words, answer_.created_at);
+  }
   const auto failed = step<std::vector<Degradation>>(
       "record", kit_.options.budgets.record,
       [&kit = kit_, visit = visit_, record = std::move(record)] {
@@ -249,6 +252,7 @@ void Session::record() {
 
 Result<ChatAnswer> Session::run() {
   const double start = now_ms();
+  start_reading();
   identify();
   start_search();
   place_turns();

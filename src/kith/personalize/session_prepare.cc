@@ -64,6 +64,22 @@ void add_groups(std::string_view text, std::vector<std::string>& groups) {
   }
 }
 
+// The groups of documents that a user of these attributes may read. What somebody writes or claims
+// about the situation opens nothing: only the directory does. `assigner` may be null.
+std::vector<std::string> groups_of(const storage::Attributes& attributes,
+                                   const persona::Assigner* assigner) {
+  std::vector<std::string> groups;
+  if (assigner != nullptr) {
+    const auto assignment = assigner->assign_by_attributes(attributes);
+    if (!assignment.persona.empty()) groups.push_back(assignment.persona.str());
+  }
+  for (const std::string_view name : kGroupAttributes) {
+    const auto it = attributes.find(std::string(name));
+    if (it != attributes.end()) add_groups(it->second, groups);
+  }
+  return groups;
+}
+
 }  // namespace
 
 Session::Session(SessionKit& kit, const ChatRequest& request, const SessionIds& ids,
@@ -95,9 +111,13 @@ void Session::plan(const char* technique, bool used, std::string reason, std::si
   last_step_ms_ = 0.0;
 }
 
-bool Session::wants(const char* technique) {
+bool Session::is_switched_off(const char* technique) const {
   const auto it = request_.plan.find(technique);
-  if (it == request_.plan.end() || it->second) return true;
+  return it != request_.plan.end() && !it->second;
+}
+
+bool Session::wants(const char* technique) {
+  if (!is_switched_off(technique)) return true;
   plan(technique, false, "switched off by the request");
   return false;
 }
@@ -110,12 +130,60 @@ void Session::degrade(std::string_view step, const Error& error) {
                  " left out: " + std::string(name_of(error.code)));
 }
 
+// What the stores know of the user is read by one thread; identify(), place_turns(),
+// assign_persona() and recall() take it as it comes.
+void Session::start_reading() {
+  if (!is_named_) return;
+  // What later steps need of those before them.
+  struct Known {
+    UserSnapshot user;
+    ConversationId conversation;
+  };
+  const auto known = std::make_shared<Known>();
+  known->conversation = request_.conversation;
+  auto& stores = kit_.services.stores;
+  StepRunner::Chain chain;
+  reading_.user = chain.add(timed<UserSnapshot>([&stores, known, scope = request_.scope] {
+    auto user = read_user(stores, scope);
+    if (user) known->user = *user;
+    return user;
+  }));
+  if (request_.stores) {
+    reading_.plan = chain.add(
+        timed<HistoryPlan>([&stores, known, scope = request_.scope, named = request_.conversation,
+                            turns = to_turns(request_.messages, answer_.created_at),
+                            new_id = ids_.conversation]() -> Result<HistoryPlan> {
+          if (!known->user.learns) return HistoryPlan{};
+          auto plan = plan_turns(stores.conversations(), scope, named, turns, new_id);
+          if (plan) known->conversation = plan->conversation;
+          return plan;
+        }));
+  }
+  if (kit_.assigner != nullptr && !is_switched_off(kTechniquePersona)) {
+    reading_.words = chain.add(timed<KeptWords>([&kit = kit_, known,
+                                                 scope = request_.scope]() -> Result<KeptWords> {
+      if (!known->user.personalizes) return KeptWords{};
+      KITH_ASSIGN_OR_RETURN(const auto row, kit.services.stores.personas().find(scope));
+      if (!row) return KeptWords{};
+      return KeptWords{kit.assigner->from_row(*row), row->model_version != kit.assigner->version()};
+    }));
+  }
+  if (!is_switched_off(kTechniqueHistory)) {
+    reading_.exchanges = chain.add(timed<std::vector<std::string>>(
+        [&stores, known, scope = request_.scope, question = question_,
+         limit = kit_.options.max_exchanges]() -> Result<std::vector<std::string>> {
+          if (!known->user.personalizes) return std::vector<std::string>();
+          return recall_exchanges(stores.conversations(),
+                                  {scope, known->conversation, question, limit});
+        }));
+  }
+  kit_.runner.start(std::move(chain));
+}
+
 void Session::identify() {
   if (!is_named_) return;
-  auto& stores = kit_.services.stores;
-  auto user =
-      step<UserSnapshot>("identify", kit_.options.budgets.identify,
-                         [&stores, scope = request_.scope] { return read_user(stores, scope); });
+  auto user = finish_step<UserSnapshot>("identify", kit_.options.budgets.identify,
+                                        std::move(reading_.user));
   if (!user) {
     // Without knowing the user's consent there is none.
     why_plain_ = "the user could not be read";
@@ -129,13 +197,8 @@ void Session::identify() {
 // Only says where the turns belong: they are written while the answer is generated.
 void Session::place_turns() {
   if (!learns_) return;
-  auto& conversations = kit_.services.stores.conversations();
-  const auto plan = step<HistoryPlan>(
-      "conversation", kit_.options.budgets.conversation,
-      [&conversations, scope = request_.scope, named = request_.conversation,
-       turns = to_turns(request_.messages, answer_.created_at), new_id = ids_.conversation] {
-        return plan_turns(conversations, scope, named, turns, new_id);
-      });
+  const auto plan = finish_step<HistoryPlan>("conversation", kit_.options.budgets.conversation,
+                                             std::move(reading_.plan));
   if (!plan) return;
   answer_.conversation = plan->conversation;
   new_messages_ = plan->new_messages;
@@ -157,13 +220,12 @@ void Session::start_storing() {
 
 persona::WordState Session::learn_words() {
   const persona::Assigner& assigner = *kit_.assigner;
-  auto& stores = kit_.services.stores;
-  const auto row = step<std::optional<storage::PersonaAssignment>>(
-      "persona", kit_.options.budgets.persona,
-      [&stores, scope = request_.scope] { return stores.personas().find(scope); });
+  auto kept =
+      finish_step<KeptWords>("persona", kit_.options.budgets.persona, std::move(reading_.words));
   persona::WordState words;
-  if (row && *row) words = assigner.from_row(**row);
-  if (row && *row && (*row)->model_version != assigner.version()) {
+  if (kept) words = std::move(kept->state);
+  if (kept && kept->is_outdated) {
+    auto& stores = kit_.services.stores;
     const auto messages = step<std::vector<std::string>>(
         "persona", kit_.options.budgets.persona, [&stores, scope = request_.scope] {
           return read_messages(stores.conversations(), scope, kRelearnedTurns);
@@ -181,15 +243,15 @@ void Session::assign_persona() {
   if (!user_.personalizes) return plan(kTechniquePersona, false, why_plain_);
   if (kit_.assigner == nullptr) return plan(kTechniquePersona, false, "there are no personas");
   if (!wants(kTechniquePersona)) return;
-  const persona::WordState words = learn_words();
+  persona::WordState words = learn_words();
   persona::Assignment assignment = kit_.assigner->assign(user_.attributes, request_.context, words);
-  if (learns_ && !assignment.weights.empty()) {
-    persona_row_ = kit_.assigner->to_row(assignment, words, answer_.created_at);
-  }
-  answer_.personas = std::move(assignment.weights);
-  answer_.evidence = std::move(assignment.evidence);
+  answer_.personas = assignment.weights;
+  answer_.evidence = assignment.evidence;
   answer_.persona = assignment.persona;
   persona_ = kit_.assigner->catalogue().find_persona(assignment.persona);
+  if (learns_ && !assignment.weights.empty()) {
+    learned_ = LearnedPersona{std::move(assignment), std::move(words)};
+  }
   plan(kTechniquePersona, persona_ != nullptr,
        persona_ != nullptr ? "likely enough" : "no persona is likely enough");
 }
@@ -224,52 +286,33 @@ void Session::choose_adapter() {
   plan(kTechniqueAdapter, true, "the persona's own");
 }
 
-std::vector<std::string> Session::reader_groups() const {
-  std::vector<std::string> groups = request_.access;
-  if (!user_.personalizes) return groups;
-  // What somebody writes or claims about the situation opens nothing: only the directory does.
-  if (kit_.assigner != nullptr) {
-    const auto assignment = kit_.assigner->assign_by_attributes(user_.attributes);
-    if (!assignment.persona.empty()) groups.push_back(assignment.persona.str());
-  }
-  for (const std::string_view name : kGroupAttributes) {
-    const auto it = user_.attributes.find(std::string(name));
-    if (it != user_.attributes.end()) add_groups(it->second, groups);
-  }
-  return groups;
-}
-
-// Beside the steps that do not need the documents.
 void Session::start_search() {
-  const auto asked = request_.plan.find(kTechniqueKnowledge);
-  if (asked != request_.plan.end() && !asked->second) return;
-  memory::SearchRequest search;
+  if (is_switched_off(kTechniqueKnowledge)) return;
   query_ = make_query(request_.messages, question_);
+  memory::SearchRequest search;
   search.query = query_;
-  search.access = reader_groups();
+  search.access = request_.access;
   if (request_.style.language != "user") search.lang = request_.style.language;
   search.k = static_cast<std::size_t>(kit_.options.max_passages);
-  using Found = Timed<std::vector<memory::Passage>>;
-  search_ = kit_.runner.start<Found>([&kit = kit_, scope = request_.scope.tenant_scope(),
-                                      search = std::move(search)]() -> Result<Found> {
-    const auto start = kit.services.clock.monotonic();
-    KITH_ASSIGN_OR_RETURN(auto passages, kit.knowledge.search(scope, search));
-    const std::chrono::duration<double, std::milli> took = kit.services.clock.monotonic() - start;
-    return Found{std::move(passages), took.count()};
-  });
+  // Nobody who has not consented is looked at.
+  storage::Attributes attributes = user_.attributes;
+  search_ = kit_.runner.start(timed<std::vector<memory::Passage>>(
+      [&kit = kit_, scope = request_.scope.tenant_scope(), personalizes = user_.personalizes,
+       attributes = std::move(attributes), search = std::move(search)]() mutable {
+        if (personalizes) {
+          const auto groups = groups_of(attributes, kit.assigner.get());
+          search.access.insert(search.access.end(), groups.begin(), groups.end());
+        }
+        return kit.knowledge.search(scope, search);
+      }));
 }
 
 void Session::retrieve() {
   if (!wants(kTechniqueKnowledge)) return;
-  using Found = Timed<std::vector<memory::Passage>>;
-  auto found = kit_.runner.wait<Found>(kit_.options.budgets.knowledge, std::move(search_));
-  if (!found) {
-    degrade("knowledge", found.error());
-    return plan(kTechniqueKnowledge, false, "the search failed");
-  }
-  last_step_ms_ = found->ms;
-  kit_.services.metrics.on_step("knowledge", found->ms);
-  auto& passages = found->value;
+  auto found = finish_step<std::vector<memory::Passage>>(
+      "knowledge", kit_.options.budgets.knowledge, std::move(search_));
+  if (!found) return plan(kTechniqueKnowledge, false, "the search failed");
+  auto& passages = *found;
   if (passages.empty()) return plan(kTechniqueKnowledge, false, "no document matches");
   extract_ = memory::extract_answer(query_, passages);
   if (!is_close(query_, passages, extract_, kit_.options.min_passage_coverage)) {
@@ -281,11 +324,8 @@ void Session::retrieve() {
 void Session::recall() {
   if (!user_.personalizes) return plan(kTechniqueHistory, false, why_plain_);
   if (!wants(kTechniqueHistory)) return;
-  RecallRequest recall{request_.scope, answer_.conversation, question_, kit_.options.max_exchanges};
-  auto& conversations = kit_.services.stores.conversations();
-  auto lines = step<std::vector<std::string>>(
-      "history", kit_.options.budgets.history,
-      [&conversations, recall] { return recall_exchanges(conversations, recall); });
+  auto lines = finish_step<std::vector<std::string>>("history", kit_.options.budgets.history,
+                                                     std::move(reading_.exchanges));
   const bool is_read = lines.has_value();
   if (is_read) history_lines_ = *std::move(lines);
   if (history_lines_.empty()) {
@@ -319,7 +359,7 @@ void Session::compose_prompt() {
                context / 2);
   limits.passages = share(kit_.options.passages_share);
   limits.history = share(kit_.options.history_share);
-  prompt_ = compose(request_.messages, ingredients, limits, kit_.services.generator);
+  prompt_ = compose(request_.messages, ingredients, limits, kit_.counter);
 
   if (has_card) {
     plan(kTechniqueStyle, prompt_.has_style,

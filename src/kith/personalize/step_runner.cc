@@ -24,6 +24,17 @@ void StepRunner::loop() {
   while (const auto task = queue_.pop()) (*task)();
 }
 
+void StepRunner::start(Chain chain) {
+  // Shared, because a std::function must be copyable.
+  const auto steps = std::make_shared<const decltype(chain.steps_)>(std::move(chain.steps_));
+  const bool is_taken = queue_.try_push([steps] {
+    for (const auto& step : *steps) step(nullptr);
+  });
+  if (is_taken) return;
+  const Error refusal{ErrorCode::kOverloaded, "too many steps are waiting"};
+  for (const auto& step : *steps) step(&refusal);
+}
+
 std::optional<Error> StepRunner::fence(const std::function<void()>& task) {
   try {
     task();

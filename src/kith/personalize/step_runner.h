@@ -49,9 +49,25 @@ class StepRunner {
   // completed all the same.
   template <typename T>
   Pending<T> start(std::function<Result<T>()> work);
-  // As run(); `budget` counts from now. REQUIRES: `pending` is from start().
+  // As run(); `budget` counts from now. REQUIRES: `pending` is from start() or of a chain.
   template <typename T>
   Result<T> wait(std::chrono::milliseconds budget, Pending<T> pending);
+
+  // Steps that one thread does one after the other while its caller waits for them in that order:
+  // waking a thread costs as much as a short step. What one step finds out another may use, by way
+  // of state that both own. Used by one thread.
+  class Chain {
+   public:
+    template <typename T>
+    Pending<T> add(std::function<Result<T>()> work);
+
+   private:
+    friend class StepRunner;
+    // Each does its work and fills its slot, with the error instead if there is one.
+    std::vector<std::function<void(const Error* refusal)>> steps_;
+  };
+  // `work` of the chain's steps as that of start().
+  void start(Chain chain);
 
  private:
   void loop();
@@ -63,19 +79,29 @@ class StepRunner {
 };
 
 template <typename T>
-StepRunner::Pending<T> StepRunner::start(std::function<Result<T>()> work) {
+StepRunner::Pending<T> StepRunner::Chain::add(std::function<Result<T>()> work) {
   auto slot = std::make_shared<Slot<T>>();
-  std::function<void()> task = [slot, work = std::move(work)] {
+  steps_.push_back([slot, work = std::move(work)](const Error* refusal) {
     std::optional<Result<T>> result;
-    const auto thrown = fence([&] { result.emplace(work()); });
+    std::optional<Error> failure;
+    if (refusal != nullptr) {
+      failure = *refusal;
+    } else {
+      failure = fence([&] { result.emplace(work()); });
+    }
     const std::lock_guard lock(slot->mutex);
-    if (thrown) result.emplace(*thrown);
+    if (failure) result.emplace(*failure);
     slot->result = std::move(result);
     slot->done.notify_all();
-  };
-  if (!queue_.try_push(std::move(task))) {
-    slot->result.emplace(Error{ErrorCode::kOverloaded, "too many steps are waiting"});
-  }
+  });
+  return slot;
+}
+
+template <typename T>
+StepRunner::Pending<T> StepRunner::start(std::function<Result<T>()> work) {
+  Chain chain;
+  auto slot = chain.add<T>(std::move(work));
+  start(std::move(chain));
   return slot;
 }
 

@@ -98,7 +98,9 @@ Result<std::vector<GeneratedText>> AnswerCollector::wait() {
     text.cached_tokens = answer.finish.cached_tokens;
     text.completion_tokens = answer.finish.completion_tokens;
     const auto& timings = answer.finish.timings;
-    text.timings = {timings.queue_ms, timings.prefill_ms, timings.decode_ms};
+    text.timings = {.queue_ms = timings.queue_ms,
+                    .prefill_ms = timings.prefill_ms,
+                    .decode_ms = timings.decode_ms};
     if (answer.num_tokens > 0) text.mean_logprob = answer.logprob_sum / answer.num_tokens;
     if (answer.wants_logprobs) text.logprobs = logprobs_of(answer.entries);
     texts.push_back(std::move(text));

@@ -35,7 +35,7 @@ Result<std::shared_ptr<const model::SoftPrompt>> decode_rows(
 
 Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
     const EngineGeneratorOptions& options, const base::Clock& clock) {
-  auto generator = std::unique_ptr<EngineGenerator>(new EngineGenerator());
+  auto generator = std::unique_ptr<EngineGenerator>(new EngineGenerator(clock));
   generator->options_ = options;
   if (!options.adapters_dir.empty()) {
     std::error_code error;
@@ -172,13 +172,20 @@ Result<engine::GenerateRequest> EngineGenerator::to_engine(
 Result<std::vector<GeneratedText>> EngineGenerator::generate(
     const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
     const personalize::CancelToken& cancel) {
+  const auto start = clock_.monotonic();
   KITH_ASSIGN_OR_RETURN(engine::GenerateRequest engine_request, to_engine(request));
   const auto collector =
       std::make_shared<AnswerCollector>(model_->tokenizer, request.samples, sink);
+  // Not after submit(): what has been woken may have taken this thread's core.
+  const std::chrono::duration<double, std::milli> encoding = clock_.monotonic() - start;
   KITH_ASSIGN_OR_RETURN(const engine::RequestHandle handle,
                         engine_->submit(std::move(engine_request), collector));
   const std::stop_callback on_cancel(cancel, [&handle] { handle.cancel(); });
-  return collector->wait();
+  auto texts = collector->wait();
+  if (texts) {
+    for (GeneratedText& text : *texts) text.timings.encode_ms = encoding.count();
+  }
+  return texts;
 }
 
 Result<std::vector<double>> EngineGenerator::score(const personalize::ScoreRequest& request) {

@@ -73,10 +73,11 @@ class EngineGenerator final : public personalize::Generator {
       std::span<const personalize::AdapterShare> shares) const;
 
  private:
-  EngineGenerator() = default;
+  explicit EngineGenerator(const base::Clock& clock) : clock_(clock) {}
 
   Result<engine::GenerateRequest> to_engine(const personalize::GenerationRequest& request) const;
 
+  const base::Clock& clock_;
   EngineGeneratorOptions options_;
   std::string name_;
   std::unique_ptr<engine::ChatModel> model_;

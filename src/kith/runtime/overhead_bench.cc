@@ -53,7 +53,8 @@ Percentiles percentiles(std::vector<double> values) {
   return {at(0.5), at(0.99), values.back()};
 }
 
-// The generator, with the times at which it is asked and has answered.
+// The generator, with the time at which it is asked and what it takes until the engine's first
+// step.
 class TimedGenerator final : public personalize::Generator {
  public:
   explicit TimedGenerator(personalize::Generator& inner) : inner_(inner) {}
@@ -72,25 +73,20 @@ class TimedGenerator final : public personalize::Generator {
       const personalize::CancelToken& cancel) override {
     asked_ = Clock::now();
     auto texts = inner_.generate(request, sink, cancel);
-    const double took = ms_between(asked_, Clock::now());
-    double computed = 0.0;
-    if (texts) {
-      for (const auto& text : *texts) {
-        computed = std::max(computed, text.timings.prefill_ms + text.timings.decode_ms);
-      }
+    if (texts && !texts->empty()) {
+      timings_ = texts->front().timings;
     }
-    besides_ms_ = took - computed;
     return texts;
   }
 
-  // Of the last request: when the generator was asked, and what it took beside the model.
+  // Of the last request.
   Clock::time_point asked() const { return asked_; }
-  double besides_ms() const { return besides_ms_; }
+  const personalize::GenerationTimings& timings() const { return timings_; }
 
  private:
   personalize::Generator& inner_;
   Clock::time_point asked_;
-  double besides_ms_ = 0.0;
+  personalize::GenerationTimings timings_;
 };
 
 // Keeps the times of the pipeline's steps.
@@ -222,6 +218,8 @@ Status remove_documents(storage::StoreSet& stores) {
 struct Times {
   std::vector<double> overhead;
   std::vector<double> before;
+  std::vector<double> encode;
+  std::vector<double> queue;
   std::vector<double> whole;
 };
 
@@ -243,7 +241,10 @@ Result<Times> send_requests(Bench& bench, const OverheadBench& options) {
     if (i < 0) continue;
     times.whole.push_back(ms_between(start, Clock::now()));
     times.before.push_back(ms_between(start, bench.timed->asked()));
-    times.overhead.push_back(times.before.back() + bench.timed->besides_ms());
+    const auto& timings = bench.timed->timings();
+    times.encode.push_back(timings.encode_ms);
+    times.queue.push_back(timings.queue_ms);
+    times.overhead.push_back(times.before.back() + timings.encode_ms + timings.queue_ms);
   }
   return times;
 }
@@ -269,6 +270,8 @@ Result<std::vector<OverheadResult>> bench_overhead(const Config& config,
                           .num_requests = options.num_requests};
     result.overhead_ms = percentiles(std::move(times.overhead));
     result.before_generator_ms = percentiles(std::move(times.before));
+    result.encode_ms = percentiles(std::move(times.encode));
+    result.queue_ms = percentiles(std::move(times.queue));
     result.answer_ms = percentiles(std::move(times.whole));
     bench.steps.report(result);
     results.push_back(std::move(result));

@@ -41,11 +41,13 @@ struct OverheadResult {
   int num_requests = 0;
   // Steps that were left out because they failed or were late.
   int num_degraded = 0;
-  // From the bytes of the request to the engine's first step for it. Whatever the generator takes
-  // beside the engine's own prefill and decoding is counted, the way back too.
+  // From the bytes of the request to the engine's first step for it.
   Percentiles overhead_ms;
   // Of it, until the generator is asked.
   Percentiles before_generator_ms;
+  // Of it, until the engine has the prompt's tokens, and until it begins with them.
+  Percentiles encode_ms;
+  Percentiles queue_ms;
   // The whole answer.
   Percentiles answer_ms;
   // The pipeline's steps, those after generation too, by name.

@@ -69,6 +69,7 @@ void add_timing(const personalize::AnswerTimings& timings, api::KithResponse& ki
                                                   {"personalize_ms", timings.personalize_ms},
                                                   {"generate_ms", timings.generate_ms},
                                                   {"record_ms", timings.record_ms},
+                                                  {"encode_ms", timings.generator.encode_ms},
                                                   {"queue_ms", timings.generator.queue_ms},
                                                   {"prefill_ms", timings.generator.prefill_ms},
                                                   {"decode_ms", timings.generator.decode_ms}};
