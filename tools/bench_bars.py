@@ -19,7 +19,7 @@ import time
 import tomllib
 
 GATE_FACTOR = 0.85
-GATE_RETRIES = 2
+RETRIES = 2
 # The bars are stated for two threads.
 THREADS = 2
 # Disk and memory that a shape needs, the making of its checkpoint included, in bytes.
@@ -202,7 +202,7 @@ def parse(arguments):
     parser.add_argument("--kith", default=str(ROOT / "build/test/kith"))
     parser.add_argument("--bars", default=ROOT / "bench/bars.toml", type=pathlib.Path)
     parser.add_argument("--cache", default=ROOT / "build/bench", type=pathlib.Path)
-    parser.add_argument("--gate", action="store_true", help="0.85 of the gated bars, with retries")
+    parser.add_argument("--gate", action="store_true", help="0.85 of the gated bars")
     parser.add_argument("--shape", action="append", help="only this one (again for more)")
     parser.add_argument("--figure", action="append", help="only this id (again for more)")
     parser.add_argument("--threads", type=int, default=min(THREADS, os.cpu_count() or 1))
@@ -232,7 +232,7 @@ def main(arguments=None, run=run_kith):
             print("NOT GATED: the bars are for processors with AVX512-VNNI")
             return 0
         failed = measurement.failed(figures, factor)
-        for _ in range(GATE_RETRIES if options.gate else 0):
+        for _ in range(RETRIES):
             if not failed:
                 break
             measurement.measure(failed)

@@ -144,14 +144,19 @@ void Sampler::apply_penalties(std::span<float> logits) const {
 // all.
 Result<SampledToken> Sampler::sample_allowed(std::span<const float> logits,
                                              const grammar::TokenMask& allowed) {
-  allowed_.clear();
-  allowed_logits_.clear();
-  allowed.for_each([&](text::TokenId token) {
-    const auto index = static_cast<std::size_t>(token);
-    if (index >= logits.size()) return;
-    allowed_.push_back(token);
-    allowed_logits_.push_back(logits[index]);
+  allowed_.resize(allowed.size());
+  allowed_logits_.resize(allowed.size());
+  std::size_t size = 0;
+  allowed.for_each_run([&](text::TokenId first, std::size_t count) {
+    const auto begin = std::min(static_cast<std::size_t>(first), logits.size());
+    const auto run = logits.subspan(begin, std::min(count, logits.size() - begin));
+    const auto at = static_cast<std::ptrdiff_t>(size);
+    std::copy(run.begin(), run.end(), allowed_logits_.begin() + at);
+    std::iota(allowed_.begin() + at, allowed_.begin() + at + std::ssize(run), first);
+    size += run.size();
   });
+  allowed_.resize(size);
+  allowed_logits_.resize(size);
   const bool has_any = std::any_of(allowed_logits_.begin(), allowed_logits_.end(),
                                    [](float logit) { return logit > -INFINITY; });
   if (!has_any) {

@@ -253,5 +253,30 @@ TEST(TokenGrammarTest, StopsAtAmbiguityThatDoublesWithEveryLevel) {
   EXPECT_THAT(message, testing::HasSubstr("ambiguous"));
 }
 
+TEST(TokenMaskTest, RunsAreTheTokensInOrder) {
+  // Few tokens are held as a list, many as bits: both, with runs across and at the ends of words.
+  for (const int step : {1, 2, 97}) {
+    std::vector<std::uint64_t> bits(5);
+    std::vector<text::TokenId> expected;
+    for (int token = 3; token < 320; token += step) {
+      if (token >= 120 && token < 131) continue;
+      set_bit(bits, token);
+      expected.push_back(token);
+    }
+    const TokenMask mask(bits);
+    std::vector<text::TokenId> tokens;
+    mask.for_each_run([&tokens](text::TokenId first, std::size_t count) {
+      for (std::size_t i = 0; i < count; ++i) {
+        tokens.push_back(first + static_cast<text::TokenId>(i));
+      }
+    });
+    EXPECT_EQ(tokens, expected);
+    tokens.clear();
+    mask.for_each([&tokens](text::TokenId token) { tokens.push_back(token); });
+    EXPECT_EQ(tokens, expected);
+    EXPECT_EQ(mask.size(), expected.size());
+  }
+}
+
 }  // namespace
 }  // namespace kith::grammar

@@ -26,16 +26,25 @@ class TokenMask {
     return tokens_.size() * sizeof(text::TokenId) + bits_.size() * sizeof(std::uint64_t);
   }
 
+  // Calls visit(first, count) for runs of tokens that follow each other, in order.
+  template <typename Visit>
+  void for_each_run(Visit&& visit) const {
+    for (const text::TokenId token : tokens_) visit(token, std::size_t{1});
+    for (std::size_t word = 0; word < bits_.size(); ++word) {
+      for (std::uint64_t left = bits_[word]; left != 0;) {
+        const auto first = static_cast<std::size_t>(std::countr_zero(left));
+        const auto count = static_cast<std::size_t>(std::countr_one(left >> first));
+        visit(static_cast<text::TokenId>(word * 64 + first), count);
+        left = first + count == 64 ? 0 : left & (~std::uint64_t{0} << (first + count));
+      }
+    }
+  }
   // Calls visit(token) for each, in order.
   template <typename Visit>
   void for_each(Visit&& visit) const {
-    for (const text::TokenId token : tokens_) visit(token);
-    for (std::size_t word = 0; word < bits_.size(); ++word) {
-      for (std::uint64_t left = bits_[word]; left != 0; left &= left - 1) {
-        visit(static_cast<text::TokenId>(word * 64 +
-                                         static_cast<std::size_t>(std::countr_zero(left))));
-      }
-    }
+    for_each_run([&visit](text::TokenId first, std::size_t count) {
+      for (std::size_t i = 0; i < count; ++i) visit(first + static_cast<text::TokenId>(i));
+    });
   }
 
  private:
