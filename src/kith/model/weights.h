@@ -78,9 +78,10 @@ struct DecoderWeights {
 
 // Reads and packs the checkpoint in `dir`; one that is quantised is held as int8 whatever `options`
 // say (docs/formats/quantized.md), in the mapped file or, with `huge_pages`, in a copy. Tensors
-// that the architecture does not have are ignored. Errors: those of CheckpointReader::open;
-// kInvalidArgument naming a tensor that is missing or has
-//   a wrong shape or type.
+// that the architecture does not have are ignored.
+//
+// Errors: those of CheckpointReader::open; kInvalidArgument naming a tensor that is missing or
+//   misshapen, or of a wrong type.
 Result<DecoderWeights> load_decoder_weights(const std::filesystem::path& dir,
                                             const DecoderConfig& config,
                                             const tensor::LinearOptions& options);

@@ -175,11 +175,7 @@ class Session {
     Started<std::vector<std::string>> exchanges;
   };
   Reading reading_;
-  struct LearnedPersona {
-    persona::Assignment assignment;
-    persona::WordState words;
-  };
-  std::optional<LearnedPersona> learned_;  // to write
+  std::optional<persona::WordState> learned_words_;  // to write, with the persona
   Started<std::vector<memory::Passage>> search_;
   std::string query_;
   // The turns are stored while the answer is generated.

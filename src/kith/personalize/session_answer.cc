@@ -233,9 +233,9 @@ void Session::record() {
     record.turns.push_back(std::move(turn));
   }
   record.decision = to_decision_row(answer_, learns_);
-  if (learned_) {
-    record.persona =
-        kit_.assigner->to_row(learned_->assignment, learned_->words, answer_.created_at);
+  if (learned_words_) {
+    const persona::Assignment assignment{answer_.personas, answer_.evidence, answer_.persona};
+    record.persona = kit_.assigner->to_row(assignment, *learned_words_, answer_.created_at);
   }
   const auto failed = step<std::vector<Degradation>>(
       "record", kit_.options.budgets.record,

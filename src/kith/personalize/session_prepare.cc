@@ -136,7 +136,8 @@ void Session::start_reading() {
   if (!is_named_) return;
   // What later steps need of those before them.
   struct Known {
-    UserSnapshot user;
+    bool personalizes = false;
+    bool learns = false;
     ConversationId conversation;
   };
   const auto known = std::make_shared<Known>();
@@ -145,7 +146,10 @@ void Session::start_reading() {
   StepRunner::Chain chain;
   reading_.user = chain.add(timed<UserSnapshot>([&stores, known, scope = request_.scope] {
     auto user = read_user(stores, scope);
-    if (user) known->user = *user;
+    if (user) {
+      known->personalizes = user->personalizes;
+      known->learns = user->learns;
+    }
     return user;
   }));
   if (request_.stores) {
@@ -153,7 +157,7 @@ void Session::start_reading() {
         timed<HistoryPlan>([&stores, known, scope = request_.scope, named = request_.conversation,
                             turns = to_turns(request_.messages, answer_.created_at),
                             new_id = ids_.conversation]() -> Result<HistoryPlan> {
-          if (!known->user.learns) return HistoryPlan{};
+          if (!known->learns) return HistoryPlan{};
           auto plan = plan_turns(stores.conversations(), scope, named, turns, new_id);
           if (plan) known->conversation = plan->conversation;
           return plan;
@@ -162,7 +166,7 @@ void Session::start_reading() {
   if (kit_.assigner != nullptr && !is_switched_off(kTechniquePersona)) {
     reading_.words = chain.add(timed<KeptWords>([&kit = kit_, known,
                                                  scope = request_.scope]() -> Result<KeptWords> {
-      if (!known->user.personalizes) return KeptWords{};
+      if (!known->personalizes) return KeptWords{};
       KITH_ASSIGN_OR_RETURN(const auto row, kit.services.stores.personas().find(scope));
       if (!row) return KeptWords{};
       return KeptWords{kit.assigner->from_row(*row), row->model_version != kit.assigner->version()};
@@ -172,7 +176,7 @@ void Session::start_reading() {
     reading_.exchanges = chain.add(timed<std::vector<std::string>>(
         [&stores, known, scope = request_.scope, question = question_,
          limit = kit_.options.max_exchanges]() -> Result<std::vector<std::string>> {
-          if (!known->user.personalizes) return std::vector<std::string>();
+          if (!known->personalizes) return std::vector<std::string>();
           return recall_exchanges(stores.conversations(),
                                   {scope, known->conversation, question, limit});
         }));
@@ -245,13 +249,11 @@ void Session::assign_persona() {
   if (!wants(kTechniquePersona)) return;
   persona::WordState words = learn_words();
   persona::Assignment assignment = kit_.assigner->assign(user_.attributes, request_.context, words);
-  answer_.personas = assignment.weights;
-  answer_.evidence = assignment.evidence;
+  answer_.personas = std::move(assignment.weights);
+  answer_.evidence = std::move(assignment.evidence);
   answer_.persona = assignment.persona;
   persona_ = kit_.assigner->catalogue().find_persona(assignment.persona);
-  if (learns_ && !assignment.weights.empty()) {
-    learned_ = LearnedPersona{std::move(assignment), std::move(words)};
-  }
+  if (learns_ && !answer_.personas.empty()) learned_words_ = std::move(words);
   plan(kTechniquePersona, persona_ != nullptr,
        persona_ != nullptr ? "likely enough" : "no persona is likely enough");
 }
@@ -294,11 +296,10 @@ void Session::start_search() {
   search.access = request_.access;
   if (request_.style.language != "user") search.lang = request_.style.language;
   search.k = static_cast<std::size_t>(kit_.options.max_passages);
-  // Nobody who has not consented is looked at.
-  storage::Attributes attributes = user_.attributes;
   search_ = kit_.runner.start(timed<std::vector<memory::Passage>>(
       [&kit = kit_, scope = request_.scope.tenant_scope(), personalizes = user_.personalizes,
-       attributes = std::move(attributes), search = std::move(search)]() mutable {
+       attributes = user_.attributes, search = std::move(search)]() mutable {
+        // Nobody who has not consented is looked at.
         if (personalizes) {
           const auto groups = groups_of(attributes, kit.assigner.get());
           search.access.insert(search.access.end(), groups.begin(), groups.end());

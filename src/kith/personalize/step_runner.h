@@ -83,12 +83,8 @@ StepRunner::Pending<T> StepRunner::Chain::add(std::function<Result<T>()> work) {
   auto slot = std::make_shared<Slot<T>>();
   steps_.push_back([slot, work = std::move(work)](const Error* refusal) {
     std::optional<Result<T>> result;
-    std::optional<Error> failure;
-    if (refusal != nullptr) {
-      failure = *refusal;
-    } else {
-      failure = fence([&] { result.emplace(work()); });
-    }
+    const auto failure = refusal != nullptr ? std::optional<Error>(*refusal)
+                                            : fence([&] { result.emplace(work()); });
     const std::lock_guard lock(slot->mutex);
     if (failure) result.emplace(*failure);
     slot->result = std::move(result);

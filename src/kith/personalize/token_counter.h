@@ -18,8 +18,8 @@ class TokenCounter {
   explicit TokenCounter(const Generator& generator) : generator_(generator) {}
 
   std::size_t count(std::string_view text) const { return generator_.count_tokens(text); }
-  // The same for a text that many requests bring: a system message, a style card, a passage. Those
-  // asked for last are kept, up to 16 MiB of them.
+  // The same for a text that many requests bring: a system message, a style card, a passage. Up to
+  // 16 MiB of them are kept; then all are forgotten.
   std::size_t count_recurring(std::string_view text);
 
  private:
