@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <dnnl.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -11,6 +15,7 @@
 #endif
 
 #include "kith/base/check.h"
+#include "kith/tensor/aligned.h"
 #include "kith/tensor/huge_pages.h"
 
 namespace kith::tensor {
@@ -70,58 +75,89 @@ bool onednn_supports(MatmulKind kind) {
 
 int bucket_rows(int rows) { return kBuckets[bucket_index(rows)]; }
 
-struct PackedMatmul::Impl {
+namespace {
+
+// The products of one shape, for every bucket of rows. They know no weights: all maps of a shape
+// share them. Immutable; thread-safe.
+struct Primitives {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::memory::desc packed_desc;
-  // What `weights` points to, unless it is borrowed.
-  HugeVector<std::byte> packed;
-  const std::byte* weights = nullptr;
   // One per bucket.
   std::vector<dnnl::matmul::primitive_desc> descs;
   std::vector<dnnl::matmul> primitives;
 
+  Primitives(MatmulKind kind, int in, int out);
+
+  // Whether weights are packed as Int8Layout::kBlocked.
+  bool is_blocked(int in, int out) const;
+
+ private:
   dnnl::matmul::primitive_desc desc_for(const Types& types, int rows, int in, int out,
                                         const dnnl::memory::desc& weights_desc) const;
-  // Whether it is Int8Layout::kBlocked.
-  bool choose_layout(MatmulKind kind, int in, int out);
-  void pack(dnnl::memory::data_type type, int in, int out, const void* rows);
-  void prepare_buckets(MatmulKind kind, int in, int out);
 };
 
-dnnl::matmul::primitive_desc PackedMatmul::Impl::desc_for(
-    const Types& types, int rows, int in, int out, const dnnl::memory::desc& weights_desc) const {
+dnnl::matmul::primitive_desc Primitives::desc_for(const Types& types, int rows, int in, int out,
+                                                  const dnnl::memory::desc& weights_desc) const {
   using Tag = dnnl::memory::format_tag;
   const dnnl::memory::desc source({rows, in}, types.source, Tag::ab);
   const dnnl::memory::desc result({rows, out}, types.result, Tag::ab);
-  return {dnnl::matmul::desc(source, weights_desc, result), engine};
+  // Where a primitive brings its own scratch memory, only one thread may use it.
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return {dnnl::matmul::desc(source, weights_desc, result), attributes, engine};
 }
 
-// The layout is taken from a middling batch and must serve every other.
-bool PackedMatmul::Impl::choose_layout(MatmulKind kind, int in, int out) {
+Primitives::Primitives(MatmulKind kind, int in, int out) {
   using Tag = dnnl::memory::format_tag;
   const Types types = types_of(kind);
+  // The layout is taken from a middling batch and must serve every other.
   packed_desc = desc_for(types, 16, in, out, {{in, out}, types.weights, Tag::any}).weights_desc();
-  return kind == MatmulKind::kInt8 &&
-         packed_desc == dnnl::memory::desc({in, out}, types.weights, Tag::BA16a64b4a);
+  for (const int rows : kBuckets) {
+    descs.push_back(desc_for(types, rows, in, out, packed_desc));
+    primitives.emplace_back(descs.back());
+  }
 }
+
+bool Primitives::is_blocked(int in, int out) const {
+  return packed_desc == dnnl::memory::desc({in, out}, dnnl::memory::data_type::s8,
+                                           dnnl::memory::format_tag::BA16a64b4a);
+}
+
+// Those of a shape, made once for as long as a map uses them.
+std::shared_ptr<const Primitives> primitives_for(MatmulKind kind, int in, int out) {
+  static std::mutex mutex;
+  static std::map<std::tuple<MatmulKind, int, int>, std::weak_ptr<const Primitives>> known;
+  const std::lock_guard lock(mutex);
+  std::weak_ptr<const Primitives>& entry = known[{kind, in, out}];
+  std::shared_ptr<const Primitives> shared = entry.lock();
+  if (!shared) {
+    shared = std::make_shared<const Primitives>(kind, in, out);
+    entry = shared;
+  }
+  return shared;
+}
+
+}  // namespace
+
+struct PackedMatmul::Impl {
+  std::shared_ptr<const Primitives> shape;
+  // What `weights` points to, unless it is borrowed.
+  HugeVector<std::byte> packed;
+  const std::byte* weights = nullptr;
+
+  void pack(dnnl::memory::data_type type, int in, int out, const void* rows);
+};
 
 void PackedMatmul::Impl::pack(dnnl::memory::data_type type, int in, int out, const void* rows) {
   // As a [in, out] matrix, [out, in] row-major is column-major: tag ba.
   const dnnl::memory::desc plain({in, out}, type, dnnl::memory::format_tag::ba);
-  packed.resize(packed_desc.get_size());
-  dnnl::memory from(plain, engine, mutable_pointer(rows));
-  dnnl::memory to(packed_desc, engine, packed.data());
-  dnnl::stream stream(engine);
+  packed.resize(shape->packed_desc.get_size());
+  dnnl::memory from(plain, shape->engine, mutable_pointer(rows));
+  dnnl::memory to(shape->packed_desc, shape->engine, packed.data());
+  dnnl::stream stream(shape->engine);
   dnnl::reorder(from, to).execute(stream, from, to);
   stream.wait();
   weights = packed.data();
-}
-
-void PackedMatmul::Impl::prepare_buckets(MatmulKind kind, int in, int out) {
-  for (const int rows : kBuckets) {
-    descs.push_back(desc_for(types_of(kind), rows, in, out, packed_desc));
-    primitives.emplace_back(descs.back());
-  }
 }
 
 PackedMatmul::PackedMatmul(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -158,9 +194,8 @@ Result<PackedMatmul> PackedMatmul::create(MatmulKind kind, int in, int out, cons
   KITH_CHECK(in > 0 && out > 0, "sizes must be positive");
   return guarded([&] {
     auto impl = std::make_unique<Impl>();
-    impl->choose_layout(kind, in, out);
+    impl->shape = primitives_for(kind, in, out);
     impl->pack(types_of(kind).weights, in, out, weights);
-    impl->prepare_buckets(kind, in, out);
     return PackedMatmul(std::move(impl));
   });
 }
@@ -170,9 +205,9 @@ Result<std::optional<PackedMatmul>> PackedMatmul::borrow_blocked_int8(int in, in
   KITH_CHECK(in > 0 && out > 0, "sizes must be positive");
   return guarded([&]() -> std::optional<PackedMatmul> {
     auto impl = std::make_unique<Impl>();
-    if (!impl->choose_layout(MatmulKind::kInt8, in, out)) return std::nullopt;
+    impl->shape = primitives_for(MatmulKind::kInt8, in, out);
+    if (!impl->shape->is_blocked(in, out)) return std::nullopt;
     impl->weights = reinterpret_cast<const std::byte*>(weights);
-    impl->prepare_buckets(MatmulKind::kInt8, in, out);
     return PackedMatmul(std::move(impl));
   });
 }
@@ -181,13 +216,19 @@ Status PackedMatmul::run(const void* x, int rows, void* y) const {
   const std::size_t index = bucket_index(rows);
   KITH_CHECK(kBuckets[index] == rows, "rows must be a bucket");
   try {
-    const dnnl::matmul::primitive_desc& desc = impl_->descs[index];
-    const dnnl::memory source(desc.src_desc(), impl_->engine, mutable_pointer(x));
-    const dnnl::memory weights(impl_->packed_desc, impl_->engine, mutable_pointer(impl_->weights));
-    const dnnl::memory result(desc.dst_desc(), impl_->engine, y);
-    dnnl::stream stream(impl_->engine);
-    impl_->primitives[index].execute(
-        stream, {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, result}});
+    const Primitives& shape = *impl_->shape;
+    const dnnl::matmul::primitive_desc& desc = shape.descs[index];
+    const dnnl::memory source(desc.src_desc(), shape.engine, mutable_pointer(x));
+    const dnnl::memory weights(shape.packed_desc, shape.engine, mutable_pointer(impl_->weights));
+    const dnnl::memory result(desc.dst_desc(), shape.engine, y);
+    dnnl::stream stream(shape.engine);
+    thread_local AlignedVector<std::byte> scratch;
+    scratch.resize(std::max(scratch.size(), desc.scratchpad_desc().get_size()));
+    const dnnl::memory scratchpad(desc.scratchpad_desc(), shape.engine, scratch.data());
+    shape.primitives[index].execute(stream, {{DNNL_ARG_SRC, source},
+                                             {DNNL_ARG_WEIGHTS, weights},
+                                             {DNNL_ARG_DST, result},
+                                             {DNNL_ARG_SCRATCHPAD, scratchpad}});
     stream.wait();
   } catch (const dnnl::error& error) {
     return Error{ErrorCode::kInternal, std::string("onednn: ") + error.what()};
@@ -195,10 +236,10 @@ Status PackedMatmul::run(const void* x, int rows, void* y) const {
   return {};
 }
 
-std::size_t PackedMatmul::bytes() const { return impl_->packed_desc.get_size(); }
+std::size_t PackedMatmul::bytes() const { return impl_->shape->packed_desc.get_size(); }
 
 std::string PackedMatmul::implementation(int rows) const {
-  return impl_->descs[bucket_index(rows)].impl_info_str();
+  return impl_->shape->descs[bucket_index(rows)].impl_info_str();
 }
 
 }  // namespace kith::tensor
