@@ -21,6 +21,9 @@ constexpr int kMaxTermElements = 1 << 24;
 // Up to so many rows, the own int8 kernel is faster than oneDNN's.
 constexpr int kFewRows = 16;
 
+// Blocks of outputs of one product: with 512 rows their sums take 0.5 MiB, half of a core's cache.
+constexpr int kPieceBlocks = 4;
+
 std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
 
 int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
@@ -107,16 +110,29 @@ int padded_rows(int rows) {
   return rows == whole ? rows : whole + bucket_rows(rows - whole);
 }
 
-void Linear::cut(int shards) {
-  const int blocks = round_up(out_, kInt8Block) / kInt8Block;
-  const int count = std::clamp(shards, 1, blocks);
-  shards_.clear();
+// The columns [first, last) of blocks, cut evenly into `count`.
+std::vector<Linear::Columns> Linear::cut(int first, int last, int count) const {
+  std::vector<Columns> cuts;
   for (int i = 0; i < count; ++i) {
-    Shard shard;
-    shard.first = std::min(out_, blocks * i / count * kInt8Block);
-    shard.last = std::min(out_, blocks * (i + 1) / count * kInt8Block);
-    shards_.push_back(std::move(shard));
+    const int begin = first + (last - first) * i / count;
+    const int end = first + (last - first) * (i + 1) / count;
+    cuts.push_back({std::min(out_, begin * kInt8Block), std::min(out_, end * kInt8Block)});
   }
+  return cuts;
+}
+
+void Linear::cut_shards(int most) {
+  const int blocks = round_up(out_, kInt8Block) / kInt8Block;
+  shards_.clear();
+  for (const Columns& columns : cut(0, blocks, std::clamp(most, 1, blocks))) {
+    shards_.push_back({columns, {}});
+  }
+}
+
+std::vector<Linear::Columns> Linear::pieces_of(const Shard& shard) const {
+  const int first = shard.columns.first / kInt8Block;
+  const int last = round_up(shard.columns.last, kInt8Block) / kInt8Block;
+  return cut(first, last, (last - first + kPieceBlocks - 1) / kPieceBlocks);
 }
 
 Result<Linear> Linear::create(int in, std::span<const LinearPart> parts,
@@ -130,7 +146,7 @@ Result<Linear> Linear::create(int in, std::span<const LinearPart> parts,
   if (linear.weights_ == DType::kBf16 && !onednn_supports(MatmulKind::kBf16)) {
     linear.weights_ = DType::kF32;
   }
-  linear.cut(options.threads);
+  linear.cut_shards(options.threads);
 
   if (linear.weights_ == DType::kInt8) {
     KITH_ASSIGN_OR_RETURN(QuantizedRows rows, quantize_parts(in, parts));
@@ -173,7 +189,7 @@ Result<Linear> Linear::from_int8(int in, int out, const Int8Weights& from,
   linear.scales_.assign(from.scales.begin(), from.scales.end());
   linear.compensation_.assign(from.compensation.begin(), from.compensation.end());
   linear.bias_.assign(from.bias.begin(), from.bias.end());
-  linear.cut(options.threads);
+  linear.cut_shards(options.threads);
   if (from.layout == Int8Layout::kRows) {
     KITH_RETURN_IF_ERROR(linear.pack_int8(from.weights, options));
     return linear;
@@ -199,21 +215,24 @@ Status Linear::pack_f32(std::vector<float> weights, const LinearOptions& options
     plain_f32_ = std::move(weights);
     return {};
   }
-  for (Shard& shard : shards_) {
-    const float* rows = weights.data() + to_size(shard.first) * to_size(in_);
-    KITH_ASSIGN_OR_RETURN(shard.matmul,
-                          PackedMatmul::create(MatmulKind::kF32, in_, shard.size(), rows));
-  }
-  return {};
+  return pack(MatmulKind::kF32, weights);
 }
 
 Status Linear::pack_bf16(std::span<const float> weights) {
   std::vector<std::uint16_t> rounded(weights.size());
   kernels().to_bf16(weights.data(), weights.size(), rounded.data());
+  return pack(MatmulKind::kBf16, rounded);
+}
+
+template <typename Weights>
+Status Linear::pack(MatmulKind kind, const Weights& rows) {
   for (Shard& shard : shards_) {
-    const std::uint16_t* rows = rounded.data() + to_size(shard.first) * to_size(in_);
-    KITH_ASSIGN_OR_RETURN(shard.matmul,
-                          PackedMatmul::create(MatmulKind::kBf16, in_, shard.size(), rows));
+    for (const Columns& columns : pieces_of(shard)) {
+      const auto* first = rows.data() + to_size(columns.first) * to_size(in_);
+      KITH_ASSIGN_OR_RETURN(PackedMatmul matmul,
+                            PackedMatmul::create(kind, in_, columns.size(), first));
+      shard.pieces.push_back({columns, std::move(matmul)});
+    }
   }
   return {};
 }
@@ -229,9 +248,10 @@ Status Linear::pack_int8(std::span<const std::int8_t> rows, const LinearOptions&
   if (is_blocked) return {};
   // Maps of few outputs have a layout of oneDNN's choice, and one shard.
   owned_blocked_ = HugeVector<std::int8_t>();
-  cut(1);
-  KITH_ASSIGN_OR_RETURN(shards_[0].matmul,
+  cut_shards(1);
+  KITH_ASSIGN_OR_RETURN(PackedMatmul matmul,
                         PackedMatmul::create(MatmulKind::kInt8, in_, out_, rows.data()));
+  shards_[0].pieces.push_back({shards_[0].columns, std::move(matmul)});
   if (options.readable_rows) rows_ = rows;
   return {};
 }
@@ -240,10 +260,15 @@ Status Linear::pack_int8(std::span<const std::int8_t> rows, const LinearOptions&
 // oneDNN wants another layout.
 Result<bool> Linear::borrow_blocked(const std::int8_t* blocked) {
   for (Shard& shard : shards_) {
-    const std::size_t offset = to_size(shard.first) * to_size(round_up(in_, kInt8Block));
-    KITH_ASSIGN_OR_RETURN(shard.matmul,
-                          PackedMatmul::borrow_blocked_int8(in_, shard.size(), blocked + offset));
-    if (!shard.matmul) return false;
+    shard.pieces.clear();
+    for (const Columns& columns : pieces_of(shard)) {
+      const std::size_t offset = to_size(columns.first) * to_size(round_up(in_, kInt8Block));
+      KITH_ASSIGN_OR_RETURN(
+          std::optional<PackedMatmul> matmul,
+          PackedMatmul::borrow_blocked_int8(in_, columns.size(), blocked + offset));
+      if (!matmul) return false;
+      shard.pieces.push_back({columns, *std::move(matmul)});
+    }
   }
   blocked_ = blocked;
   return true;
@@ -266,7 +291,9 @@ void Linear::read_row(int row, std::span<float> out) const {
 std::size_t Linear::bytes() const {
   std::size_t bytes = plain_f32_.size() * sizeof(float) + rows_.size() +
                       (scales_.size() + compensation_.size() + bias_.size()) * sizeof(float);
-  for (const Shard& shard : shards_) bytes += shard.matmul ? shard.matmul->bytes() : 0;
+  for (const Shard& shard : shards_) {
+    for (const Piece& piece : shard.pieces) bytes += piece.matmul.bytes();
+  }
   return bytes;
 }
 
@@ -330,12 +357,7 @@ void Linear::forward_slice(const Slice& slice) const {
   } else {
     prepare_input(slice);
     for (std::size_t i = to_size(team_rank()); i < shards_.size(); i += to_size(team_size())) {
-      if (const Status status = multiply(shards_[i], slice); !status) {
-        static std::mutex mutex;  // of all products: failures are rare
-        const std::lock_guard lock(mutex);
-        slice.scratch.error = status.error();
-      }
-      finish(shards_[i], slice);
+      forward_shard(shards_[i], slice);
     }
   }
   team_wait();
@@ -376,99 +398,112 @@ void Linear::forward_one_int8(const Slice& slice) const {
   std::uint8_t* quantized = slice.scratch.int8.data() + to_size(team_rank()) * in_padded;
   const float scale = kernels().quantize_row(slice.x, to_size(in_), in_padded, quantized);
   for (std::size_t i = to_size(team_rank()); i < shards_.size(); i += to_size(team_size())) {
-    const Shard& shard = shards_[i];
+    const Columns& columns = shards_[i].columns;
     std::int32_t* sums = slice.scratch.sums.data();
-    kernels().int8_row_blocked(quantized, blocked_, in_padded, to_size(shard.first / kInt8Block),
-                               to_size(round_up(shard.last, kInt8Block) / kInt8Block), sums);
-    kernels().finish_row(sums + shard.first, to_size(shard.size()), scale, epilogue(shard),
-                         slice.y + shard.first);
+    kernels().int8_row_blocked(quantized, blocked_, in_padded, to_size(columns.first / kInt8Block),
+                               to_size(round_up(columns.last, kInt8Block) / kInt8Block), sums);
+    kernels().finish_row(sums + columns.first, to_size(columns.size()), scale, epilogue(columns),
+                         slice.y + columns.first);
   }
 }
 
-// By the own kernel, if it is for so few rows. Sums of a row lie beside each other for the shard.
-bool Linear::multiply_few_int8(const Shard& shard, const Slice& slice) const {
-  if (blocked_ == nullptr || slice.rows > kFewRows || kernels().int8_rows_blocked == nullptr ||
-      shard.size() % kInt8Block != 0) {
-    return false;
+// All products of a shard in one go where the plain loops or the kernel for few rows do them, else
+// piece by piece, each finished while its results are in the core's cache.
+void Linear::forward_shard(const Shard& shard, const Slice& slice) const {
+  if (shard.pieces.empty() || takes_few_rows(shard, slice)) {
+    shard.pieces.empty() ? multiply_plain(shard.columns, slice)
+                         : multiply_few(shard.columns, slice);
+    return finish(shard, shard.columns, slice);
   }
+  for (const Piece& piece : shard.pieces) {
+    if (const Status status = multiply(shard, piece, slice); !status) {
+      static std::mutex mutex;  // of all products: failures are rare
+      const std::lock_guard lock(mutex);
+      slice.scratch.error = status.error();
+    }
+    finish(shard, piece.columns, slice);
+  }
+}
+
+bool Linear::takes_few_rows(const Shard& shard, const Slice& slice) const {
+  return blocked_ != nullptr && slice.rows <= kFewRows && kernels().int8_rows_blocked != nullptr &&
+         shard.columns.size() % kInt8Block == 0;
+}
+
+// By the own kernel. Sums of a row lie beside each other for the shard.
+void Linear::multiply_few(const Columns& columns, const Slice& slice) const {
   const Int8Rows rows{slice.scratch.int8.data(), to_size(in_), to_size(slice.rows),
-                      to_size(shard.size())};
+                      to_size(columns.size())};
   const std::size_t in_padded = to_size(round_up(in_, kInt8Block));
-  const std::int8_t* weights = blocked_ + to_size(shard.first) * in_padded;
-  kernels().int8_rows_blocked(rows, weights, in_padded, 0, to_size(shard.size() / kInt8Block),
-                              sums_of(shard, slice));
-  return true;
+  const std::int8_t* weights = blocked_ + to_size(columns.first) * in_padded;
+  kernels().int8_rows_blocked(rows, weights, in_padded, 0, to_size(columns.size() / kInt8Block),
+                              slice.scratch.sums.data() + first_result(columns, slice));
 }
 
-Status Linear::multiply(const Shard& shard, const Slice& slice) const {
-  if (multiply_few_int8(shard, slice)) return {};
-  if (!shard.matmul) {
-    multiply_plain(shard, slice);
-    return {};
-  }
+Status Linear::multiply(const Shard& shard, const Piece& piece, const Slice& slice) const {
+  const std::size_t first = first_result(shard.columns, slice);
   switch (weights_) {
     case DType::kInt8:
-      return shard.matmul->run(slice.scratch.int8.data(), bucket_rows(slice.rows),
-                               sums_of(shard, slice));
+      return piece.matmul.run(slice.scratch.int8.data(), bucket_rows(slice.rows),
+                              slice.scratch.sums.data() + first);
     case DType::kBf16:
-      return shard.matmul->run(slice.scratch.bf16.data(), bucket_rows(2 * slice.rows),
-                               terms_of(shard, slice));
+      return piece.matmul.run(slice.scratch.bf16.data(), bucket_rows(2 * slice.rows),
+                              slice.scratch.terms.data() + first);
     default:
-      return shard.matmul->run(slice.x, bucket_rows(slice.rows), terms_of(shard, slice));
+      return piece.matmul.run(slice.x, bucket_rows(slice.rows), slice.scratch.terms.data() + first);
   }
 }
 
-void Linear::multiply_plain(const Shard& shard, const Slice& slice) const {
+void Linear::multiply_plain(const Columns& columns, const Slice& slice) const {
   const std::size_t in = to_size(in_);
-  const std::size_t columns = to_size(shard.size());
-  const std::size_t first_weight = to_size(shard.first) * in;
+  const std::size_t count = to_size(columns.size());
+  const std::size_t first_weight = to_size(columns.first) * in;
+  const std::size_t first = first_result(columns, slice);
   if (weights_ == DType::kF32) {
     return kernels().f32_plain(slice.x, to_size(slice.rows), plain_f32_.data() + first_weight, in,
-                               columns, terms_of(shard, slice));
+                               count, slice.scratch.terms.data() + first);
   }
-  std::int32_t* sums = sums_of(shard, slice);
-  for (std::size_t row = 0; row < to_size(slice.rows); ++row, sums += columns) {
+  std::int32_t* sums = slice.scratch.sums.data() + first;
+  for (std::size_t row = 0; row < to_size(slice.rows); ++row, sums += count) {
     kernels().int8_row_plain(slice.scratch.int8.data() + row * in, rows_.data() + first_weight, in,
-                             columns, sums);
+                             count, sums);
   }
 }
 
-// oneDNN's fast products want results without gaps, so a shard has a matrix of its own.
-std::int32_t* Linear::sums_of(const Shard& shard, const Slice& slice) const {
-  return slice.scratch.sums.data() + to_size(shard.first) * to_size(bucket_rows(slice.rows));
-}
-
-float* Linear::terms_of(const Shard& shard, const Slice& slice) const {
+// oneDNN's fast products want results without gaps: a shard's products have a place of their own,
+// one after the other the same.
+std::size_t Linear::first_result(const Columns& shard, const Slice& slice) const {
   const int rows = weights_ == DType::kBf16 ? 2 * slice.rows : slice.rows;
-  return slice.scratch.terms.data() + to_size(shard.first) * to_size(bucket_rows(rows));
+  return to_size(shard.first) * to_size(bucket_rows(rows));
 }
 
-Int8Epilogue Linear::epilogue(const Shard& shard) const {
-  return {compensation_.data() + shard.first, scales_.data() + shard.first,
-          bias_.empty() ? nullptr : bias_.data() + shard.first};
+Int8Epilogue Linear::epilogue(const Columns& columns) const {
+  return {compensation_.data() + columns.first, scales_.data() + columns.first,
+          bias_.empty() ? nullptr : bias_.data() + columns.first};
 }
 
 // From what was multiplied to y: scales, the sum of both terms, the bias.
-void Linear::finish(const Shard& shard, const Slice& slice) const {
+void Linear::finish(const Shard& shard, const Columns& columns, const Slice& slice) const {
   const std::size_t rows = to_size(slice.rows);
-  const std::size_t columns = to_size(shard.size());
+  const std::size_t count = to_size(columns.size());
+  const std::size_t first = first_result(shard.columns, slice);
   for (std::size_t row = 0; row < rows; ++row) {
-    float* y = slice.y + row * to_size(out_) + shard.first;
+    float* y = slice.y + row * to_size(out_) + columns.first;
     if (weights_ == DType::kInt8) {
-      kernels().finish_row(sums_of(shard, slice) + row * columns, columns,
-                           slice.scratch.scales[row], epilogue(shard), y);
+      kernels().finish_row(slice.scratch.sums.data() + first + row * count, count,
+                           slice.scratch.scales[row], epilogue(columns), y);
       continue;
     }
-    const float* high = terms_of(shard, slice) + row * columns;
+    const float* high = slice.scratch.terms.data() + first + row * count;
     if (weights_ == DType::kBf16) {
-      const float* low = high + rows * columns;
+      const float* low = high + rows * count;
 #pragma omp simd
-      for (std::size_t n = 0; n < columns; ++n) y[n] = high[n] + low[n];
+      for (std::size_t n = 0; n < count; ++n) y[n] = high[n] + low[n];
     } else {
-      std::copy_n(high, columns, y);
+      std::copy_n(high, count, y);
     }
-    for (std::size_t n = 0; n < (bias_.empty() ? 0 : columns); ++n) {
-      y[n] += bias_[to_size(shard.first) + n];
+    for (std::size_t n = 0; n < (bias_.empty() ? 0 : count); ++n) {
+      y[n] += bias_[to_size(columns.first) + n];
     }
   }
 }

@@ -80,10 +80,10 @@ int padded_rows(int rows);
 
 // Buffers of forward(), reused between calls. One per team.
 struct LinearScratch {
-  AlignedVector<std::uint16_t> bf16;
-  AlignedVector<float> terms;
-  AlignedVector<std::uint8_t> int8;
-  AlignedVector<std::int32_t> sums;
+  HugeVector<std::uint16_t> bf16;
+  HugeVector<float> terms;
+  HugeVector<std::uint8_t> int8;
+  HugeVector<std::int32_t> sums;
   std::vector<float> scales;
   // The first failure of a product.
   std::optional<Error> error;
@@ -135,20 +135,34 @@ class Linear {
 
  private:
   // Columns [first, last) of the output.
-  struct Shard {
+  struct Columns {
     int first = 0;
     int last = 0;
-    // Absent where the plain loops are used.
-    std::optional<PackedMatmul> matmul;
 
     int size() const { return last - first; }
+  };
+  // Columns of one product, few enough for its results to stay in a core's cache until they are
+  // finished.
+  struct Piece {
+    Columns columns;
+    PackedMatmul matmul;
+  };
+  // What one member of a team does.
+  struct Shard {
+    Columns columns;
+    // Absent where the plain loops are used.
+    std::vector<Piece> pieces;
   };
   // Rows of one product and where they go.
   struct Slice;
 
   Linear() = default;
 
-  void cut(int shards);
+  std::vector<Columns> cut(int first, int last, int count) const;
+  void cut_shards(int most);
+  std::vector<Columns> pieces_of(const Shard& shard) const;
+  template <typename Weights>
+  Status pack(MatmulKind kind, const Weights& rows);
   Status pack_f32(std::vector<float> weights, const LinearOptions& options);
   Status pack_bf16(std::span<const float> weights);
   Status pack_int8(std::span<const std::int8_t> rows, const LinearOptions& options);
@@ -157,14 +171,15 @@ class Linear {
   void forward_slice(const Slice& slice) const;
   void prepare_input(const Slice& slice) const;
   void forward_one_int8(const Slice& slice) const;
-  bool multiply_few_int8(const Shard& shard, const Slice& slice) const;
-  Status multiply(const Shard& shard, const Slice& slice) const;
-  void multiply_plain(const Shard& shard, const Slice& slice) const;
-  // What a shard's product is written to: [bucket, shard.size()].
-  float* terms_of(const Shard& shard, const Slice& slice) const;
-  std::int32_t* sums_of(const Shard& shard, const Slice& slice) const;
-  Int8Epilogue epilogue(const Shard& shard) const;
-  void finish(const Shard& shard, const Slice& slice) const;
+  void forward_shard(const Shard& shard, const Slice& slice) const;
+  bool takes_few_rows(const Shard& shard, const Slice& slice) const;
+  void multiply_few(const Columns& columns, const Slice& slice) const;
+  Status multiply(const Shard& shard, const Piece& piece, const Slice& slice) const;
+  void multiply_plain(const Columns& columns, const Slice& slice) const;
+  // Where a shard's products are written: [bucket, columns].
+  std::size_t first_result(const Columns& shard, const Slice& slice) const;
+  Int8Epilogue epilogue(const Columns& columns) const;
+  void finish(const Shard& shard, const Columns& columns, const Slice& slice) const;
 
   int in_ = 0;
   int out_ = 0;
