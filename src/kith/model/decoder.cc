@@ -11,7 +11,7 @@
 #include "kith/nn/attention.h"
 #include "kith/nn/layers.h"
 #include "kith/nn/rope.h"
-#include "kith/tensor/aligned.h"
+#include "kith/tensor/huge_pages.h"
 #include "kith/tensor/team.h"
 
 namespace kith::model {
@@ -125,7 +125,7 @@ Plan make_plan(std::span<const Chunk> batch) {
   return plan;
 }
 
-using Buffer = tensor::AlignedVector<float>;
+using Buffer = tensor::HugeVector<float>;
 
 void grow(Buffer& buffer, int rows, int width) {
   const std::size_t size = to_size(tensor::padded_rows(rows)) * to_size(width);
@@ -459,7 +459,7 @@ DType Decoder::weights() const { return impl_->weights.head.weights(); }
 nn::KvShape Decoder::cache_shape() const {
   const DecoderConfig& config = impl_->config;
   return {config.num_layers, config.num_kv_heads, config.head_dim,
-          weights() == DType::kF32 ? DType::kF32 : DType::kF16};
+          nn::kv_dtype_beside(weights())};
 }
 
 nn::KvCache Decoder::make_cache(int num_blocks) const { return {cache_shape(), num_blocks}; }

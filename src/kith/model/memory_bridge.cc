@@ -228,7 +228,7 @@ Result<std::shared_ptr<const ProjectedMemory>> MemoryBridge::project(
     return std::make_shared<const ProjectedMemory>(shared_from_this(), memory.rows(), std::nullopt);
   }
   // In the type that the decoder keeps its own keys and values in.
-  const DType dtype = layers_.front().q.weights() == DType::kF32 ? DType::kF32 : DType::kF16;
+  const DType dtype = nn::kv_dtype_beside(layers_.front().q.weights());
   std::vector<std::int32_t> blocks(
       to_size((memory.rows() + nn::kBlockTokens - 1) / nn::kBlockTokens));
   std::iota(blocks.begin(), blocks.end(), 0);

@@ -92,7 +92,7 @@ TEST_F(MemoryBridgeTest, ProjectsAMemoryOfAnyLength) {
     EXPECT_EQ(&(*projected)->bridge(), bridge.get());
   }
   const auto int8 = make_bridge(tensors_, tiny_config(), tensor::DType::kInt8);
-  EXPECT_EQ((*int8->project(*random_memory(1, 3)))->kv().shape().dtype, tensor::DType::kF16);
+  EXPECT_EQ((*int8->project(*random_memory(1, 3)))->kv().shape().dtype, tensor::DType::kBf16);
 }
 
 TEST_F(MemoryBridgeTest, ProjectsNothingWhereEveryGateIsZero) {

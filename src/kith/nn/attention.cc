@@ -7,6 +7,7 @@
 #include "kith/base/check.h"
 #include "kith/nn/kernels.h"
 #include "kith/tensor/aligned.h"
+#include "kith/tensor/kernels.h"
 #include "kith/tensor/team.h"
 
 namespace kith::nn {
@@ -37,12 +38,33 @@ void write_head(const T* key, const T* value, const Slot& slot, const KvShape& s
               head_dim * sizeof(T));
 }
 
+// The same for bf16, whose elements lie in pairs. The other token of a pair of values may be
+// written at the same time.
+void write_head_bf16(const std::uint16_t* key, const std::uint16_t* value, const Slot& slot,
+                     const KvShape& shape) {
+  const std::size_t head_dim = to_size(shape.head_dim);
+  const std::size_t value_stride = to_size(shape.value_stride());
+  auto* keys = reinterpret_cast<std::uint16_t*>(slot.key_block) +
+               slot.head * head_dim * kBlockTokens + slot.token * 2;
+  for (std::size_t d = 0; d < head_dim; d += 2) {
+    std::memcpy(keys + d * kBlockTokens, key + d, 2 * sizeof(std::uint16_t));
+  }
+  auto* values = reinterpret_cast<std::uint16_t*>(slot.value_block) +
+                 (slot.head * kBlockTokens + slot.token / 2 * 2) * value_stride + slot.token % 2;
+  for (std::size_t d = 0; d < head_dim; ++d) values[2 * d] = value[d];
+}
+
 // The same from f32, by way of `halves`.
 void append_head(const float* key, const float* value, const Slot& slot, const KvShape& shape,
                  std::vector<std::uint16_t>& halves) {
   if (shape.dtype == tensor::DType::kF32) return write_head(key, value, slot, shape);
   const std::size_t head_dim = to_size(shape.head_dim);
   halves.resize(2 * head_dim);
+  if (shape.dtype == tensor::DType::kBf16) {
+    tensor::kernels().to_bf16(key, head_dim, halves.data());
+    tensor::kernels().to_bf16(value, head_dim, halves.data() + head_dim);
+    return write_head_bf16(halves.data(), halves.data() + head_dim, slot, shape);
+  }
   kernels().to_f16(key, head_dim, halves.data());
   kernels().to_f16(value, head_dim, halves.data() + head_dim);
   write_head(halves.data(), halves.data() + head_dim, slot, shape);
@@ -128,6 +150,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
   tile.values = scratch.values.data();
   tile.scores = scratch.scores.data();
   tile.sums = scratch.sums.data();
+  const auto attention = attention_kernel(kernels(), shape.dtype);
   const std::size_t out_stride = to_size(io.num_heads) * to_size(shape.head_dim);
   for (int first = work.first; first < work.first + work.num; first += kQueryTile) {
     tile.num_queries = std::min(kQueryTile, work.first + work.num - first);
@@ -142,8 +165,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
       tile.begins[q] = io.window > 0 ? std::max(0, tile.lengths[q] - io.window) : 0;
     }
     tile.is_cold = first == work.first;
-    const bool is_f32 = shape.dtype == tensor::DType::kF32;
-    (is_f32 ? kernels().attention_f32 : kernels().attention_f16)(tile);
+    attention(tile);
   }
 }
 

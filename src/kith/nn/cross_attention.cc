@@ -65,8 +65,7 @@ void run(const Work& work, const CrossAttentionIo& io, int layer, Scratch& scrat
   std::fill_n(tile.lengths, kQueryTile, chunk.memory_rows);
   const int group = io.num_heads / shape.num_kv_heads;
   const int num_queries = chunk.num_rows * group;
-  const auto attention =
-      shape.dtype == tensor::DType::kF32 ? kernels().attention_f32 : kernels().attention_f16;
+  const auto attention = attention_kernel(kernels(), shape.dtype);
   for (int first = 0; first < num_queries; first += kQueryTile) {
     tile.num_queries = std::min(kQueryTile, num_queries - first);
     for (int q = 0; q < tile.num_queries; ++q) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kith/tensor/cpu.h"
+#include "kith/tensor/dtype.h"
 
 namespace kith::nn {
 
@@ -30,7 +31,7 @@ struct AttentionTile {
   float scale;
   // Whether keys and values are likely to be in no cache: nobody has read them in this pass.
   bool is_cold;
-  // Per block of the sequence: keys [head_dim, 16] and values [16, value_stride] of the head.
+  // Per block of the sequence the head's keys and values, as KvCache lays them out.
   const void* const* keys;
   const void* const* values;
   // [kQueryTile, blocks * 16] and [kQueryTile, value_stride].
@@ -85,6 +86,9 @@ struct Kernels {
 
   void (*attention_f32)(const AttentionTile& tile);
   void (*attention_f16)(const AttentionTile& tile);
+  // Queries and weights are rounded to bf16 too: where the CPU has it, one instruction does 32
+  // products.
+  void (*attention_bf16)(const AttentionTile& tile);
 
   // t[r] = scale sum_k a[r, k] x[k]; a: [rank, in].
   void (*lora_down_f32)(const float* a, const float* x, int rank, std::size_t in, float scale,
@@ -112,6 +116,9 @@ struct Kernels {
 
 // The kernels compiled for `level`, or for the best level below it that this build has.
 const Kernels& kernels_for(tensor::CpuLevel level);
+using AttentionKernel = void (*)(const AttentionTile& tile);
+// The one for keys and values of type `dtype`. REQUIRES: kF32, kF16 or kBf16.
+AttentionKernel attention_kernel(const Kernels& kernels, tensor::DType dtype);
 // Those for this CPU.
 const Kernels& kernels();
 
@@ -122,6 +129,9 @@ namespace avx2 {
 extern const Kernels kKernels;
 }
 namespace avx512 {
+extern const Kernels kKernels;
+}
+namespace avx512_bf16 {
 extern const Kernels kKernels;
 }
 

@@ -89,6 +89,62 @@ KITH_INLINE Float16 multiply_add(Float16 a, Float16 b, Float16 c) {
 #endif
 }
 
+// Two bf16 numbers, the first in the low half.
+struct Bf16Pair {
+  std::uint32_t bits;
+};
+
+KITH_INLINE Half16 round_to_bf16(Float16 value) {
+  const Word16 bits = __builtin_bit_cast(Word16, value);
+  const Word16 rounded = bits + 0x7FFFU + ((bits >> 16) & 1U);
+  const Word16 kept = value == value ? rounded : Word16{} + 0x7FC00000U;
+  return __builtin_convertvector(kept >> 16, Half16);
+}
+
+// Rounded to nearest even. Fills whole vectors: `out` has room for count rounded up to sixteen, and
+// may be where `in` is.
+KITH_INLINE void round_to_bf16(const float* in, std::size_t count, void* out) {
+  auto* to = static_cast<char*>(out);
+  std::size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    const Half16 halves = round_to_bf16(load(in + i));
+    __builtin_memcpy(to + 2 * i, &halves, sizeof halves);
+  }
+  if (i == count) return;
+  float rest[16] = {};
+  __builtin_memcpy(rest, in + i, (count - i) * sizeof(float));
+  const Half16 halves = round_to_bf16(load(rest));
+  __builtin_memcpy(to + 2 * i, &halves, sizeof halves);
+}
+
+// sums[i] + x[i].first y.first + x[i].second y.second
+KITH_INLINE Float16 add_products(Float16 sums, Word16 x, Bf16Pair y) {
+#if defined(__AVX512BF16__)
+  return __builtin_bit_cast(
+      Float16, _mm512_dpbf16_ps(__builtin_bit_cast(__m512, sums), __builtin_bit_cast(__m512bh, x),
+                                __builtin_bit_cast(__m512bh, Word16{} + y.bits)));
+#else
+  const Float16 first = __builtin_bit_cast(Float16, x << 16);
+  const Float16 second = __builtin_bit_cast(Float16, x & 0xFFFF0000U);
+  const auto y_first = __builtin_bit_cast(float, y.bits << 16);
+  const auto y_second = __builtin_bit_cast(float, y.bits & 0xFFFF0000U);
+  sums = multiply_add(second, Float16{} + y_second, sums);
+  return multiply_add(first, Float16{} + y_first, sums);
+#endif
+}
+
+KITH_INLINE Word16 load_words(const void* at) {
+  Word16 words;
+  __builtin_memcpy(&words, at, sizeof words);
+  return words;
+}
+
+KITH_INLINE Bf16Pair load_pair(const void* pairs, std::size_t index) {
+  Bf16Pair pair;
+  __builtin_memcpy(&pair, static_cast<const char*>(pairs) + index * sizeof pair, sizeof pair);
+  return pair;
+}
+
 KITH_INLINE float scalar(const float* at) { return *at; }
 KITH_INLINE float scalar(const Bf16* at) {
   return __builtin_bit_cast(float, static_cast<std::uint32_t>(at->bits) << 16);
@@ -295,24 +351,29 @@ void to_f16(const float* in, std::size_t count, std::uint16_t* out) {
   for (; i < count; ++i) out[i] = half_of(in[i]);
 }
 
+// Asks memory for what a loop over this block's keys will want next: a line of the block's values
+// and of the next block's keys. Blocks are too short for the CPU to guess them.
+KITH_INLINE void prefetch_line(const AttentionTile& tile, std::size_t block, std::size_t last_block,
+                               std::size_t line) {
+  const std::size_t next = block < last_block ? block + 1 : block;
+  __builtin_prefetch(static_cast<const char*>(tile.values[block]) + 64 * line, 0, 2);
+  __builtin_prefetch(static_cast<const char*>(tile.keys[next]) + 64 * line, 0, 2);
+}
+
 // Scores of one block of sixteen keys for Q queries. Even and odd elements are summed apart: one
-// chain of multiply-adds would wait for itself. With kFetch, the block's values and the next
-// block's keys are asked of memory meanwhile: blocks are too short for the CPU to guess them.
+// chain of multiply-adds would wait for itself. With kFetch, what comes next is asked of memory.
 template <std::size_t Q, bool kFetch, typename T>
 KITH_INLINE void block_scores(const AttentionTile& tile, std::size_t stride, std::size_t block,
                               std::size_t last_block) {
   Float16 even[Q] = {};
   Float16 odd[Q] = {};
   const T* keys = static_cast<const T*>(tile.keys[block]);
-  const T* values = static_cast<const T*>(tile.values[block]);
-  const T* next_keys = static_cast<const T*>(tile.keys[block < last_block ? block + 1 : block]);
-  const int dim = tile.head_dim;
-  for (int d = 0; d + 2 <= dim; d += 2) {
+  const auto dim = static_cast<std::size_t>(tile.head_dim);
+  for (std::size_t d = 0; d + 2 <= dim; d += 2) {
     if constexpr (kFetch) {
-      constexpr int kLine = 64 / static_cast<int>(sizeof(T));
-      for (int at = d * 16; at < (d + 2) * 16; at += kLine) {
-        __builtin_prefetch(values + at, 0, 2);
-        __builtin_prefetch(next_keys + at, 0, 2);
+      constexpr std::size_t kLines = 2 * 16 * sizeof(T) / 64;
+      for (std::size_t line = 0; line < kLines; ++line) {
+        prefetch_line(tile, block, last_block, d / 2 * kLines + line);
       }
     }
     const Float16 first = load(keys + d * 16);
@@ -327,10 +388,45 @@ KITH_INLINE void block_scores(const AttentionTile& tile, std::size_t stride, std
   }
 }
 
-// Softmax over the scores [begin, length), in place; the others of [first, end) become 0. `first`
-// and `end` are multiples of 16. Zeros before `begin` leave the sums as they are, bit for bit.
-KITH_INLINE void softmax(float* scores, std::size_t begin, std::size_t length, std::size_t first,
-                         std::size_t end) {
+// Adds the products of a pair of elements of sixteen keys and of Q queries.
+template <std::size_t Q>
+KITH_INLINE void add_pair(const char* keys, const std::uint16_t* queries, std::size_t query_stride,
+                          std::size_t pair, Float16* sums) {
+  const Word16 words = load_words(keys + pair * sizeof words);
+  for (std::size_t q = 0; q < Q; ++q) {
+    sums[q] = add_products(sums[q], words, load_pair(queries + q * query_stride, pair));
+  }
+}
+
+// Scores of bf16 keys, which lie in pairs of elements; `queries`: [Q][value_stride], bf16.
+template <std::size_t Q, bool kFetch>
+KITH_INLINE void block_scores_bf16(const AttentionTile& tile, const std::uint16_t* queries,
+                                   std::size_t stride, std::size_t block, std::size_t last_block) {
+  Float16 even[Q] = {};
+  Float16 odd[Q] = {};
+  const auto* keys = static_cast<const char*>(tile.keys[block]);
+  const auto query_stride = static_cast<std::size_t>(tile.value_stride);
+  const std::size_t pairs = static_cast<std::size_t>(tile.head_dim) / 2;
+  std::size_t pair = 0;
+  for (; pair + 2 <= pairs; pair += 2) {
+    if constexpr (kFetch) {
+      prefetch_line(tile, block, last_block, pair);
+      prefetch_line(tile, block, last_block, pair + 1);
+    }
+    add_pair<Q>(keys, queries, query_stride, pair, even);
+    add_pair<Q>(keys, queries, query_stride, pair + 1, odd);
+  }
+  if (pair < pairs) add_pair<Q>(keys, queries, query_stride, pair, even);
+  for (std::size_t q = 0; q < Q; ++q) {
+    store(tile.scores + q * stride + block * 16, (even[q] + odd[q]) * tile.scale);
+  }
+}
+
+// e^(score - largest) of the scores [begin, length), in place; the others of [first, end) become 0.
+// `first` and `end` are multiples of 16. Zeros before `begin` leave the sums as they are, bit for
+// bit. Returns what makes the sum of all one.
+KITH_INLINE float softmax(float* scores, std::size_t begin, std::size_t length, std::size_t first,
+                          std::size_t end) {
   const float lowest = -3.0e38F;
   for (std::size_t i = first; i < begin; ++i) scores[i] = lowest;
   for (std::size_t i = length; i < (length + 15) / 16 * 16; ++i) scores[i] = lowest;
@@ -351,70 +447,145 @@ KITH_INLINE void softmax(float* scores, std::size_t begin, std::size_t length, s
     store(scores + i, value);
     total += value;
   }
-  const float inverse = 1.0F / sum_lanes(total);
-  for (std::size_t i = first; i < length; i += 16) store(scores + i, load(scores + i) * inverse);
   for (std::size_t i = (length + 15) / 16 * 16; i < end; ++i) scores[i] = 0.0F;
+  return 1.0F / sum_lanes(total);
 }
 
-// Weighted sum of values over all blocks, for `kWidth` vectors of the head starting at `column`.
-// Only tokens of [first, longest), which some query sees, are read: what lies behind them belongs
-// to an earlier sequence.
+// Tokens [first, longest) that some query of a tile sees, and the floats between the scores of two
+// queries. What lies behind `longest` belongs to an earlier sequence and is not read.
+struct Seen {
+  std::size_t first;
+  std::size_t longest;
+  std::size_t stride;
+};
+
+// Weighted sum of values, for `kWidth` vectors of the head starting at `column`. The weights of
+// query q are to be multiplied with inverse[q].
 template <std::size_t Q, std::size_t kWidth, typename T>
-KITH_INLINE void sum_values(const AttentionTile& tile, std::size_t stride, int first, int longest,
+KITH_INLINE void sum_values(const AttentionTile& tile, const Seen& seen, const float* inverse,
                             std::size_t column) {
   const auto value_stride = static_cast<std::size_t>(tile.value_stride);
   Float16 sums[Q][kWidth] = {};
-  for (int token = first; token < longest; ++token) {
-    const T* values = static_cast<const T*>(tile.values[token / 16]) +
-                      static_cast<std::size_t>(token % 16) * value_stride + column;
+  for (std::size_t token = seen.first; token < seen.longest; ++token) {
+    const T* values =
+        static_cast<const T*>(tile.values[token / 16]) + token % 16 * value_stride + column;
     Float16 value[kWidth];
     for (std::size_t w = 0; w < kWidth; ++w) value[w] = load(values + 16 * w);
     for (std::size_t q = 0; q < Q; ++q) {
-      const float p = tile.scores[q * stride + static_cast<std::size_t>(token)];
+      const float p = tile.scores[q * seen.stride + token];
       for (std::size_t w = 0; w < kWidth; ++w) sums[q][w] += value[w] * p;
     }
   }
   for (std::size_t q = 0; q < Q; ++q) {
     for (std::size_t w = 0; w < kWidth; ++w) {
-      store(tile.sums + q * value_stride + column + 16 * w, sums[q][w]);
+      store(tile.sums + q * value_stride + column + 16 * w, sums[q][w] * inverse[q]);
     }
   }
 }
 
-template <std::size_t Q, typename T>
-void attend(const AttentionTile& tile) {
+// The same of bf16 values, which lie in pairs of tokens, with weights of bf16 where the scores
+// were.
+template <std::size_t Q, std::size_t kWidth>
+KITH_INLINE void sum_values_bf16(const AttentionTile& tile, const Seen& seen, const float* inverse,
+                                 std::size_t column) {
+  const auto value_stride = static_cast<std::size_t>(tile.value_stride);
+  Float16 sums[Q][kWidth] = {};
+  for (std::size_t token = seen.first / 2 * 2; token < seen.longest; token += 2) {
+    const auto* values = static_cast<const char*>(tile.values[token / 16]) +
+                         (token % 16 / 2 * value_stride + column) * sizeof(Bf16Pair);
+    const std::uint32_t mask = token + 1 < seen.longest ? 0xFFFFFFFFU : 0x0000FFFFU;
+    Word16 value[kWidth];
+    for (std::size_t w = 0; w < kWidth; ++w) value[w] = load_words(values + 64 * w) & mask;
+    for (std::size_t q = 0; q < Q; ++q) {
+      const Bf16Pair p = load_pair(tile.scores + q * seen.stride, token / 2);
+      for (std::size_t w = 0; w < kWidth; ++w) sums[q][w] = add_products(sums[q][w], value[w], p);
+    }
+  }
+  for (std::size_t q = 0; q < Q; ++q) {
+    for (std::size_t w = 0; w < kWidth; ++w) {
+      store(tile.sums + q * value_stride + column + 16 * w, sums[q][w] * inverse[q]);
+    }
+  }
+}
+
+template <std::size_t Q>
+Seen seen_by(const AttentionTile& tile) {
   int longest = 0;
   int first = tile.begins[0];
   for (std::size_t q = 0; q < Q; ++q) {
     longest = tile.lengths[q] > longest ? tile.lengths[q] : longest;
     first = tile.begins[q] < first ? tile.begins[q] : first;
   }
-  const auto first_block = static_cast<std::size_t>(first / 16);
-  const std::size_t blocks = static_cast<std::size_t>((longest + 15) / 16);
-  const std::size_t stride = blocks * 16;
-  for (std::size_t block = first_block; block < blocks; ++block) {
-    if (tile.is_cold) {
-      block_scores<Q, true, T>(tile, stride, block, blocks - 1);
-    } else {
-      block_scores<Q, false, T>(tile, stride, block, blocks - 1);
-    }
-  }
+  return {static_cast<std::size_t>(first), static_cast<std::size_t>(longest),
+          static_cast<std::size_t>((longest + 15) / 16 * 16)};
+}
+
+// Softmax of every query's scores; `inverse` gets what their weights are to be multiplied with.
+template <std::size_t Q>
+KITH_INLINE void weigh(const AttentionTile& tile, const Seen& seen, float* inverse) {
   for (std::size_t q = 0; q < Q; ++q) {
-    softmax(tile.scores + q * stride, static_cast<std::size_t>(tile.begins[q]),
-            static_cast<std::size_t>(tile.lengths[q]), first_block * 16, stride);
+    inverse[q] =
+        softmax(tile.scores + q * seen.stride, static_cast<std::size_t>(tile.begins[q]),
+                static_cast<std::size_t>(tile.lengths[q]), seen.first / 16 * 16, seen.stride);
   }
-  int column = 0;
-  for (; column + 64 <= tile.value_stride; column += 64) {
-    sum_values<Q, 4, T>(tile, stride, first, longest, static_cast<std::size_t>(column));
-  }
-  for (; column < tile.value_stride; column += 16) {
-    sum_values<Q, 1, T>(tile, stride, first, longest, static_cast<std::size_t>(column));
-  }
-  const auto value_stride = static_cast<std::size_t>(tile.value_stride);
+}
+
+template <std::size_t Q>
+KITH_INLINE void copy_results(const AttentionTile& tile) {
   for (std::size_t q = 0; q < Q; ++q) {
-    __builtin_memcpy(tile.results[q], tile.sums + q * value_stride,
+    __builtin_memcpy(tile.results[q], tile.sums + q * static_cast<std::size_t>(tile.value_stride),
                      static_cast<std::size_t>(tile.head_dim) * sizeof(float));
   }
+}
+
+template <std::size_t Q, typename T>
+void attend(const AttentionTile& tile) {
+  const Seen seen = seen_by<Q>(tile);
+  const std::size_t blocks = seen.stride / 16;
+  for (std::size_t block = seen.first / 16; block < blocks; ++block) {
+    if (tile.is_cold) {
+      block_scores<Q, true, T>(tile, seen.stride, block, blocks - 1);
+    } else {
+      block_scores<Q, false, T>(tile, seen.stride, block, blocks - 1);
+    }
+  }
+  float inverse[Q];
+  weigh<Q>(tile, seen, inverse);
+  const auto width = static_cast<std::size_t>(tile.value_stride);
+  std::size_t column = 0;
+  for (; column + 64 <= width; column += 64) sum_values<Q, 4, T>(tile, seen, inverse, column);
+  for (; column < width; column += 16) sum_values<Q, 1, T>(tile, seen, inverse, column);
+  copy_results<Q>(tile);
+}
+
+template <std::size_t Q>
+void attend_bf16(const AttentionTile& tile) {
+  const Seen seen = seen_by<Q>(tile);
+  const std::size_t blocks = seen.stride / 16;
+  // Queries wait where the sums will be.
+  auto* queries = reinterpret_cast<std::uint16_t*>(tile.sums);
+  const auto width = static_cast<std::size_t>(tile.value_stride);
+  for (std::size_t q = 0; q < Q; ++q) {
+    round_to_bf16(tile.queries[q], static_cast<std::size_t>(tile.head_dim), queries + q * width);
+  }
+  for (std::size_t block = seen.first / 16; block < blocks; ++block) {
+    if (tile.is_cold) {
+      block_scores_bf16<Q, true>(tile, queries, seen.stride, block, blocks - 1);
+    } else {
+      block_scores_bf16<Q, false>(tile, queries, seen.stride, block, blocks - 1);
+    }
+  }
+  float inverse[Q];
+  weigh<Q>(tile, seen, inverse);
+  const std::size_t begin = seen.first / 16 * 16;
+  for (std::size_t q = 0; q < Q; ++q) {
+    float* row = tile.scores + q * seen.stride;
+    round_to_bf16(row + begin, seen.stride - begin, reinterpret_cast<std::uint16_t*>(row) + begin);
+  }
+  std::size_t column = 0;
+  for (; column + 64 <= width; column += 64) sum_values_bf16<Q, 4>(tile, seen, inverse, column);
+  for (; column < width; column += 16) sum_values_bf16<Q, 1>(tile, seen, inverse, column);
+  copy_results<Q>(tile);
 }
 
 template <typename T>
@@ -428,6 +599,19 @@ void attention(const AttentionTile& tile) {
       return attend<3, T>(tile);
     default:
       return attend<4, T>(tile);
+  }
+}
+
+void attention_bf16(const AttentionTile& tile) {
+  switch (tile.num_queries) {
+    case 1:
+      return attend_bf16<1>(tile);
+    case 2:
+      return attend_bf16<2>(tile);
+    case 3:
+      return attend_bf16<3>(tile);
+    default:
+      return attend_bf16<4>(tile);
   }
 }
 
@@ -679,6 +863,7 @@ const Kernels kKernels{.rms_norm = rms_norm,
                        .to_f16 = to_f16,
                        .attention_f32 = attention<float>,
                        .attention_f16 = attention<F16>,
+                       .attention_bf16 = attention_bf16,
                        .lora_down_f32 = lora_down<float>,
                        .lora_down_bf16 = lora_down_bf16,
                        .lora_up_f32 = lora_up<float>,

@@ -23,11 +23,24 @@ std::size_t KvShape::block_bytes() const {
          (lines_for(*this, head_dim) + lines_for(*this, value_stride()));
 }
 
+tensor::DType kv_dtype_beside(tensor::DType weights) {
+  switch (weights) {
+    case tensor::DType::kInt8:
+      return tensor::DType::kBf16;
+    case tensor::DType::kBf16:
+      return tensor::DType::kF16;
+    default:
+      return tensor::DType::kF32;
+  }
+}
+
 KvCache::KvCache(const KvShape& shape, int num_blocks) : shape_(shape), num_blocks_(num_blocks) {
   KITH_CHECK(shape.num_layers > 0 && shape.num_kv_heads > 0 && shape.head_dim > 0 && num_blocks > 0,
              "sizes of a cache must be positive");
-  KITH_CHECK(shape.dtype == tensor::DType::kF32 || shape.dtype == tensor::DType::kF16,
-             "a cache holds f32 or f16");
+  using tensor::DType;
+  KITH_CHECK(shape.dtype == DType::kF32 || shape.dtype == DType::kF16 ||
+                 (shape.dtype == DType::kBf16 && shape.head_dim % 2 == 0),
+             "a cache holds f32, f16 or pairs of bf16");
   key_lines_ = lines_for(shape, shape.head_dim);
   block_lines_ = key_lines_ + lines_for(shape, shape.value_stride());
   // Zeroed, so that whole registers can be read before every token of a block is written.

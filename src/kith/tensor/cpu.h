@@ -11,6 +11,8 @@ enum class CpuLevel : std::uint8_t {
   kAvx2,
   // Those, and AVX-512 F, BW, VL, DQ and VNNI.
   kAvx512,
+  // Those, and AVX512-BF16.
+  kAvx512Bf16,
 };
 
 CpuLevel cpu_level();

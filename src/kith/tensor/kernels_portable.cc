@@ -5,7 +5,7 @@ namespace kith::tensor {
 
 const Kernels& kernels_for(CpuLevel level) {
 #if defined(__x86_64__)
-  if (level == CpuLevel::kAvx512) return avx512::kKernels;
+  if (level >= CpuLevel::kAvx512) return avx512::kKernels;
   if (level == CpuLevel::kAvx2) return avx2::kKernels;
 #endif
   static_cast<void>(level);
