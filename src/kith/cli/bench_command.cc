@@ -1,4 +1,4 @@
-// kith bench decode|prefill|matmul|memory|adapters|inputs|constrained|sharing|overhead|startup
+// kith bench decode|prefill|matmul|profile|memory|adapters|inputs|constrained|sharing|overhead|startup
 #include <algorithm>
 #include <memory>
 

@@ -13,6 +13,7 @@
 #include "kith/engine/matmul_bench.h"
 #include "kith/engine/memory_bench.h"
 #include "kith/engine/prefill_bench.h"
+#include "kith/engine/profile_bench.h"
 #include "kith/engine/sharing_bench.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/runtime/overhead_bench.h"
@@ -159,6 +160,39 @@ Result<OrderedJson> adapters(const BenchSetting& setting) {
   return rows;
 }
 
+// As many adapters as the last number of --adapters says, if the model has any.
+Result<OrderedJson> profile(const BenchSetting& setting) {
+  KITH_ASSIGN_OR_RETURN(const auto decoder, load_decoder(setting));
+  std::error_code error;
+  const int count =
+      fs::exists(adapters_dir(setting), error) ? setting.arguments.adapters.back() : 0;
+  KITH_ASSIGN_OR_RETURN(const auto loaded,
+                        engine::load_bench_adapters(adapters_dir(setting), *decoder, count));
+  std::vector<const model::Adapter*> adapters;
+  for (const auto& adapter : loaded) adapters.push_back(adapter.get());
+  KITH_ASSIGN_OR_RETURN(const auto results,
+                        engine::bench_profile(*decoder, adapters,
+                                              {.batches = setting.arguments.batches,
+                                               .prompts = setting.arguments.lengths,
+                                               .context_tokens = context(setting),
+                                               .steps = steps(setting),
+                                               .rounds = rounds(setting)}));
+  OrderedJson rows = OrderedJson::array();
+  for (const engine::ProfileResult& result : results) {
+    OrderedJson stages = OrderedJson::object();
+    for (std::size_t i = 0; i < model::kStageNames.size(); ++i) {
+      stages[std::string(model::kStageNames[i])] = 1e6 * result.stages.seconds[i];
+    }
+    rows.push_back({{"batch", result.batch},
+                    {"adapters", result.adapters},
+                    {"step_tokens", result.step_tokens},
+                    {"context_tokens", result.context_tokens},
+                    {"step_us", 1e6 * result.seconds},
+                    {"stages_us", stages}});
+  }
+  return rows;
+}
+
 // Users on as many adapters as the last number of --adapters says.
 Result<OrderedJson> inputs(const BenchSetting& setting) {
   KITH_ASSIGN_OR_RETURN(const auto decoder, load_decoder(setting));
@@ -273,6 +307,7 @@ constexpr std::array kScenarios{
                   decode},
     BenchScenario{"prefill", "reading prompts beside the same", prefill},
     BenchScenario{"matmul", "the matrix products alone, by Kith and by oneDNN", matmul},
+    BenchScenario{"profile", "where the time of a step goes, stage by stage", profile},
     BenchScenario{"memory", "resident memory over weights and KV cache, and load time", memory},
     BenchScenario{"adapters", "users on different adapters in one batch", adapters},
     BenchScenario{"inputs", "soft prompts and memories beside adapters alone", inputs},

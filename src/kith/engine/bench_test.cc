@@ -13,6 +13,7 @@
 #include "kith/engine/matmul_bench.h"
 #include "kith/engine/memory_bench.h"
 #include "kith/engine/prefill_bench.h"
+#include "kith/engine/profile_bench.h"
 #include "kith/engine/random_checkpoint.h"
 #include "kith/engine/sharing_bench.h"
 
@@ -80,6 +81,33 @@ TEST_F(BenchTest, AdaptersRegistersMoreThanAreUsed) {
   EXPECT_EQ(results->back().registered, 20);
   EXPECT_NEAR(results->back().ratio,
               results->back().tokens_per_second / results->front().tokens_per_second, 1e-9);
+}
+
+// Stages add up to the step, and those that a step does not have take next to nothing.
+TEST_F(BenchTest, ProfileTellsStagesApart) {
+  const auto loaded = load_bench_adapters(dir_ / "adapters", decoder(), 2);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const std::vector<const model::Adapter*> adapters{(*loaded)[0].get(), (*loaded)[1].get()};
+  const auto results = bench_profile(
+      decoder(), adapters,
+      {.batches = {1, 4}, .prompts = {64}, .context_tokens = 20, .steps = 4, .rounds = 3});
+  ASSERT_TRUE(results) << results.error().message;
+  ASSERT_EQ(results->size(), 5U);
+  const auto seconds = [](const ProfileResult& result, model::Stage stage) {
+    return result.stages.seconds[static_cast<std::size_t>(stage)];
+  };
+  for (const ProfileResult& result : *results) {
+    const auto& stages = result.stages.seconds;
+    EXPECT_NEAR(result.seconds, std::accumulate(stages.begin(), stages.end(), 0.0), 1e-9);
+    EXPECT_GT(seconds(result, model::Stage::kGateUp), 0.0);
+    EXPECT_GT(seconds(result, model::Stage::kHead), 0.0);
+  }
+  const ProfileResult& without = (*results)[2];
+  const ProfileResult& with = (*results)[3];
+  EXPECT_EQ(without.adapters, 0);
+  EXPECT_EQ(with.adapters, 2);
+  EXPECT_GT(seconds(with, model::Stage::kAdapters), seconds(without, model::Stage::kAdapters));
+  EXPECT_EQ(results->back().step_tokens, 64);
 }
 
 TEST_F(BenchTest, AdaptersRefusesWhatTheModelDoesNotHave) {

@@ -7,6 +7,7 @@
 
 #include "kith/base/check.h"
 #include "kith/model/cross_attention.h"
+#include "kith/model/stage_clock.h"
 #include "kith/model/weights.h"
 #include "kith/nn/attention.h"
 #include "kith/nn/layers.h"
@@ -134,6 +135,7 @@ void grow(Buffer& buffer, int rows, int width) {
 
 // One linear map's place in the buffers.
 struct Projection {
+  Stage stage;
   const tensor::Linear* linear;
   std::span<float> x;
   std::span<float> y;
@@ -171,6 +173,7 @@ struct Decoder::Impl {
   tensor::LinearScratch scratch;
   nn::LoraScratch lora_scratch;
   CrossAttention cross_attention;
+  StageClock clock;
 
   // Buffers of the pass in progress, [padded rows, width].
   Buffer residual;   // hidden
@@ -265,6 +268,7 @@ void Decoder::Impl::add_norm(const Plan& plan, std::span<const float> weight) {
   } else {
     nn::add_rms_norm(projected, sum, weight, plan.num_rows, config.rms_norm_eps, out);
   }
+  clock.stamp(Stage::kNorm);
 }
 
 // Room for the products of the widest map.
@@ -307,8 +311,11 @@ void Decoder::Impl::project(const Plan& plan, int layer, Map map, const Projecti
   const nn::LoraBatch batch{projection.x, to_size(projection.linear->in()), projection.y,
                             to_size(projection.linear->out())};
   nn::lora_down(loras, batch, lora_scratch);
+  clock.stamp(Stage::kAdapters);
   projection.linear->forward_in_team(projection.x, plan.num_rows, projection.y, scratch);
+  clock.stamp(projection.stage);
   nn::lora_up(loras, batch, lora_scratch);
+  clock.stamp(Stage::kAdapters);
 }
 
 // Queries or keys of one row, whole heads: each normalised by itself where `norm` is not empty, and
@@ -364,22 +371,26 @@ void Decoder::Impl::attention(const Plan& plan, int layer, nn::KvCache& cache) {
   const LayerWeights& layer_weights = weights.layers[to_size(layer)];
 
   add_norm(plan, layer_weights.input_norm);
-  project(plan, layer, kQkvMap, {&layer_weights.qkv, own_rows(normed, plan), qkv});
+  project(plan, layer, kQkvMap, {Stage::kQkv, &layer_weights.qkv, own_rows(normed, plan), qkv});
   place_rows(plan, layer, cache);
+  clock.stamp(Stage::kPlace);
   nn::attend(plan.chunks,
              {qkv, to_size(config.q_size() + 2 * config.kv_size()), attended, config.num_heads,
               config.sliding_window},
              layer, cache);
-  project(plan, layer, kOMap, {&layer_weights.o, attended, projected});
+  clock.stamp(Stage::kAttention);
+  project(plan, layer, kOMap, {Stage::kOut, &layer_weights.o, attended, projected});
 }
 
 void Decoder::Impl::mlp(const Plan& plan, int layer) {
   const LayerWeights& layer_weights = weights.layers[to_size(layer)];
 
   add_norm(plan, layer_weights.post_norm);
-  project(plan, layer, kGateUpMap, {&layer_weights.gate_up, own_rows(normed, plan), gate_up});
+  project(plan, layer, kGateUpMap,
+          {Stage::kGateUp, &layer_weights.gate_up, own_rows(normed, plan), gate_up});
   nn::swiglu(gate_up, plan.num_rows, to_size(config.intermediate_size), activated);
-  project(plan, layer, kDownMap, {&layer_weights.down, activated, projected});
+  clock.stamp(Stage::kSwiglu);
+  project(plan, layer, kDownMap, {Stage::kDown, &layer_weights.down, activated, projected});
 }
 
 void Decoder::Impl::head(const Plan& plan, std::span<float> logits) {
@@ -391,6 +402,7 @@ void Decoder::Impl::head(const Plan& plan, std::span<float> logits) {
   }
   weights.head.forward_in_team(own_rows(normed, plan), static_cast<int>(plan.wanted.size()), logits,
                                scratch);
+  clock.stamp(Stage::kHead);
 }
 
 Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
@@ -402,13 +414,17 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
   rope.reserve(*std::max_element(plan.positions.begin(), plan.positions.end()) + 1);
   cross_attention.plan(batch, threads, scratch);
   reserve_adapters(plan);
+  clock.start();
   embed(batch);
+  clock.stamp(Stage::kEmbed);
   logits.resize(to_size(tensor::padded_rows(num_wanted)) * vocab);
   tensor::run_team(threads, [&] {
     plan_adapters(plan);
+    clock.stamp(Stage::kAdapters);
     for (int layer = 0; layer < config.num_layers; ++layer) {
       attention(plan, layer, cache);
       cross_attention.add(layer, own_rows(residual, plan), projected, scratch);
+      clock.stamp(Stage::kMemory);
       mlp(plan, layer);
     }
     head(plan, logits);
@@ -458,8 +474,7 @@ DType Decoder::weights() const { return impl_->weights.head.weights(); }
 
 nn::KvShape Decoder::cache_shape() const {
   const DecoderConfig& config = impl_->config;
-  return {config.num_layers, config.num_kv_heads, config.head_dim,
-          nn::kv_dtype_beside(weights())};
+  return {config.num_layers, config.num_kv_heads, config.head_dim, nn::kv_dtype_beside(weights())};
 }
 
 nn::KvCache Decoder::make_cache(int num_blocks) const { return {cache_shape(), num_blocks}; }
@@ -490,6 +505,8 @@ Status Decoder::multiply_only(int rows, int logit_rows) {
   KITH_CHECK(rows >= 1 && logit_rows >= 1 && logit_rows <= rows, "rows to multiply");
   return impl_->multiply_only(rows, logit_rows);
 }
+
+void Decoder::measure_stages(StageTimes* times) { impl_->clock.measure_into(times); }
 
 std::size_t Decoder::weight_bytes() const {
   return impl_->weights.embedding_bytes() + weight_bytes_read_per_token();

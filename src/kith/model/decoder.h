@@ -19,6 +19,7 @@
 #include "kith/model/config.h"
 #include "kith/model/projected_memory.h"
 #include "kith/model/soft_prompt.h"
+#include "kith/model/stage_clock.h"
 #include "kith/nn/kv_cache.h"
 #include "kith/tensor/dtype.h"
 #include "kith/text/token.h"
@@ -79,7 +80,7 @@ class Decoder {
   // The type in which the weights are really held.
   tensor::DType weights() const;
 
-  // f32 for f32 weights, f16 otherwise.
+  // Of the type that nn::kv_dtype_beside() names.
   nn::KvShape cache_shape() const;
   nn::KvCache make_cache(int num_blocks) const;
 
@@ -95,6 +96,10 @@ class Decoder {
   // buffers hold; the head for `logit_rows` of them. What is left of a step is attention, norms and
   // adapters. Errors: kInternal if a product fails.
   Status multiply_only(int rows, int logit_rows);
+
+  // For measurements: passes from now on add the time of their stages to `times`, which must
+  // outlive them; null ends it. Called between passes.
+  void measure_stages(StageTimes* times);
 
   // Memory of all weights, packed.
   std::size_t weight_bytes() const;
