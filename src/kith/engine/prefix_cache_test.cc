@@ -9,7 +9,6 @@ namespace kith::engine {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using text::TokenId;
 
 std::vector<TokenId> tokens(int first, int count) {
@@ -31,7 +30,7 @@ class PrefixCacheTest : public ::testing::Test {
   // As a request does that runs alone: its blocks stay behind without an owner.
   std::vector<std::int32_t> leave_behind(const std::string& space,
                                          const std::vector<TokenId>& text) {
-    const auto owned = allocate(static_cast<int>(text.size() + 15) / 16);
+    auto owned = allocate(static_cast<int>(text.size() + 15) / 16);
     cache_.insert(space, text, owned);
     release(owned);
     return owned;

@@ -39,7 +39,7 @@ void write_document(const std::shared_ptr<const grammar::TokenGrammar>& rules, s
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const auto vocabulary = grammar::make_vocabulary(grammar::json_pieces());
+  static const auto kVocabulary = grammar::make_vocabulary(grammar::json_pieces());
   // Bytes as text.
   const std::string_view schema(static_cast<const char*>(static_cast<const void*>(data)), size);
   auto automaton = grammar::compile_json_schema(schema);
@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (automaton.error().message.empty()) std::abort();
     return 0;
   }
-  const auto rules = grammar::TokenGrammar::create(*std::move(automaton), vocabulary);
+  const auto rules = grammar::TokenGrammar::create(*std::move(automaton), kVocabulary);
   if (rules) write_document(*rules, size);
   return 0;
 }

@@ -48,7 +48,7 @@ inline std::shared_ptr<const TokenVocabulary> make_vocabulary(
 
 // Pieces of JSON and of text that cross every border between its parts.
 inline const std::vector<std::string>& json_pieces() {
-  static const std::vector<std::string> pieces = {
+  static const std::vector<std::string> kPieces = {
       "{\"",        "\":",      "\": ",
       "\",",        "\", \"",   "\"}",
       "\"]",        "},",       "}}",
@@ -65,7 +65,7 @@ inline const std::vector<std::string>& json_pieces() {
       "1]",         "1}",       "\"a\"",
       "\",\"b",     "2024-",    "02-2",
       "false}",     "\n\n"};
-  return pieces;
+  return kPieces;
 }
 
 inline Result<std::shared_ptr<const TokenGrammar>> make_grammar(

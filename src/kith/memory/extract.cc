@@ -172,7 +172,8 @@ class Extractor {
       answer.text += sentence->text;
       answer.quotes.push_back(sentence->quote);
     }
-    for (const auto& [term, weight] : weights_) {
+    for (const auto& [name, weight] : weights_) {
+      const std::string& term = name;  // a lambda captures no structured binding
       const bool is_held = std::any_of(chosen.begin(), chosen.end(), [&](const Sentence* s) {
         return s->terms.contains(term) || headings_[s->quote.passage].contains(term) ||
                titles_[s->quote.passage].contains(term);

@@ -277,7 +277,7 @@ void Decoder::Impl::reserve_adapters(const Plan& plan) {
   std::size_t products = 0;
   std::size_t numbers = 0;
   for (const AdapterGroup& group : plan.groups) {
-    const auto padded_rank = to_size((group.adapter->max_rank() + 3) / 4 * 4);
+    const auto padded_rank = to_size(group.adapter->max_rank() + 3) / 4 * 4;
     products += kMostParts * group.rows.size();
     numbers += kMostParts * group.rows.size() * padded_rank;
   }

@@ -20,8 +20,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 const DecoderConfig& tiny_config() {
-  static const DecoderConfig config = *parse_decoder_config(tiny_config_json());
-  return config;
+  static const DecoderConfig kConfig = *parse_decoder_config(tiny_config_json());
+  return kConfig;
 }
 
 Json settings() { return *base::parse_json(tiny_bridge_config_json()); }

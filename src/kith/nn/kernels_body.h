@@ -13,6 +13,8 @@
 
 #define KITH_INLINE inline __attribute__((always_inline))
 
+// It is code, not declarations.
+// NOLINTBEGIN(misc-definitions-in-headers)
 namespace kith::nn::KITH_KERNEL_NAMESPACE {
 namespace {
 
@@ -873,5 +875,6 @@ const Kernels kKernels{.rms_norm = rms_norm,
                        .lora_up_int8 = lora_up_int8};
 
 }  // namespace kith::nn::KITH_KERNEL_NAMESPACE
+// NOLINTEND(misc-definitions-in-headers)
 
 #undef KITH_INLINE

@@ -22,7 +22,7 @@ using testing::SizeIs;
 class ImportTest : public testing::Test {
  protected:
   std::filesystem::path write(const std::string& name, const std::string& content) {
-    const auto file = directory_.path() / name;
+    auto file = directory_.path() / name;
     std::ofstream(file, std::ios::binary) << content;
     return file;
   }

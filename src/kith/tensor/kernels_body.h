@@ -7,6 +7,8 @@
 #include <immintrin.h>
 #endif
 
+// It is code, not declarations.
+// NOLINTBEGIN(misc-definitions-in-headers)
 namespace kith::tensor::KITH_KERNEL_NAMESPACE {
 namespace {
 
@@ -147,7 +149,7 @@ void int8_blocks(const std::uint8_t* x, const std::int8_t* w, std::size_t groups
     const __m512i inputs = _mm512_set1_epi32(quad);
     for (std::size_t n = 0; n < N; ++n) {
       const std::int8_t* at = w + (n * groups + g) * 256;
-      for (int i = 0; i < 4; ++i) {
+      for (std::size_t i = 0; i < 4; ++i) {
         sum[n][i] = _mm512_dpbusd_epi32(sum[n][i], inputs, _mm512_loadu_si512(at + 64 * i));
       }
     }
@@ -186,7 +188,7 @@ void int8_rows_of_block(const Int8Rows& rows, std::size_t first_row, const std::
   __m512i sum[R][4] = {};
   for (std::size_t g = 0; g < groups; ++g, w += 256, next += 256) {
     __m512i weights[4];
-    for (int i = 0; i < 4; ++i) {
+    for (std::size_t i = 0; i < 4; ++i) {
       weights[i] = _mm512_loadu_si512(w + 64 * i);
       _mm_prefetch(next + 64 * i, _MM_HINT_T1);
     }
@@ -237,3 +239,4 @@ const Kernels kKernels{to_bf16,   split_bf16,     quantize_row,     finish_row,
                        f32_plain, int8_row_plain, int8_row_blocked, int8_rows_blocked};
 
 }  // namespace kith::tensor::KITH_KERNEL_NAMESPACE
+// NOLINTEND(misc-definitions-in-headers)
