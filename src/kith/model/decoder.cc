@@ -1,6 +1,7 @@
 #include "kith/model/decoder.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "kith/nn/rope.h"
 #include "kith/tensor/huge_pages.h"
 #include "kith/tensor/team.h"
+#include "kith/tensor/team_governor.h"
 
 namespace kith::model {
 namespace {
@@ -166,6 +168,7 @@ struct Decoder::Impl {
   DecoderConfig config;
   DecoderWeights weights;
   int threads;
+  tensor::TeamGovernor governor;
   LoraParts parts_by_map;
   // By layer and map; empty where the batch has no adapters.
   std::vector<std::array<nn::LoraPlan, kNumMaps>> lora_plans;
@@ -188,6 +191,7 @@ struct Decoder::Impl {
       : config(std::move(config_in)),
         weights(std::move(weights_in)),
         threads(threads_in),
+        governor(threads_in),
         parts_by_map(lora_parts(config)),
         lora_plans(to_size(config.num_layers)),
         rope(config.rope, config.head_dim) {}
@@ -418,7 +422,10 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
   embed(batch);
   clock.stamp(Stage::kEmbed);
   logits.resize(to_size(tensor::padded_rows(num_wanted)) * vocab);
-  tensor::run_team(threads, [&] {
+  const auto start = std::chrono::steady_clock::now();
+  tensor::MemberTimes times(governor.members());
+  tensor::run_team(governor.members(), [&] {
+    times.start();
     plan_adapters(plan);
     clock.stamp(Stage::kAdapters);
     for (int layer = 0; layer < config.num_layers; ++layer) {
@@ -428,7 +435,9 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
       mlp(plan, layer);
     }
     head(plan, logits);
+    times.stop();
   });
+  governor.record(std::chrono::steady_clock::now() - start, times.least_share());
   logits.resize(plan.wanted.size() * vocab);
   return scratch.take_status();
 }
