@@ -13,6 +13,8 @@ constexpr std::size_t kMaxPatternBytes = std::size_t{64} << 10;
 // Per attempt at one position; ordinary tokenizer patterns use a handful of steps.
 constexpr std::uint32_t kMatchLimit = 1'000'000;
 constexpr std::uint32_t kHeapLimitKib = 64 * 1024;
+constexpr std::size_t kMinJitStackBytes = std::size_t{64} << 10;
+constexpr std::size_t kMaxJitStackBytes = std::size_t{4} << 20;
 
 template <auto kFree>
 struct Deleter {
@@ -58,7 +60,6 @@ std::string with_unicode_whitespace(std::string_view pattern) {
 
 struct Regex::Code {
   std::unique_ptr<pcre2_code, Deleter<pcre2_code_free>> compiled;
-  bool has_jit = false;
 };
 
 Regex::Regex(std::unique_ptr<Code> code) : code_(std::move(code)) {}
@@ -86,27 +87,62 @@ Result<Regex> Regex::compile(std::string_view pattern) {
                                                   reinterpret_cast<const char*>(reason.data())};
   }
   // Without the JIT compiler the interpreter gives the same matches, more slowly.
-  compiled->has_jit = pcre2_jit_compile(compiled->compiled.get(), PCRE2_JIT_COMPLETE) == 0;
+  pcre2_jit_compile(compiled->compiled.get(), PCRE2_JIT_COMPLETE);
   return Regex(std::move(compiled));
 }
 
+// The matcher of one find_all().
+class Regex::Matcher {
+ public:
+  explicit Matcher(const Code& code)
+      : code_(code), data_(pcre2_match_data_create_from_pattern(code.compiled.get(), nullptr)) {
+    if (!data_) return;
+    context_.reset(pcre2_match_context_create(nullptr));
+    if (!context_) return;
+    pcre2_set_match_limit(context_.get(), kMatchLimit);
+    pcre2_set_heap_limit(context_.get(), kHeapLimitKib);
+  }
+
+  bool is_ready() const { return data_ && context_; }
+
+  // Whether there is a match at or after `at`; bounds() says where.
+  bool find(std::string_view text, std::size_t at, std::uint32_t options) {
+    int found = match(text, at, options);
+    // JIT code begins on 32 KiB of the thread's own stack, which is enough for patterns of
+    // tokenizers. A stack of the heap's is mapped for each text and unmapped behind it, which takes
+    // longer than finding the words of a question.
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT && !stack_) {
+      stack_.reset(pcre2_jit_stack_create(kMinJitStackBytes, kMaxJitStackBytes, nullptr));
+      if (stack_) {
+        pcre2_jit_stack_assign(context_.get(), nullptr, stack_.get());
+        found = match(text, at, options);
+      }
+    }
+    return found >= 0;
+  }
+
+  const PCRE2_SIZE* bounds() const { return pcre2_get_ovector_pointer(data_.get()); }
+
+ private:
+  int match(std::string_view text, std::size_t at, std::uint32_t options) {
+    return pcre2_match(code_.compiled.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                       at, options, data_.get(), context_.get());
+  }
+
+  const Code& code_;
+  MatchData data_;
+  MatchContext context_;
+  JitStack stack_;
+};
+
 void Regex::find_all(std::string_view text, std::vector<Span>& matches) const {
-  const MatchData data(pcre2_match_data_create_from_pattern(code_->compiled.get(), nullptr));
-  const MatchContext context(pcre2_match_context_create(nullptr));
-  const JitStack stack(code_->has_jit ? pcre2_jit_stack_create(32 << 10, 4 << 20, nullptr)
-                                      : nullptr);
-  if (!data || !context) return;
-  pcre2_set_match_limit(context.get(), kMatchLimit);
-  pcre2_set_heap_limit(context.get(), kHeapLimitKib);
-  if (stack) pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
-  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data.get());
+  Matcher matcher(*code_);
+  if (!matcher.is_ready()) return;
+  const PCRE2_SIZE* bounds = matcher.bounds();
   std::uint32_t options = PCRE2_NO_UTF_CHECK;
   std::size_t at = 0;
   while (at < text.size()) {
-    const int found = pcre2_match(code_->compiled.get(), subject, text.size(), at, options,
-                                  data.get(), context.get());
-    if (found < 0) return;
+    if (!matcher.find(text, at, options)) return;
     // \K can put the start behind the end or before the search position.
     if (bounds[0] < at || bounds[1] <= bounds[0]) {
       // An empty match: ask for a non-empty one from the same place before giving up on it.

@@ -43,6 +43,7 @@ class Regex {
 
  private:
   struct Code;
+  class Matcher;
   explicit Regex(std::unique_ptr<Code> code);
 
   std::unique_ptr<Code> code_;
