@@ -1,12 +1,13 @@
 // A queue between threads with a fixed capacity: overload is refused at the door, never buffered.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <utility>
+
+#include "kith/base/lifo_condition.h"
 
 namespace kith::base {
 
@@ -19,16 +20,15 @@ class BoundedQueue {
 
   // Returns false, leaving `item` untouched, if the queue is full or closed.
   bool try_push(T&& item) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (closed_ || items_.size() >= capacity_) return false;
-      items_.push_back(std::move(item));
-    }
+    const std::lock_guard lock(mutex_);
+    if (closed_ || items_.size() >= capacity_) return false;
+    items_.push_back(std::move(item));
     ready_.notify_one();
     return true;
   }
 
-  // Waits for an item; no value once the queue is closed and empty.
+  // Waits for an item, which the thread gets that has waited shortest; no value once the queue is
+  // closed and empty.
   std::optional<T> pop() {
     std::unique_lock lock(mutex_);
     ready_.wait(lock, [this] { return closed_ || !items_.empty(); });
@@ -43,10 +43,8 @@ class BoundedQueue {
 
   // Refuses further pushes and wakes every waiting pop.
   void close() {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-    }
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
     ready_.notify_all();
   }
 
@@ -65,7 +63,7 @@ class BoundedQueue {
 
   const std::size_t capacity_;
   mutable std::mutex mutex_;
-  std::condition_variable ready_;
+  LifoCondition ready_;
   std::deque<T> items_;
   bool closed_ = false;
 };

@@ -17,8 +17,8 @@ void WorkerPool::close() {
   {
     const std::lock_guard lock(mutex_);
     is_closed_ = true;
+    ready_.notify_all();
   }
-  ready_.notify_all();
   threads_.clear();
 }
 
@@ -30,8 +30,8 @@ bool WorkerPool::try_run(std::function<void()> run, const std::stop_token& cance
     // A waiting place is only one while the threads are busy: the sum decides.
     if (is_closed_ || num_running_ + waiting_.size() >= max_jobs_) return false;
     waiting_.push_back(job);
+    ready_.notify_one();
   }
-  ready_.notify_one();
   // A job that has been started meanwhile is none of drop()'s: what it does ends it.
   job->on_cancel.emplace(cancel, [this, which = job.get()] { drop(which); });
   return true;

@@ -1,7 +1,6 @@
 // Threads for calls that block (database, generation), so that the network thread never does.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -11,6 +10,8 @@
 #include <stop_token>
 #include <thread>
 #include <vector>
+
+#include "kith/base/lifo_condition.h"
 
 namespace kith::server {
 
@@ -45,7 +46,7 @@ class WorkerPool {
 
   const std::size_t max_jobs_;
   mutable std::mutex mutex_;
-  std::condition_variable ready_;
+  base::LifoCondition ready_;
   std::deque<std::shared_ptr<Job>> waiting_;  // guarded by mutex_
   std::size_t num_running_ = 0;               // guarded by mutex_
   bool is_closed_ = false;                    // guarded by mutex_
