@@ -162,16 +162,11 @@ class Session {
   bool learns_ = false;    // consent, and the request is to be stored
   std::vector<std::string> new_messages_;
   const persona::Persona* persona_ = nullptr;
-  // What was stored of the user's words, and whether another version of the assigner learned it.
-  struct KeptWords {
-    persona::WordState state;
-    bool is_outdated = false;
-  };
   // Under way from start_reading() on.
   struct Reading {
     Started<UserSnapshot> user;
     Started<HistoryPlan> plan;
-    Started<KeptWords> words;
+    Started<std::optional<storage::PersonaAssignment>> persona;
     Started<std::vector<std::string>> exchanges;
   };
   Reading reading_;

@@ -164,13 +164,12 @@ void Session::start_reading() {
         }));
   }
   if (kit_.assigner != nullptr && !is_switched_off(kTechniquePersona)) {
-    reading_.words = chain.add(timed<KeptWords>([&kit = kit_, known,
-                                                 scope = request_.scope]() -> Result<KeptWords> {
-      if (!known->personalizes) return KeptWords{};
-      KITH_ASSIGN_OR_RETURN(const auto row, kit.services.stores.personas().find(scope));
-      if (!row) return KeptWords{};
-      return KeptWords{kit.assigner->from_row(*row), row->model_version != kit.assigner->version()};
-    }));
+    using Row = std::optional<storage::PersonaAssignment>;
+    reading_.persona =
+        chain.add(timed<Row>([&stores, known, scope = request_.scope]() -> Result<Row> {
+          if (!known->personalizes) return Row();
+          return stores.personas().find(scope);
+        }));
   }
   if (!is_switched_off(kTechniqueHistory)) {
     reading_.exchanges = chain.add(timed<std::vector<std::string>>(
@@ -224,11 +223,13 @@ void Session::start_storing() {
 
 persona::WordState Session::learn_words() {
   const persona::Assigner& assigner = *kit_.assigner;
-  auto kept =
-      finish_step<KeptWords>("persona", kit_.options.budgets.persona, std::move(reading_.words));
+  const auto row = finish_step<std::optional<storage::PersonaAssignment>>(
+      "persona", kit_.options.budgets.persona, std::move(reading_.persona));
   persona::WordState words;
-  if (kept) words = std::move(kept->state);
-  if (kept && kept->is_outdated) {
+  // Read here and not in the chain, which is at the next store meanwhile.
+  if (row && *row) words = assigner.from_row(**row);
+  const bool is_outdated = row && *row && (*row)->model_version != assigner.version();
+  if (is_outdated) {
     auto& stores = kit_.services.stores;
     const auto messages = step<std::vector<std::string>>(
         "persona", kit_.options.budgets.persona, [&stores, scope = request_.scope] {

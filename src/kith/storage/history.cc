@@ -99,10 +99,10 @@ struct Plan {
   std::size_t known = 0;
 };
 
-Result<Plan> plan_turns(ConversationStore& store, const Scope& scope,
-                        std::span<const NewTurn> turns, const std::vector<std::string>& hashes,
-                        const ConversationId& conversation, const ConversationId& new_id) {
-  KITH_ASSIGN_OR_RETURN(const auto stored, store.turns(scope, conversation));
+// For a conversation that holds `stored`.
+Plan plan_beside(const std::vector<TurnRow>& stored, std::span<const NewTurn> turns,
+                 const std::vector<std::string>& hashes, const ConversationId& conversation,
+                 const ConversationId& new_id) {
   const std::size_t equal = count_equal(stored, hashes);
   std::size_t begin = 0;  // index of turns[0] in the conversation
   if (equal == 0 && !stored.empty()) begin = find_window(stored, turns);
@@ -117,6 +117,13 @@ Result<Plan> plan_turns(ConversationStore& store, const Scope& scope,
   place.num_turns = static_cast<int>(turns.size());
   place.num_added = static_cast<int>(turns.size() - plan.known);
   return plan;
+}
+
+Result<Plan> plan_turns(ConversationStore& store, const Scope& scope,
+                        std::span<const NewTurn> turns, const std::vector<std::string>& hashes,
+                        const ConversationId& conversation, const ConversationId& new_id) {
+  KITH_ASSIGN_OR_RETURN(const auto stored, store.turns(scope, conversation));
+  return plan_beside(stored, turns, hashes, conversation, new_id);
 }
 
 Result<HistoryPlace> write_turns(ConversationStore& store, const Scope& scope,
@@ -158,6 +165,10 @@ Result<HistoryPlace> find_history(ConversationStore& store, const Scope& scope,
   const std::vector<std::string> hashes = chain(turns);
   KITH_ASSIGN_OR_RETURN(const ConversationId found,
                         find_conversation(store, scope, conversation, turns, hashes, new_id));
+  // What nobody has named or stored before holds no turns.
+  if (conversation.empty() && found == new_id) {
+    return plan_beside({}, turns, hashes, found, new_id).place;
+  }
   KITH_ASSIGN_OR_RETURN(Plan plan, plan_turns(store, scope, turns, hashes, found, new_id));
   return std::move(plan.place);
 }
