@@ -4,7 +4,7 @@
 
 #include "kith/api/chat_messages.h"
 #include "kith/api/field_reader.h"
-#include "kith/api/member_text.h"
+#include "kith/base/member_text.h"
 
 namespace kith::api {
 namespace {
@@ -78,7 +78,7 @@ void read_passthrough(FieldReader& reader, ChatCompletionRequest& request,
 std::string copy_members(std::string_view body, const std::set<std::string>& names) {
   std::string object;
   for (const std::string& name : names) {
-    const auto text = find_member_text(body, name);
+    const auto text = base::find_member_text(body, name);
     if (!text) continue;
     object += object.empty() ? "{" : ",";
     object += base::dump_json(base::Json(name));

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kith/api/field_reader.h"
-#include "kith/api/member_text.h"
+#include "kith/base/member_text.h"
 
 namespace kith::api {
 namespace {
@@ -15,7 +15,7 @@ using Kind = OutputFormat::Kind;
 // The value at the end of a path of members.
 std::string text_at(std::string_view body, std::initializer_list<std::string_view> path) {
   for (const std::string_view key : path) {
-    const auto text = find_member_text(body, key);
+    const auto text = base::find_member_text(body, key);
     if (!text) return {};
     body = *text;
   }

@@ -3,6 +3,7 @@
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
+#include "kith/base/member_text.h"
 #include "kith/persona/assignment.h"
 
 namespace kith::persona {
@@ -73,12 +74,13 @@ storage::PersonaAssignment Assigner::to_row(const Assignment& assignment, const 
 
 WordState Assigner::from_row(const storage::PersonaAssignment& row) const {
   if (row.model_version != version_) return {};
-  const auto json = base::parse_json(row.evidence);
-  if (!json || !json->is_object() || !json->contains("words")) return {};
-  const base::Json& words = (*json)["words"];
-  if (!words.is_object() || !words.contains("log_odds") || !words["log_odds"].is_object()) {
-    return {};
-  }
+  // Most of a row is the reasons, which nobody asks for here.
+  const auto text = base::find_member_text(row.evidence, "words");
+  if (!text) return {};
+  const auto parsed = base::parse_json(*text);
+  if (!parsed || !parsed->is_object()) return {};
+  const base::Json& words = *parsed;
+  if (!words.contains("log_odds") || !words["log_odds"].is_object()) return {};
   WordState state;
   const auto messages = base::read_integer(words, "messages");
   if (messages && *messages) state.num_messages = std::max<std::int64_t>(0, **messages);

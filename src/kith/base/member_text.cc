@@ -1,4 +1,4 @@
-#include "kith/api/member_text.h"
+#include "kith/base/member_text.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 #include "kith/base/json.h"
 
-namespace kith::api {
+namespace kith::base {
 namespace {
 
 std::size_t skip_space(std::string_view text, std::size_t at) {
@@ -42,7 +42,7 @@ bool is_name(std::string_view quoted, std::string_view key) {
   if (quoted.find('\\') == std::string_view::npos) {
     return quoted.size() == key.size() + 2 && quoted.substr(1, key.size()) == key;
   }
-  const auto name = base::parse_json(quoted);
+  const auto name = parse_json(quoted);
   return name && name->is_string() && name->get_ref<const std::string&>() == key;
 }
 
@@ -69,4 +69,4 @@ std::optional<std::string_view> find_member_text(std::string_view object, std::s
   return found;
 }
 
-}  // namespace kith::api
+}  // namespace kith::base
