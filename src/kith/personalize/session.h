@@ -62,8 +62,8 @@ class Session {
   void place_turns();
   void start_storing();
   void assign_persona();
-  // What the user's messages say, those of this request included.
-  persona::WordState learn_words();
+  // What the user's stored messages say. Before the turns are placed, because it takes longer.
+  void recall_words();
   void choose_adapter();
   void take_named_adapters();
   void retrieve();
@@ -158,8 +158,10 @@ class Session {
   ChatAnswer answer_;
   std::string question_;  // the last user message
   UserSnapshot user_;
-  bool is_named_ = false;  // not anonymous
-  bool learns_ = false;    // consent, and the request is to be stored
+  bool is_named_ = false;     // not anonymous
+  bool learns_ = false;       // consent, and the request is to be stored
+  persona::WordState words_;  // those of this request included once the persona is assigned
+  double words_ms_ = 0.0;
   std::vector<std::string> new_messages_;
   const persona::Persona* persona_ = nullptr;
   // Under way from start_reading() on.

@@ -255,6 +255,7 @@ Result<ChatAnswer> Session::run() {
   start_reading();
   identify();
   start_search();
+  recall_words();
   place_turns();
   assign_persona();
   choose_adapter();

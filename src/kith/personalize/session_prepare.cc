@@ -130,8 +130,8 @@ void Session::degrade(std::string_view step, const Error& error) {
                  " left out: " + std::string(name_of(error.code)));
 }
 
-// What the stores know of the user is read by one thread; identify(), place_turns(),
-// assign_persona() and recall() take it as it comes.
+// What the stores know of the user is read by one thread; identify(), recall_words(),
+// place_turns() and recall() take it as it comes.
 void Session::start_reading() {
   if (!is_named_) return;
   // What later steps need of those before them.
@@ -152,6 +152,14 @@ void Session::start_reading() {
     }
     return user;
   }));
+  if (kit_.assigner != nullptr && !is_switched_off(kTechniquePersona)) {
+    using Row = std::optional<storage::PersonaAssignment>;
+    reading_.persona =
+        chain.add(timed<Row>([&stores, known, scope = request_.scope]() -> Result<Row> {
+          if (!known->personalizes) return Row();
+          return stores.personas().find(scope);
+        }));
+  }
   if (request_.stores) {
     reading_.plan = chain.add(
         timed<HistoryPlan>([&stores, known, scope = request_.scope, named = request_.conversation,
@@ -161,14 +169,6 @@ void Session::start_reading() {
           auto plan = plan_turns(stores.conversations(), scope, named, turns, new_id);
           if (plan) known->conversation = plan->conversation;
           return plan;
-        }));
-  }
-  if (kit_.assigner != nullptr && !is_switched_off(kTechniquePersona)) {
-    using Row = std::optional<storage::PersonaAssignment>;
-    reading_.persona =
-        chain.add(timed<Row>([&stores, known, scope = request_.scope]() -> Result<Row> {
-          if (!known->personalizes) return Row();
-          return stores.personas().find(scope);
         }));
   }
   if (!is_switched_off(kTechniqueHistory)) {
@@ -221,13 +221,13 @@ void Session::start_storing() {
       });
 }
 
-persona::WordState Session::learn_words() {
+void Session::recall_words() {
+  if (!user_.personalizes || kit_.assigner == nullptr || is_switched_off(kTechniquePersona)) return;
   const persona::Assigner& assigner = *kit_.assigner;
   const auto row = finish_step<std::optional<storage::PersonaAssignment>>(
       "persona", kit_.options.budgets.persona, std::move(reading_.persona));
-  persona::WordState words;
-  // Read here and not in the chain, which is at the next store meanwhile.
-  if (row && *row) words = assigner.from_row(**row);
+  // Parsed here and not in the chain, which is at the next store meanwhile.
+  if (row && *row) words_ = assigner.from_row(**row);
   const bool is_outdated = row && *row && (*row)->model_version != assigner.version();
   if (is_outdated) {
     auto& stores = kit_.services.stores;
@@ -236,25 +236,26 @@ persona::WordState Session::learn_words() {
           return read_messages(stores.conversations(), scope, kRelearnedTurns);
         });
     if (messages) {
-      for (const std::string& message : *messages) assigner.observe(message, words);
+      for (const std::string& message : *messages) assigner.observe(message, words_);
     }
   }
-  for (const std::string& message : new_messages_) assigner.observe(message, words);
-  if (!learns_) assigner.observe(question_, words);  // counts now, is not kept
-  return words;
+  words_ms_ = last_step_ms_;
 }
 
 void Session::assign_persona() {
   if (!user_.personalizes) return plan(kTechniquePersona, false, why_plain_);
   if (kit_.assigner == nullptr) return plan(kTechniquePersona, false, "there are no personas");
   if (!wants(kTechniquePersona)) return;
-  persona::WordState words = learn_words();
-  persona::Assignment assignment = kit_.assigner->assign(user_.attributes, request_.context, words);
+  const persona::Assigner& assigner = *kit_.assigner;
+  for (const std::string& message : new_messages_) assigner.observe(message, words_);
+  if (!learns_) assigner.observe(question_, words_);  // counts now, is not kept
+  persona::Assignment assignment = assigner.assign(user_.attributes, request_.context, words_);
   answer_.personas = std::move(assignment.weights);
   answer_.evidence = std::move(assignment.evidence);
   answer_.persona = assignment.persona;
-  persona_ = kit_.assigner->catalogue().find_persona(assignment.persona);
-  if (learns_ && !answer_.personas.empty()) learned_words_ = std::move(words);
+  persona_ = assigner.catalogue().find_persona(assignment.persona);
+  if (learns_ && !answer_.personas.empty()) learned_words_ = std::move(words_);
+  last_step_ms_ = words_ms_;
   plan(kTechniquePersona, persona_ != nullptr,
        persona_ != nullptr ? "likely enough" : "no persona is likely enough");
 }

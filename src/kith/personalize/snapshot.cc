@@ -98,9 +98,9 @@ std::string_view name_of(ErrorCode code) {
 
 Result<UserSnapshot> read_user(storage::StoreSet& stores, const storage::Scope& scope) {
   UserSnapshot snapshot;
-  KITH_ASSIGN_OR_RETURN(snapshot.personalizes,
-                        stores.consents().allows(scope, storage::kConsentPersonalize));
-  KITH_ASSIGN_OR_RETURN(snapshot.learns, stores.consents().allows(scope, storage::kConsentLearn));
+  KITH_ASSIGN_OR_RETURN(const auto consents, stores.consents().list(scope));
+  snapshot.personalizes = storage::is_allowed(consents, storage::kConsentPersonalize);
+  snapshot.learns = storage::is_allowed(consents, storage::kConsentLearn);
   if (!snapshot.personalizes) return snapshot;
   KITH_ASSIGN_OR_RETURN(auto user, stores.users().find(scope));
   if (user) snapshot.attributes = std::move(user->attributes);

@@ -85,9 +85,12 @@ StepRunner::Pending<T> StepRunner::Chain::add(std::function<Result<T>()> work) {
     std::optional<Result<T>> result;
     const auto failure = refusal != nullptr ? std::optional<Error>(*refusal)
                                             : fence([&] { result.emplace(work()); });
-    const std::lock_guard lock(slot->mutex);
     if (failure) result.emplace(*failure);
-    slot->result = std::move(result);
+    {
+      const std::lock_guard lock(slot->mutex);
+      slot->result = std::move(result);
+    }
+    // Unlocked, so that who wakes need not wait again.
     slot->done.notify_all();
   });
   return slot;

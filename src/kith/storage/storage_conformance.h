@@ -111,10 +111,13 @@ TEST_P(StorageConformanceTest, ConsentIsGivenUntilRefusedAndOnlyForThatUser) {
   EXPECT_EQ(*consents.set(ada_, kConsentLearn, false, 6), WriteOutcome::kUnchanged);
   EXPECT_FALSE(*consents.allows(ada_, kConsentLearn));
   EXPECT_TRUE(*consents.allows(ada_, kConsentPersonalize));
+  EXPECT_FALSE(is_allowed(*consents.list(ada_), kConsentLearn));
+  EXPECT_TRUE(is_allowed(*consents.list(ada_), kConsentPersonalize));
   EXPECT_TRUE(*consents.allows(bob_, kConsentLearn));
   EXPECT_TRUE(*consents.allows(other_ada_, kConsentLearn));
   EXPECT_EQ(*consents.set(ada_, kConsentLearn, true, 7), WriteOutcome::kUpdated);
   EXPECT_TRUE(*consents.allows(ada_, kConsentLearn));
+  EXPECT_TRUE(is_allowed(*consents.list(ada_), kConsentLearn));
   EXPECT_THAT(*consents.list(ada_), ElementsAre(ConsentRow{kConsentLearn, true, 7}));
 }
 
@@ -323,6 +326,12 @@ TEST_P(StorageConformanceTest, FindsChunksByWordsBestFirst) {
   EXPECT_THAT(*knowledge.search(acme, {{}, {}, "", 3.0, 10}), IsEmpty());
   const auto counts = knowledge.count_terms(acme, std::array<std::string, 2>{"vpn", "zebra"});
   EXPECT_THAT(*counts, ElementsAre(2, 0));
+}
+
+TEST_P(StorageConformanceTest, WithoutDocumentsEveryTermCountsZero) {
+  const std::array<std::string, 2> terms{"vpn", "zebra"};
+  EXPECT_THAT(*stores().knowledge().count_terms(ada_.tenant_scope(), terms), ElementsAre(0, 0));
+  EXPECT_THAT(*stores().knowledge().count_terms(ada_.tenant_scope(), {}), IsEmpty());
 }
 
 TEST_P(StorageConformanceTest, QueryTermsAreNeverQuerySyntax) {

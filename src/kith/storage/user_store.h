@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,9 @@ struct ConsentRow {
 
   friend bool operator==(const ConsentRow&, const ConsentRow&) = default;
 };
+
+// What ConsentStore::allows() says of a user whose decisions are `rows`.
+bool is_allowed(std::span<const ConsentRow> rows, std::string_view purpose);
 
 // Nothing caches consent: ask at each use.
 class ConsentStore {
