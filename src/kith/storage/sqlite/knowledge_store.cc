@@ -225,6 +225,11 @@ Result<std::vector<std::int64_t>> SqliteKnowledgeStore::count_terms(
   return database_.read([&](Session& session) -> Result<std::vector<std::int64_t>> {
     // Without the tenant: looking up each match's document would cost more than the search.
     std::vector<std::int64_t> counts;
+    // Where there are no documents yet, words need not be looked up one by one.
+    if (!session.query("SELECT 1 FROM chunks LIMIT 1").step()) {
+      counts.resize(terms.size());
+      return counts;
+    }
     for (const std::string& term : terms) {
       Query query = session.query("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH ?");
       query.bind(quote(term));
