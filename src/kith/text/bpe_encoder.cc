@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view kMetaspace = "▁";
 // Longer words are rare, and the cache would hold them for nothing.
 constexpr std::size_t kMaxCachedBytes = 64;
+// Slots of a new cache: a power of two. Most texts are short, and it is cleared for each.
+constexpr std::size_t kFirstSlots = 64;
 // Up to here a scan over the pairs is faster than a heap.
 constexpr std::size_t kMaxScannedSymbols = 48;
 
@@ -37,7 +39,7 @@ struct Candidate {
 
 }  // namespace
 
-BpeEncoder::BpeEncoder(const BpeModel& model) : model_(model), cache_(1024) {}
+BpeEncoder::BpeEncoder(const BpeModel& model) : model_(model), cache_(kFirstSlots) {}
 
 void BpeEncoder::encode(std::string_view word, std::vector<TokenId>& out) {
   if (!model_.cuts_before_metaspace_) return encode_part(word, out);
@@ -57,6 +59,7 @@ void BpeEncoder::encode(std::string_view word, std::vector<TokenId>& out) {
 void BpeEncoder::encode_part(std::string_view word, std::vector<TokenId>& out) {
   if (word.size() > kMaxCachedBytes) return encode_uncached(word, out);
   const std::uint64_t hash = hash_word(word);
+  if (model_.words_->find(word, hash, out)) return;
   CacheSlot& slot = find_slot(word, hash);
   if (slot.word != nullptr) {
     const auto begin = cached_ids_.begin() + slot.first_id;
@@ -65,6 +68,7 @@ void BpeEncoder::encode_part(std::string_view word, std::vector<TokenId>& out) {
   }
   const std::size_t before = out.size();
   encode_uncached(word, out);
+  model_.words_->insert(word, hash, std::span(out).subspan(before));
   // Offsets into the cache have 32 bits.
   if (cached_ids_.size() + word.size() > std::numeric_limits<std::uint32_t>::max()) return;
   slot = {word.data(), static_cast<std::uint32_t>(word.size()),

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
@@ -19,6 +20,7 @@
 #include "kith/base/result.h"
 #include "kith/text/token.h"
 #include "kith/text/vocabulary.h"
+#include "kith/text/word_cache.h"
 
 namespace kith::text {
 
@@ -92,10 +94,12 @@ class BpeModel {
   // No merge joins a symbol to a following "▁", so a text may be cut there without changing the
   // result.
   bool cuts_before_metaspace_ = false;
+  // The one thing that encoders write to; it changes no result.
+  std::unique_ptr<WordCache> words_ = std::make_unique<WordCache>();
 };
 
-// The state of one call: a cache of words and reused buffers. Not thread-safe; use one per call.
-// Words must outlive the encoder.
+// The state of one call: reused buffers, and a cache of its own words, which may be longer than
+// those that the model keeps. Not thread-safe; use one per call. Words must outlive the encoder.
 class BpeEncoder {
  public:
   explicit BpeEncoder(const BpeModel& model);
