@@ -87,17 +87,24 @@ function(kith_library)
   endif()
 endfunction()
 
-# kith_fuzz(MODULE HARNESS CORPUS): in the folder of a module, HARNESS_fuzz.cc with its corpus directory.
+# kith_fuzz(MODULE HARNESS CORPUS [SOURCES ...] [LIBS ...]): in the folder of a module, HARNESS_fuzz.cc
+# with its corpus directory.
 #
 # Replays the corpus and mutations of it as a test (label `fuzz`, which `make test` runs under sanitizers
-# too), and makes a fuzzer where the compiler has libFuzzer (Clang with KITH_BUILD_FUZZERS).
+# too), and makes a fuzzer where the compiler has libFuzzer (Clang with KITH_BUILD_FUZZERS). SOURCES and
+# LIBS stand for the module's library where that would bring in far more than the parser needs.
 function(kith_fuzz module harness corpus)
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" "" "SOURCES;LIBS")
+  if(NOT arg_SOURCES)
+    set(arg_LIBS kith_${module})
+  endif()
   if(KITH_BUILD_TESTS)
     set(replay kith_${harness}_fuzz_replay)
-    add_executable(${replay} ${PROJECT_SOURCE_DIR}/src/kith/base/fuzz_replay_test.cc ${harness}_fuzz.cc)
+    add_executable(${replay} ${PROJECT_SOURCE_DIR}/src/kith/base/fuzz_replay_test.cc ${harness}_fuzz.cc
+      ${arg_SOURCES})
     target_compile_definitions(${replay} PRIVATE
       KITH_FUZZ_CORPUS="${CMAKE_CURRENT_SOURCE_DIR}/${corpus}")
-    target_link_libraries(${replay} PRIVATE kith_${module} kith_flags kith_hardening GTest::gtest_main)
+    target_link_libraries(${replay} PRIVATE ${arg_LIBS} kith_flags kith_hardening GTest::gtest_main)
     kith_precompile_test_headers(${replay})
     if(NOT TARGET kith_fuzz_replays)
       add_custom_target(kith_fuzz_replays)
@@ -108,8 +115,8 @@ function(kith_fuzz module harness corpus)
   endif()
   if(KITH_BUILD_FUZZERS)
     set(fuzzer kith_${harness}_fuzz)
-    add_executable(${fuzzer} ${harness}_fuzz.cc)
-    target_link_libraries(${fuzzer} PRIVATE kith_${module} kith_flags -fsanitize=fuzzer)
+    add_executable(${fuzzer} ${harness}_fuzz.cc ${arg_SOURCES})
+    target_link_libraries(${fuzzer} PRIVATE ${arg_LIBS} kith_flags -fsanitize=fuzzer)
     if(NOT TARGET kith_fuzzers)
       add_custom_target(kith_fuzzers)
     endif()
