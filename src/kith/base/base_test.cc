@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -71,6 +72,16 @@ TEST(JsonTest, RefusesDeepNestingAndBrokenUtf8) {
   EXPECT_FALSE(parse_json(std::string(100'000, '[')));
   EXPECT_FALSE(parse_json("\"\xff\""));
   EXPECT_TRUE(parse_json("\"" + std::string(1000, '[') + "\""));
+}
+
+TEST(JsonTest, ErrorsQuoteNothingOfTheText) {
+  for (const char* text : {"{\"secret\":\xff}", "{\"n\": secret}", "\"secret\x01\"", "1e999"}) {
+    const auto json = parse_json(text);
+    ASSERT_FALSE(json) << text;
+    EXPECT_THAT(json.error().message, testing::Not(testing::HasSubstr("secret")));
+    EXPECT_THAT(json.error().message, testing::Not(testing::HasSubstr("999")));
+    EXPECT_TRUE(parse_json(Json(json.error().message).dump()));
+  }
 }
 
 TEST(JsonTest, RefusesAnIntegerThatWouldWrap) {

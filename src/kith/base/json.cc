@@ -23,10 +23,15 @@ bool exceeds_depth(std::string_view text) {
   return false;
 }
 
-// nlohmann's message starts with "[json.exception.parse_error.101] ".
-std::string without_prefix(std::string_view what) {
+// nlohmann's message without the "[json.exception.parse_error.101] " before it and the bytes at
+// fault behind it, which are whatever a stranger sent.
+std::string plain_message(std::string_view what) {
   const auto end = what.find("] ");
-  return std::string(end == std::string_view::npos ? what : what.substr(end + 2));
+  if (end != std::string_view::npos) what.remove_prefix(end + 2);
+  for (const std::string_view quote : {"; last read: '", " parsing '"}) {
+    what = what.substr(0, what.find(quote));
+  }
+  return std::string(what);
 }
 
 template <typename J>
@@ -38,7 +43,7 @@ Result<J> parse_as(std::string_view text) {
   try {
     return J::parse(text);
   } catch (const nlohmann::json::exception& error) {
-    return Error{ErrorCode::kInvalidArgument, "invalid json: " + without_prefix(error.what())};
+    return Error{ErrorCode::kInvalidArgument, "invalid json: " + plain_message(error.what())};
   }
 }
 

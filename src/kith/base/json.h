@@ -21,7 +21,7 @@ using OrderedJson = nlohmann::ordered_json;
 inline constexpr int kMaxJsonDepth = 256;
 
 // Errors: kInvalidArgument with line and column if `text` is not one JSON value in valid UTF-8, or
-//   is nested deeper than kMaxJsonDepth.
+//   is nested deeper than kMaxJsonDepth; the message quotes nothing of the text.
 Result<Json> parse_json(std::string_view text);
 Result<OrderedJson> parse_ordered_json(std::string_view text);
 
