@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,7 +18,10 @@ namespace {
 using base::Json;
 
 constexpr std::size_t kProgressBytes = std::size_t{1} << 18;
-constexpr std::size_t kMaxArrayIndex = 10'000;
+// What the header of a CSV file may ask of every record: a few bytes there must not make trees that
+// are too deep to walk over, or long lists of nothing.
+constexpr std::size_t kMaxPathParts = 32;
+constexpr std::size_t kMaxListElements = 10'000;
 
 Error bad(std::string reason) { return Error{ErrorCode::kInvalidArgument, std::move(reason)}; }
 
@@ -102,48 +106,103 @@ class JsonlReader final : public Reader {
   std::size_t max_bytes_;
 };
 
-// Splits one CSV record off the front of `text`.
-struct CsvRow {
-  std::vector<std::string> cells;
-  std::size_t bytes = 0;  // consumed, with the line end
+// Reads over one CSV record, a byte at a time.
+struct RowScan {
+  enum class Part : std::uint8_t { kText, kQuote, kCellEnd, kRowEnd };
+
+  std::size_t at = 0;
+  bool is_quoted = false;
+  bool is_cell_empty = true;
+
+  // What the byte at `at` is; goes behind it, or behind the second of two quotes that stand for
+  // one.
+  Part next(std::string_view text) {
+    const char c = text[at++];
+    if (is_quoted) {
+      const bool is_doubled = c == '"' && at < text.size() && text[at] == '"';
+      if (is_doubled) ++at;
+      if (c == '"' && !is_doubled) {
+        is_quoted = false;
+        return Part::kQuote;
+      }
+    } else if (c == '\n') {
+      return Part::kRowEnd;
+    } else if (c == ',') {
+      is_cell_empty = true;
+      return Part::kCellEnd;
+    } else if (c == '"' && is_cell_empty) {
+      is_quoted = true;
+      return Part::kQuote;
+    }
+    is_cell_empty = false;
+    return Part::kText;
+  }
+
+  // Goes on until the record ends, and says so, or until `limit` is reached.
+  bool reach_end(std::string_view text, std::size_t limit) {
+    while (at < std::min(limit, text.size())) {
+      if (next(text) == Part::kRowEnd) return true;
+    }
+    return at >= text.size() && !is_quoted;
+  }
 };
 
-Result<CsvRow> split_row(std::string_view text, std::size_t max_bytes) {
-  CsvRow row;
-  std::string cell;
-  bool is_quoted = false;
-  std::size_t i = 0;
-  for (; i < text.size(); ++i) {
-    if (i > max_bytes) {
-      return bad(is_quoted ? "a quote is opened and not closed within the longest record"
-                           : "record must have at most " + std::to_string(max_bytes) + " bytes");
-    }
-    const char c = text[i];
-    if (is_quoted) {
-      if (c != '"') {
-        cell += c;
-      } else if (i + 1 < text.size() && text[i + 1] == '"') {
-        cell += '"';
-        ++i;
-      } else {
-        is_quoted = false;
-      }
-    } else if (c == '"' && cell.empty()) {
-      is_quoted = true;
-    } else if (c == ',') {
-      row.cells.push_back(std::exchange(cell, {}));
-    } else if (c == '\n') {
-      break;
-    } else {
-      cell += c;
-    }
+// The cells of one record, which may end with its line end.
+std::vector<std::string> split_cells(std::string_view row) {
+  std::vector<std::string> cells(1);
+  RowScan scan;
+  while (scan.at < row.size()) {
+    const RowScan::Part part = scan.next(row);
+    if (part == RowScan::Part::kText) cells.back() += row[scan.at - 1];
+    if (part == RowScan::Part::kCellEnd) cells.emplace_back();
   }
-  if (is_quoted) return bad("a quote is opened and never closed");
-  if (cell.ends_with('\r')) cell.pop_back();
-  row.cells.push_back(std::move(cell));
-  row.bytes = std::min(i + 1, text.size());
-  return row;
+  if (cells.back().ends_with('\r')) cells.back().pop_back();
+  return cells;
 }
+
+// Takes records off a file. Behind a bad record it goes on with the next line, so that a stray
+// quote loses one record and not the rest of the file.
+class RowReader {
+ public:
+  explicit RowReader(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
+  Result<std::vector<std::string>> take(Cursor& cursor) {
+    const std::string_view text = cursor.rest();
+    RowScan scan;
+    const std::size_t line_end = std::min(text.find('\n'), max_bytes_);
+    if (!scan.reach_end(text, line_end + 1) && !reach_end(scan, text, cursor.position())) {
+      cursor.take_line();
+      return scan.is_quoted
+                 ? bad(scan.at >= text.size()
+                           ? "a quote is opened and never closed"
+                           : "a quote is opened and not closed within the longest record")
+                 : bad("record must have at most " + std::to_string(max_bytes_) + " bytes");
+    }
+    auto cells = split_cells(text.substr(0, scan.at));
+    cursor.advance(scan.at);
+    return cells;
+  }
+
+ private:
+  // Two records that are open at the same line end go on alike. So a record that begins behind one
+  // that never ended takes up where that one gave up: every byte is looked at once, however many
+  // lines leave a quote open.
+  bool reach_end(RowScan& scan, std::string_view text, std::size_t position) {
+    const bool is_at_line_end = scan.is_quoted && text[scan.at - 1] == '\n';
+    if (is_at_line_end && gave_up_.at > position + scan.at) {
+      scan = gave_up_;
+      scan.at -= position;
+    }
+    if (scan.reach_end(text, max_bytes_ + 1)) return true;
+    gave_up_ = scan;
+    gave_up_.at += position;
+    return false;
+  }
+
+  std::size_t max_bytes_;
+  // In bytes of the file.
+  RowScan gave_up_;
+};
 
 std::vector<std::string> split_path(const std::string& name) {
   std::vector<std::string> parts;
@@ -169,7 +228,6 @@ Status set_member(Json& record, const std::vector<std::string>& path, std::strin
   for (const std::string& part : path) {
     const std::optional<std::size_t> index = to_index(part);
     if (index && (place->is_array() || place->is_null())) {
-      if (*index > kMaxArrayIndex) return bad("array index is too large");
       place = &(*place)[*index];
     } else if (place->is_object() || place->is_null()) {
       place = &(*place)[part];
@@ -182,6 +240,31 @@ Status set_member(Json& record, const std::vector<std::string>& path, std::strin
   return {};
 }
 
+// Errors: kInvalidArgument if records of these columns could be too deep or too large.
+Status check_columns(const std::vector<std::vector<std::string>>& columns) {
+  // Elements of each list, by the path to it.
+  std::map<std::string, std::size_t> sizes;
+  std::size_t total = 0;
+  for (const auto& path : columns) {
+    if (path.size() > kMaxPathParts) {
+      return bad("a name of the CSV header must have at most " + std::to_string(kMaxPathParts) +
+                 " parts: " + std::to_string(path.size()));
+    }
+    std::string list;
+    for (const std::string& part : path) {
+      if (const std::optional<std::size_t> index = to_index(part)) {
+        std::size_t& size = sizes[list];
+        total += std::max(size, *index + 1) - size;
+        size = std::max(size, *index + 1);
+      }
+      list += part + ".";
+    }
+  }
+  if (total <= kMaxListElements) return {};
+  return bad("the lists of a CSV header must have at most " + std::to_string(kMaxListElements) +
+             " elements together: " + std::to_string(total));
+}
+
 class CsvReader final : public Reader {
  public:
   static Result<std::unique_ptr<Reader>> open(Cursor& cursor, std::size_t max_bytes) {
@@ -189,15 +272,15 @@ class CsvReader final : public Reader {
       cursor.take_line();
     }
     if (cursor.at_end()) return bad("there is no CSV header");
-    KITH_ASSIGN_OR_RETURN(CsvRow header, split_row(cursor.rest(), max_bytes));
-    cursor.advance(header.bytes);
+    KITH_ASSIGN_OR_RETURN(const auto names, RowReader(max_bytes).take(cursor));
     std::set<std::string> seen;
     std::vector<std::vector<std::string>> columns;
-    for (const std::string& name : header.cells) {
+    for (const std::string& name : names) {
       if (name.empty() || !is_utf8(name)) return bad("a column of the CSV header has no name");
       if (!seen.insert(name).second) return bad("a column of the CSV header stands twice");
       columns.push_back(split_path(name));
     }
+    KITH_RETURN_IF_ERROR(check_columns(columns));
     return std::unique_ptr<Reader>(new CsvReader(std::move(columns), max_bytes));
   }
 
@@ -208,21 +291,16 @@ class CsvReader final : public Reader {
         cursor.take_line();
         continue;
       }
-      Result<CsvRow> row = split_row(cursor.rest(), max_bytes_);
-      if (!row) {
-        // Reading on behind the line rather than at the end of the file loses one record, not all.
-        cursor.take_line();
-        return Item{line, std::move(row).error()};
-      }
-      cursor.advance(row->bytes);
-      return Item{line, to_record(std::move(row->cells))};
+      Result<std::vector<std::string>> cells = rows_.take(cursor);
+      if (!cells) return Item{line, std::move(cells).error()};
+      return Item{line, to_record(*std::move(cells))};
     }
     return std::nullopt;
   }
 
  private:
   CsvReader(std::vector<std::vector<std::string>> columns, std::size_t max_bytes)
-      : columns_(std::move(columns)), max_bytes_(max_bytes) {}
+      : columns_(std::move(columns)), rows_(max_bytes) {}
 
   Result<Json> to_record(std::vector<std::string> cells) const {
     if (cells.size() != columns_.size()) {
@@ -239,7 +317,7 @@ class CsvReader final : public Reader {
   }
 
   std::vector<std::vector<std::string>> columns_;
-  std::size_t max_bytes_;
+  RowReader rows_;
 };
 
 Result<std::unique_ptr<Reader>> open_reader(const std::filesystem::path& file, Cursor& cursor,
@@ -291,7 +369,13 @@ Result<ImportReport> import_records(const std::filesystem::path& file, const Rec
                                     const RecordHandler& handle) {
   KITH_ASSIGN_OR_RETURN(const base::MappedFile mapped, base::MappedFile::open(file));
   const auto bytes = mapped.bytes();
-  Cursor cursor({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return import_record_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file,
+                            options, handle);
+}
+
+Result<ImportReport> import_record_text(std::string_view text, const std::filesystem::path& file,
+                                        const RecordOptions& options, const RecordHandler& handle) {
+  Cursor cursor(text);
   auto reader = open_reader(file, cursor, options.max_record_bytes);
   if (!reader) return std::move(reader).error().with_context(file.string());
 
@@ -313,10 +397,10 @@ Result<ImportReport> import_records(const std::filesystem::path& file, const Rec
     }
     if (options.on_progress && cursor.position() - reported_bytes >= kProgressBytes) {
       reported_bytes = cursor.position();
-      options.on_progress(reported_bytes, bytes.size());
+      options.on_progress(reported_bytes, text.size());
     }
   }
-  if (options.on_progress) options.on_progress(bytes.size(), bytes.size());
+  if (options.on_progress) options.on_progress(text.size(), text.size());
   return report;
 }
 

@@ -13,6 +13,7 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kith/base/result.h"
@@ -56,8 +57,14 @@ using RecordHandler = std::function<Result<WriteOutcome>(const nlohmann::json& r
 // first character is "{", else CSV. A handler's kInvalidArgument, kNotFound or kConflict makes a
 // bad line; its other errors stop the import and are returned, with the place in the message.
 // Errors: kNotFound or kUnavailable if the file cannot be read, kInvalidArgument if a CSV header is
-//   missing or names a member twice.
+//   missing, names a member twice, a member more than 32 levels deep, or more than 10,000 elements
+//   of lists.
 Result<ImportReport> import_records(const std::filesystem::path& file, const RecordOptions& options,
                                     const RecordHandler& handle);
+
+// The same from the file's text; `file` decides the format and stands in messages. Linear in the
+// text, whatever it holds.
+Result<ImportReport> import_record_text(std::string_view text, const std::filesystem::path& file,
+                                        const RecordOptions& options, const RecordHandler& handle);
 
 }  // namespace kith::storage

@@ -84,6 +84,39 @@ TEST_F(RecordReaderTest, RefusesHeadersThatCannotMeanAnything) {
   EXPECT_EQ(report->num_failed, 1);
 }
 
+// A few bytes of a header could ask for gigabytes in every record, or for a tree that is too deep
+// to walk over.
+TEST_F(RecordReaderTest, RefusesHeadersThatAskForTooMuch) {
+  const auto error = [&](const std::string& header) {
+    const auto report = import("a.csv", header + "\nx\n");
+    return report ? "no error" : report.error().message;
+  };
+  EXPECT_THAT(error("a.9999"), "no error");
+  EXPECT_THAT(error("a.9999.9999"), HasSubstr("at most 10000 elements together: 20000"));
+  std::string deep = "a";
+  for (int i = 1; i < 32; ++i) deep += ".b";
+  EXPECT_THAT(error(deep), "no error");
+  EXPECT_THAT(error(deep + ".b"), HasSubstr("at most 32 parts: 33"));
+}
+
+// Every line leaves a quote open: read to the end each, these 2 MB would take 400,000,000,000
+// steps.
+TEST_F(RecordReaderTest, OpenQuotesCostLinearTime) {
+  std::string text = "id,text\n";
+  for (int i = 0; i < 400'000; ++i) text += "x\",\"\n";
+  text += "1,b\n";
+  for (const auto& [max_bytes, reason] :
+       {std::pair(std::size_t{8} << 20, "never closed"),
+        std::pair(std::size_t{1'000'000}, "the longest record")}) {
+    options_.max_record_bytes = max_bytes;
+    const auto report = import("a.csv", text);
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->num_failed, 400'000);
+    EXPECT_THAT(report->bad_lines.front().reason, HasSubstr(reason));
+    EXPECT_THAT(records_, ElementsAre(R"({"id":"1","text":"b"})"));
+  }
+}
+
 TEST_F(RecordReaderTest, LimitsTheLengthOfARecord) {
   options_.max_record_bytes = 20;
   const std::string filler(50, 'x');
