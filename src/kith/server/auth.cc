@@ -32,7 +32,8 @@ std::string_view host_name(std::string_view host) {
 
 // A name that another site has pointed at this machine is not one of ours.
 bool is_loopback_name(std::string_view name) {
-  return name == "localhost" || name == "[::1]" || name.starts_with("127.");
+  const bool is_ipv4 = name.find_first_not_of("0123456789.") == std::string_view::npos;
+  return name == "localhost" || name == "[::1]" || (is_ipv4 && name.starts_with("127."));
 }
 
 }  // namespace
