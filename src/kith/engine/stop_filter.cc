@@ -22,15 +22,18 @@ StopFilter::StopFilter(std::vector<std::string> stops) : stops_(std::move(stops)
 std::string StopFilter::append(std::string_view text) {
   if (stopped_) return {};
   held_ += text;
-  std::size_t first = std::string::npos;
+  // Of the stop string that is complete first, or else the longest of those: what is shown must not
+  // depend on where the text was cut into pieces.
+  std::pair first(std::string::npos, std::string::npos);
   std::size_t keep = 0;
   for (const std::string& stop : stops_) {
-    first = std::min(first, held_.find(stop));
+    const std::size_t begin = held_.find(stop);
+    if (begin != std::string::npos) first = std::min(first, std::pair(begin + stop.size(), begin));
     keep = std::max(keep, overlap(held_, stop));
   }
-  if (first != std::string::npos) {
+  if (first.first != std::string::npos) {
     stopped_ = true;
-    std::string shown = held_.substr(0, first);
+    std::string shown = held_.substr(0, first.second);
     held_.clear();
     return shown;
   }

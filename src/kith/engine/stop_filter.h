@@ -1,5 +1,8 @@
 // Cuts an answer at the first of several stop strings while it is being written.
 //
+// Of several stop strings the one that is complete first ends the answer, the longest of those that
+// are complete at once; so the result depends on the text alone and not on its pieces.
+//
 // Text that could be the beginning of a stop string is held back until it is clear that it is none,
 // so that no part of a stop string is ever shown, also when it spans several tokens.
 #pragma once

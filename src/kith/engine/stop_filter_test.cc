@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+#include <vector>
+
 #include "kith/base/rng.h"
 
 namespace kith::engine {
@@ -29,6 +32,20 @@ TEST(StopFilterTest, TakesTheFirstOfSeveral) {
   StopFilter filter({"bc", "a"});
   EXPECT_EQ(filter.append("xabc"), "x");
   EXPECT_TRUE(filter.stopped());
+}
+
+// A longer one that began before could have been shown or not, depending on the pieces.
+TEST(StopFilterTest, TheOneThatIsCompleteFirstEndsTheAnswer) {
+  for (const std::vector<std::string_view>& pieces :
+       {std::vector<std::string_view>{"xabc"}, {"xa", "bc"}, {"xab", "c"}, {"x", "a", "b", "c"}}) {
+    StopFilter filter({"abc", "b"});
+    std::string shown;
+    for (const std::string_view piece : pieces) shown += filter.append(piece);
+    EXPECT_EQ(shown, "xa");
+    EXPECT_TRUE(filter.stopped());
+  }
+  StopFilter longest({"b", "ab"});
+  EXPECT_EQ(longest.append("xab"), "x");
 }
 
 // However a text is cut into pieces, the same part of it is shown.
