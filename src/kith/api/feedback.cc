@@ -37,7 +37,7 @@ std::int64_t read_time(FieldReader& reader) {
   const base::Json* at = reader.member("at");
   if (at == nullptr) return 0;
   if (at->is_number()) {
-    constexpr double kLatestSeconds = 253402300800.0;  // the year 10000
+    constexpr double kLatestSeconds = 253402300799.0;  // of the year 9999
     const std::optional<double> seconds = reader.number("at", 1.0, kLatestSeconds);
     return seconds ? static_cast<std::int64_t>(*seconds * 1e6) : 0;
   }

@@ -91,6 +91,8 @@ TEST(FeedbackTest, NamesTheMemberThatIsWrong) {
   EXPECT_EQ(param(R"({"decision":"d","signals":[{"kind":"a"}]})"), "signals[0].value");
   EXPECT_EQ(param(R"({"decision":"d","signals":[{"kind":"a","value":1,"at":"soon"}]})"),
             "signals[0].at");
+  EXPECT_EQ(param(R"({"decision":"d","signals":[{"kind":"a","value":1,"at":253402300800}]})"),
+            "signals[0].at");
   EXPECT_EQ(param(R"({"batch":[{"decision":"d","signals":[7]}]})"), "batch[0].signals[0]");
   EXPECT_EQ(param(R"({"batch":[]})"), "batch");
 }

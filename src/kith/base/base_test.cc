@@ -47,6 +47,14 @@ TEST(ClockTest, RefusesWhatIsNoTime) {
   }
 }
 
+TEST(ClockTest, ReadsTheYearsThatItCanPrint) {
+  EXPECT_EQ(*from_iso8601("0000-01-01"), kFirstMicros);
+  EXPECT_EQ(*from_iso8601("9999-12-31T23:59:59.999999"), kLastMicros);
+  EXPECT_FALSE(from_iso8601("0000-01-01T00:00:00+00:01"));
+  EXPECT_FALSE(from_iso8601("9999-12-31T23:59:60"));
+  EXPECT_FALSE(from_iso8601("9999-12-31T23:59:59-00:01"));
+}
+
 // First outputs for seed 0, computed with the authors' C reference (SplitMix64 seeding).
 TEST(RngTest, StreamIsTheReferenceStream) {
   Rng rng(0);

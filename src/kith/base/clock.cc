@@ -113,7 +113,10 @@ Result<UnixMicros> from_iso8601(const std::string& text) {
   if (accept(text, pos, '.')) micros += read_fraction_micros(text, pos);
   std::int64_t offset_seconds = 0;
   if (!read_offset(text, pos, offset_seconds)) return bad_time();
-  return micros - offset_seconds * 1'000'000;
+  micros -= offset_seconds * 1'000'000;
+  // An offset may lead out of the years that can be printed.
+  if (micros < kFirstMicros || micros > kLastMicros) return bad_time();
+  return micros;
 }
 
 }  // namespace kith::base

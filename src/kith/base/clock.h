@@ -43,11 +43,16 @@ class ManualClock final : public Clock {
   std::atomic<UnixMicros> now_;
 };
 
-// "2026-03-01T09:30:00.000000Z".
+// The years that ISO 8601 writes with four digits: 0000-01-01 to the last microsecond of 9999.
+inline constexpr UnixMicros kFirstMicros = -62'167'219'200'000'000;
+inline constexpr UnixMicros kLastMicros = 253'402'300'799'999'999;
+
+// "2026-03-01T09:30:00.000000Z". REQUIRES: at in [kFirstMicros, kLastMicros].
 std::string to_iso8601(UnixMicros at);
 
 // Reads "2026-03-01", "2026-03-01T09:30:00", with optional fraction and "Z" or "+hh:mm".
-// Errors: kInvalidArgument if the text is none of these or names an impossible date.
+// Errors: kInvalidArgument if the text is none of these or names an impossible date, or one
+//   outside of [kFirstMicros, kLastMicros].
 Result<UnixMicros> from_iso8601(const std::string& text);
 
 }  // namespace kith::base

@@ -101,8 +101,10 @@ Result<base::UnixMicros> read_time(const Json& record, const char* key, base::Un
     if (at) return *at;
     seconds = parse_real(value->get<std::string>());
   }
-  // Up to the year 9999, as in ISO 8601.
-  if (!seconds || !(std::abs(*seconds) < 253'402'300'800.0)) {
+  // The years of ISO 8601. The last microsecond of them is no double.
+  constexpr auto kFirst = static_cast<double>(base::kFirstMicros);
+  constexpr auto kEnd = static_cast<double>(base::kLastMicros);
+  if (!seconds || !(*seconds * 1e6 >= kFirst && *seconds * 1e6 < kEnd)) {
     return wrong(key, "ISO 8601, like 2026-03-01T09:30:00Z, or Unix seconds");
   }
   return static_cast<base::UnixMicros>(std::llround(*seconds * 1e6));
