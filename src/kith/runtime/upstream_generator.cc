@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <limits>
 
 #include "kith/base/json.h"
 
@@ -81,10 +82,14 @@ bool has_more_than_text(const OrderedJson& message) {
   return false;
 }
 
-// Leaves `out` as it is when the upstream does not say, or says no number.
+// Leaves `out` as it is when the upstream does not say, or says what counts nothing.
 void read_count(const OrderedJson& object, const char* name, int& out) {
   const auto count = object.find(name);
-  if (count != object.end() && count->is_number_integer()) out = count->get<int>();
+  if (count == object.end() || !count->is_number_unsigned()) return;
+  const auto value = count->get<std::uint64_t>();
+  if (value <= static_cast<std::uint64_t>(std::numeric_limits<int>::max())) {
+    out = static_cast<int>(value);
+  }
 }
 
 void read_usage(const OrderedJson& answer, GeneratedText& out) {
@@ -112,7 +117,12 @@ std::string bytes_of(const OrderedJson& token) {
   const auto list = token.find("bytes");
   if (list == token.end() || !list->is_array()) return text_of(token, "token");
   std::string bytes;
-  for (const auto& byte : *list) bytes += static_cast<char>(byte.get<std::uint8_t>());
+  for (const auto& byte : *list) {
+    if (!byte.is_number_unsigned() || byte.get<std::uint64_t>() > 255) {
+      return text_of(token, "token");
+    }
+    bytes += static_cast<char>(byte.get<std::uint8_t>());
+  }
   return bytes;
 }
 
@@ -130,7 +140,8 @@ void put_logprobs(const OrderedJson& logprobs, GeneratedText& out) {
     const std::string bytes = bytes_of(token);
     if (out.text.compare(at, bytes.size(), bytes) == 0) at += bytes.size();
   }
-  out.mean_logprob = total / static_cast<double>(content->size());
+  const double mean = total / static_cast<double>(content->size());
+  if (std::isfinite(mean)) out.mean_logprob = mean;
 }
 
 // Runs `read`, in which nlohmann throws when a member has an unexpected type: an upstream's
@@ -240,6 +251,8 @@ class StreamedMessage {
   void merge_call(const OrderedJson& call) {
     if (!call.is_object()) return;
     constexpr std::size_t kMaxCalls = 128;
+    const auto at = call.find("index");
+    if (at != call.end() && !at->is_number_unsigned()) return;
     const auto index = call.value("index", std::size_t{0});
     if (index >= kMaxCalls) return;
     OrderedJson& calls = extra_["tool_calls"];
@@ -286,6 +299,19 @@ Result<std::string> upstream_body(const personalize::GenerationRequest& request,
   return base::dump_json(body);
 }
 
+Result<GeneratedText> read_upstream_answer(const std::string& body) {
+  return fenced([&] { return read_answer(body); });
+}
+
+Result<GeneratedText> read_upstream_events(std::span<const std::string> events,
+                                           personalize::DeltaSink* sink) {
+  StreamedMessage message;
+  for (const std::string& event : events) {
+    KITH_RETURN_IF_ERROR(fenced([&] { return message.take(event, 0, sink); }));
+  }
+  return fenced([&]() -> Result<GeneratedText> { return message.finish(); });
+}
+
 personalize::GeneratorCapabilities UpstreamGenerator::capabilities() const {
   return {.is_own_engine = false,
           .has_adapters = false,
@@ -307,7 +333,7 @@ Result<std::vector<GeneratedText>> UpstreamGenerator::generate(
                                                                 options_.model, sink != nullptr));
     if (sink == nullptr) {
       KITH_ASSIGN_OR_RETURN(const std::string answer, client_->chat(body, &cancelled));
-      KITH_ASSIGN_OR_RETURN(GeneratedText text, fenced([&] { return read_answer(answer); }));
+      KITH_ASSIGN_OR_RETURN(GeneratedText text, read_upstream_answer(answer));
       answers.push_back(std::move(text));
       continue;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "kith/personalize/ports.h"
@@ -42,5 +43,14 @@ class UpstreamGenerator final : public personalize::Generator {
 Result<std::string> upstream_body(const personalize::GenerationRequest& request,
                                   const personalize::SamplingParams& sampling,
                                   const std::string& model, bool streams);
+
+// Reads an upstream's answer. Errors: kInvalidArgument if it is no JSON, kUnavailable if it holds
+// no message or is malformed.
+Result<personalize::GeneratedText> read_upstream_answer(const std::string& body);
+
+// Reads the answer out of the data of a stream's events, giving its pieces to `sink` (may be null).
+// Errors: kUnavailable if an event is malformed or tells of a failure.
+Result<personalize::GeneratedText> read_upstream_events(std::span<const std::string> events,
+                                                        personalize::DeltaSink* sink);
 
 }  // namespace kith::runtime
