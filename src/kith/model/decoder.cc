@@ -91,7 +91,8 @@ struct Plan {
   // Whether every chunk is one row.
   bool is_decode = true;
   std::vector<nn::AttentionChunk> chunks;
-  // Groups of rows with an adapter, so that an adapter's weights are read once.
+  // Groups of rows with an adapter, so that an adapter's weights are read once. In an order that
+  // does not depend on the batch: a blend's updates are added to a row one after the other.
   std::vector<AdapterGroup> groups;
   std::vector<std::int32_t> positions;  // [num_rows]
   std::vector<std::int32_t> wanted;     // rows whose logits are asked for
@@ -125,6 +126,10 @@ Plan make_plan(std::span<const Chunk> batch) {
     }
     plan.num_rows += num_tokens;
   }
+  std::stable_sort(plan.groups.begin(), plan.groups.end(),
+                   [](const AdapterGroup& a, const AdapterGroup& b) {
+                     return a.adapter->version() < b.adapter->version();
+                   });
   return plan;
 }
 

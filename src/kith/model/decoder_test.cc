@@ -288,6 +288,10 @@ TEST(DecoderLoraTest, ABlendLiesBetweenItsAdapters) {
   EXPECT_TRUE(near(blend(0.0F, 1.0F), whole_logits(*base, tokens, two.get())));
   EXPECT_TRUE(near(blend(0.0F, 0.0F), whole_logits(*base, tokens)));
   EXPECT_FALSE(near(blend(0.5F, 0.5F), blend(1.0F, 0.0F)));
+
+  // To the last bit: in a batch the order is that of other requests.
+  const std::vector<AdapterShare> turned{{two.get(), 0.75F}, {one.get(), 0.25F}};
+  EXPECT_EQ(whole_logits(*base, tokens, turned), blend(0.25F, 0.75F));
 }
 
 // Rows of the embedding table, given as a soft prompt, are the tokens that they belong to.
