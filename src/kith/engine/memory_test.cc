@@ -8,13 +8,12 @@
 #include <mutex>
 #include <thread>
 
-#include "kith/base/json.h"
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
 #include "kith/engine/engine.h"
 #include "kith/engine/inputs_bench.h"
+#include "kith/engine/test_tokenizer.h"
 #include "kith/model/test_bridge.h"
-#include "kith/text/byte_symbols.h"
 
 namespace kith::engine {
 namespace {
@@ -25,21 +24,6 @@ using text::TokenId;
 
 constexpr int kVocab = 97;
 constexpr int kHidden = 32;
-
-// Token i is byte i.
-text::Tokenizer byte_tokenizer() {
-  base::Json vocab = base::Json::object();
-  for (int byte = 0; byte < 256; ++byte) {
-    vocab[text::bytes_to_symbols(std::string(1, static_cast<char>(byte)))] = byte;
-  }
-  const base::Json root = {
-      {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", base::Json::array()}}},
-      {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
-      {"decoder", {{"type", "ByteLevel"}}}};
-  auto tokenizer = text::Tokenizer::from_json(base::dump_json(root));
-  EXPECT_TRUE(tokenizer) << tokenizer.error().message;
-  return *std::move(tokenizer);
-}
 
 std::shared_ptr<model::Decoder> load_decoder(const std::filesystem::path& dir) {
   auto decoder = model::Decoder::load(dir, {tensor::DType::kF32, 1});
