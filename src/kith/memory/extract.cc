@@ -172,13 +172,13 @@ class Extractor {
       answer.text += sentence->text;
       answer.quotes.push_back(sentence->quote);
     }
-    for (const auto& [name, weight] : weights_) {
-      const std::string& term = name;  // a lambda captures no structured binding
+    for (const auto& entry : weights_) {
+      const std::string& term = entry.first;
       const bool is_held = std::any_of(chosen.begin(), chosen.end(), [&](const Sentence* s) {
         return s->terms.contains(term) || headings_[s->quote.passage].contains(term) ||
                titles_[s->quote.passage].contains(term);
       });
-      if (is_held) answer.coverage += weight / total_;
+      if (is_held) answer.coverage += entry.second / total_;
     }
     return answer;
   }
