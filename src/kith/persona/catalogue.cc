@@ -7,9 +7,8 @@
 #include <set>
 
 #define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "kith/base/file.h"
+#include "kith/base/toml.h"
 #include "kith/storage/digest.h"
 #include "kith/storage/scope.h"
 

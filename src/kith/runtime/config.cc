@@ -8,7 +8,7 @@
 // Without exceptions the library's compiled part does not serve, so its headers are used alone.
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
+#include "kith/base/toml.h"
 
 namespace kith::runtime {
 namespace {

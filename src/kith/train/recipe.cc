@@ -1,7 +1,5 @@
 #include "kith/train/recipe.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -11,6 +9,7 @@
 #include <sstream>
 
 #include "kith/base/file.h"
+#include "kith/base/toml.h"
 
 namespace kith::train {
 namespace {
@@ -281,6 +280,7 @@ void read_recipe(TableReader& in, RecipeKind kind, Recipe& recipe) {
   }
   in.require("data");
   in.children("data", [&](TableReader& t) { recipe.data.push_back(read_source(t)); });
+  if (recipe.data.empty()) in.fail("data", "must hold at least one source ([[data]])");
   in.children("validation", [&](TableReader& t) { recipe.validation.push_back(read_source(t)); });
   in.child("optimizer", [&](TableReader& t) { read_optimizer(t, recipe.optimizer); });
   in.require("run");
