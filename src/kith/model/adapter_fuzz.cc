@@ -59,12 +59,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto adapter = model::Adapter::load(directory.path(), decoder, DType::kF32);
   if (!adapter) kith::base::check_refusal(adapter.error());
   if (adapter) check(**adapter, decoder);
-  for (const DType held : {DType::kBf16, DType::kInt8}) {
-    const auto other = model::Adapter::load(directory.path(), decoder, held);
-    KITH_CHECK(other.has_value() == adapter.has_value(), "all ways to hold it take it");
-    if (!other) continue;
-    check(**other, decoder);
-    KITH_CHECK((*other)->version() == (*adapter)->version(), "a version is that of the bytes");
-  }
+  // One of them by turns: reading files is what takes the time.
+  const auto other =
+      model::Adapter::load(directory.path(), decoder, size % 2 == 0 ? DType::kBf16 : DType::kInt8);
+  KITH_CHECK(other.has_value() == adapter.has_value(), "all ways to hold it take it");
+  if (!other) return 0;
+  check(**other, decoder);
+  KITH_CHECK((*other)->version() == (*adapter)->version(), "a version is that of the bytes");
   return 0;
 }
