@@ -73,6 +73,16 @@ CASES = {
                             "rope_theta": 1e6}, seed=60),
 }
 
+# Exceptions by regular expressions, several of which match a module: the first in the file counts, which
+# is neither the longest nor the first in the alphabet. PEFT before 0.14 looks both up by one
+# key and wants a dot before it; no key here is one that it would match otherwise.
+PATTERNS = {
+    "rank_pattern": {"up_proj": 3, r"layers\.\d+\.mlp\.(up|gate)_proj": 2, "1.self_attn.o_proj": 1},
+    "alpha_pattern": {"v_proj": 12, "layers.0.self_attn.v_proj": 2, "self_attn.[qk]_proj": 3, "k_proj": 24,
+                      "layers.1.mlp.down_proj": -5},
+}
+PATTERN_ADAPTER = ("gqa_tied", "pattern_adapter")
+
 # Directory of the adapter, by the case that it belongs to.
 ADAPTERS = {"gqa_tied": "adapter", "mistral_window": "mistral_adapter", "qwen2": "qwen2_adapter",
             "qwen3": "qwen3_adapter"}
@@ -121,6 +131,22 @@ def make_case(directory: pathlib.Path, case: Case) -> tuple[torch.nn.Module, tor
     return model, tokens
 
 
+def make_pattern_adapter(directory: pathlib.Path, model: torch.nn.Module, tokens: torch.Tensor) -> None:
+    """An adapter whose configuration somebody wrote by hand: PEFT itself sorts the keys."""
+    make_adapter(directory, model, tokens)
+    path = directory / "adapter_config.json"
+    saved = {**json.loads(path.read_text()), **PATTERNS, "use_rslora": False}
+    path.write_text(json.dumps(saved, indent=2) + "\n")
+    ranks = peft.get_peft_model(model, peft.LoraConfig.from_pretrained(directory))
+    weights = peft.get_peft_model_state_dict(ranks)
+    generator = torch.Generator().manual_seed(98)
+    weights = {name: 0.15 * torch.randn(weight.shape, generator=generator) for name, weight in sorted(weights.items())}
+    safetensors.torch.save_file(weights, directory / "adapter_model.safetensors", {"format": "pt"})
+    adapted = peft.PeftModel.from_pretrained(ranks.unload(), directory).eval()
+    save_golden(directory / "golden.safetensors", tokens, logits_of(adapted, tokens))
+    adapted.unload()
+
+
 def make_adapter(directory: pathlib.Path, model: torch.nn.Module, tokens: torch.Tensor) -> None:
     config = peft.LoraConfig(
         r=4, lora_alpha=6, use_rslora=True, task_type="CAUSAL_LM",
@@ -140,6 +166,7 @@ def make_adapter(directory: pathlib.Path, model: torch.nn.Module, tokens: torch.
     saved["base_model_name_or_path"] = None
     path.write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n")
     save_golden(directory / "golden.safetensors", tokens, logits_of(adapted, tokens))
+    adapted.unload()
 
 
 def main() -> None:
@@ -153,6 +180,8 @@ def main() -> None:
         print(name, "logits have standard deviation", logits_of(model, tokens).std().item())
         if name in ADAPTERS:
             make_adapter(output / ADAPTERS[name], model, tokens)
+        if name == PATTERN_ADAPTER[0]:
+            make_pattern_adapter(output / PATTERN_ADAPTER[1], model, tokens)
     # The library makes these readable for their owner alone.
     for path in output.rglob("*.safetensors"):
         path.chmod(0o644)

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "kith/base/check.h"
@@ -14,6 +16,7 @@
 #include "kith/model/adapter_config.h"
 #include "kith/tensor/huge_pages.h"
 #include "kith/tensor/safetensors.h"
+#include "kith/text/utf8.h"
 
 namespace kith::model {
 namespace {
@@ -96,31 +99,86 @@ std::vector<float> read_matrix(const tensor::TensorView& view) {
   return values;
 }
 
+// A tensor of the file.
+struct Half {
+  std::string name;
+  tensor::TensorView view;
+};
+
 // The two halves of one module's update.
 struct Pair {
   Key key;
-  std::optional<tensor::TensorView> a;
-  std::optional<tensor::TensorView> b;
+  std::optional<Half> a;
+  std::optional<Half> b;
 };
+
+// What an update may hold at most: a value of A or B or the scale; an entry of scale * B A. Trained
+// weights are thousands of times smaller. Within both, activations and sums in f32 stay finite
+// through all layers, however an adapter is held, so no answer fails on it.
+constexpr float kMaxFactor = 1e6F;
+constexpr double kMaxUpdate = 1e4;
+
+// The largest magnitudes in A's rows, or in B's columns: one for each of the `rank` directions.
+// `values` are rows of `width`. Errors: kInvalidArgument naming the tensor if a value is not finite
+// or too large.
+Result<std::vector<float>> largest_by_rank(const Half& half, bool is_a,
+                                           std::span<const float> values, std::size_t width) {
+  std::vector<float> largest(is_a ? values.size() / width : width, 0.0F);
+  for (std::size_t row = 0; row < values.size() / width; ++row) {
+    for (std::size_t column = 0; column < width; ++column) {
+      const float magnitude = std::fabs(values[row * width + column]);
+      // A comparison with NaN is false.
+      if (!(magnitude <= kMaxFactor)) {
+        return invalid("weights must be finite and at most 1e6 in magnitude: " + half.name);
+      }
+      float& kept = largest[is_a ? row : column];
+      kept = std::max(kept, magnitude);
+    }
+  }
+  return largest;
+}
+
+// Errors: kInvalidArgument if the update could make numbers that are not finite.
+Status check_magnitude(const Pair& pair, std::span<const float> a, std::span<const float> b,
+                       int rank, double scale) {
+  if (!(std::fabs(scale) <= static_cast<double>(kMaxFactor))) {
+    return invalid("the scale must be finite and at most 1e6 in magnitude: " + pair.key.module);
+  }
+  const auto num_ranks = static_cast<std::size_t>(rank);
+  KITH_ASSIGN_OR_RETURN(const auto of_a, largest_by_rank(*pair.a, true, a, a.size() / num_ranks));
+  KITH_ASSIGN_OR_RETURN(const auto of_b, largest_by_rank(*pair.b, false, b, num_ranks));
+  double bound = 0.0;
+  for (std::size_t r = 0; r < num_ranks; ++r) {
+    bound += static_cast<double>(of_a[r]) * static_cast<double>(of_b[r]);
+  }
+  if (bound * std::fabs(scale) <= kMaxUpdate) return {};
+  return invalid("the update is too large (at most 1e4 for an entry of scale * B A): " +
+                 pair.key.module);
+}
 
 Result<nn::Lora> make_lora(const Pair& pair, const AdapterConfig& settings,
                            const DecoderConfig& config, tensor::DType storage) {
   const std::string& module = pair.key.module;
   if (!pair.a || !pair.b) return invalid("lora_A and lora_B must both be there: " + module);
-  if (!tensor::is_weight_dtype(pair.a->dtype) || !tensor::is_weight_dtype(pair.b->dtype)) {
+  const tensor::TensorView& a_view = pair.a->view;
+  const tensor::TensorView& b_view = pair.b->view;
+  if (!tensor::is_weight_dtype(a_view.dtype) || !tensor::is_weight_dtype(b_view.dtype)) {
     return invalid("weights must be F32, F16 or BF16: " + module);
   }
-  const int rank = settings.rank_of(module);
+  KITH_ASSIGN_OR_RETURN(const int rank, settings.rank_of(module));
   const std::array<std::int64_t, 2> a_shape{rank, input_size(pair.key.target, config)};
   const std::array<std::int64_t, 2> b_shape{output_size(pair.key.target, config), rank};
-  if (!std::equal(a_shape.begin(), a_shape.end(), pair.a->shape.begin(), pair.a->shape.end()) ||
-      !std::equal(b_shape.begin(), b_shape.end(), pair.b->shape.begin(), pair.b->shape.end())) {
+  if (!std::equal(a_shape.begin(), a_shape.end(), a_view.shape.begin(), a_view.shape.end()) ||
+      !std::equal(b_shape.begin(), b_shape.end(), b_view.shape.begin(), b_view.shape.end())) {
     return invalid("shapes must be [" + std::to_string(a_shape[0]) + ", " +
                    std::to_string(a_shape[1]) + "] and [" + std::to_string(b_shape[0]) + ", " +
                    std::to_string(b_shape[1]) + "]: " + module);
   }
-  return nn::pack_lora(read_matrix(*pair.a), read_matrix(*pair.b), rank,
-                       static_cast<float>(settings.scale_of(module, rank)), storage);
+  KITH_ASSIGN_OR_RETURN(const double scale, settings.scale_of(module, rank));
+  const std::vector<float> a = read_matrix(a_view);
+  const std::vector<float> b = read_matrix(b_view);
+  KITH_RETURN_IF_ERROR(check_magnitude(pair, a, b, rank, scale));
+  return nn::pack_lora(a, b, rank, static_cast<float>(scale), storage);
 }
 
 Result<std::map<std::string, Pair>> collect_pairs(const tensor::SafetensorsFile& file,
@@ -137,7 +195,7 @@ Result<std::map<std::string, Pair>> collect_pairs(const tensor::SafetensorsFile&
     pair.key = *key;
     auto& half = key->is_a ? pair.a : pair.b;
     if (half) return invalid("a tensor occurs twice, with and without adapter name: " + name);
-    half = file.find(name);
+    half = Half{name, *file.find(name)};
   }
   if (pairs.empty()) return invalid("the adapter holds no tensors");
   return pairs;
@@ -148,7 +206,9 @@ void log_ignored_keys(const AdapterConfig& settings) {
   if (settings.ignored_keys.empty()) return;
   std::string message = "adapter_config.json: ignored keys:";
   const std::size_t shown = std::min<std::size_t>(settings.ignored_keys.size(), 10);
-  for (std::size_t i = 0; i < shown; ++i) message += " " + settings.ignored_keys[i].substr(0, 60);
+  for (std::size_t i = 0; i < shown; ++i) {
+    message += " " + std::string(text::truncate_utf8(settings.ignored_keys[i], 60));
+  }
   base::log_info(message);
 }
 

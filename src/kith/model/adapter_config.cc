@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -42,6 +43,11 @@ constexpr std::array<const char*, 9> kRefused{"use_dora",
                                               "use_qalora",
                                               "arrow_config"};
 
+// How A and B began, where the base model stays as it was. The others (pissa, olora, corda, loftq,
+// and what later versions invent) also change the base's weights when PEFT loads the adapter, and
+// such an adapter on the plain base says something else.
+constexpr std::array<std::string_view, 3> kPlainInitializations{"gaussian", "eva", "orthogonal"};
+
 Error invalid(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message)};
 }
@@ -49,6 +55,21 @@ Error invalid(std::string message) {
 bool is_off(const Json& value) {
   return value.is_null() || value == false ||
          ((value.is_array() || value.is_object()) && value.empty());
+}
+
+Status check_initialization(const Json& json) {
+  const auto it = json.find("init_lora_weights");
+  if (it == json.end() || it->is_null() || it->is_boolean()) return {};
+  std::string name = it->is_string() ? it->get<std::string>().substr(0, 100) : "not a text";
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto& plain = kPlainInitializations;
+  if (std::find(plain.begin(), plain.end(), name) != plain.end()) return {};
+  return invalid(
+      "init_lora_weights is not supported (supported: true, false, gaussian, eva, orthogonal): " +
+      name +
+      "; it may change the base model: save the adapter with PEFT's "
+      "path_initial_model_for_weight_conversion");
 }
 
 Status refuse_unsupported(const Json& json) {
@@ -61,6 +82,7 @@ Status refuse_unsupported(const Json& json) {
       return invalid(std::string(key) + " is not supported");
     }
   }
+  KITH_RETURN_IF_ERROR(check_initialization(json));
   KITH_ASSIGN_OR_RETURN(const auto bias, base::read_string(json, "bias"));
   if (bias && *bias != "none") {
     return invalid("bias is not supported (supported: none): " + bias->substr(0, 100));
@@ -79,45 +101,42 @@ std::vector<std::string> unknown_keys(const Json& json) {
   return unknown;
 }
 
-Result<std::map<std::string, double>> read_pattern(const Json& json, const char* key) {
-  std::map<std::string, double> pattern;
+// `json` keeps the order of the file, which decides between keys.
+Result<ModuleNumbers> read_pattern(const base::OrderedJson& json, const char* key,
+                                   Status (*check)(const base::OrderedJson& value)) {
+  ModuleNumbers numbers;
   const auto it = json.find(key);
-  if (it == json.end() || it->is_null()) return pattern;
+  if (it == json.end() || it->is_null()) return numbers;
   if (!it->is_object()) return invalid(std::string(key) + " must be an object");
   for (const auto& [module, value] : it->items()) {
-    // PEFT takes these for regular expressions; in practice they are module names.
-    if (module.find_first_of("\\*+?()[]{}|$") != std::string::npos) {
-      return invalid(std::string(key) +
-                     " must name modules, not regular expressions: " + module.substr(0, 100));
-    }
-    if (!value.is_number() || !(value.get<double>() > 0.0) || value.get<double>() > 1e6) {
-      return invalid(std::string(key) + " must hold positive numbers");
-    }
-    pattern.emplace(module, value.get<double>());
+    auto added = check(value);
+    if (added) added = numbers.add(module, value.get<double>());
+    if (!added) return std::move(added).error().with_context(key);
   }
-  return pattern;
+  return numbers;
 }
 
-std::optional<double> find_pattern(const std::map<std::string, double>& pattern,
-                                   std::string_view module) {
-  for (const auto& [key, value] : pattern) {
-    if (key.starts_with('^') ? module == std::string_view(key).substr(1)
-                             : module == key || module.ends_with("." + key)) {
-      return value;
-    }
-  }
-  return std::nullopt;
+Status check_rank(const base::OrderedJson& value) {
+  const bool is_rank = value.is_number_integer() && value >= 1 && value <= kMaxRank;
+  if (is_rank) return {};
+  return invalid("must hold integers in [1, " + std::to_string(kMaxRank) + "]");
+}
+
+Status check_alpha(const base::OrderedJson& value) {
+  if (value.is_number() && std::isfinite(value.get<double>())) return {};
+  return invalid("must hold finite numbers");
 }
 
 }  // namespace
 
-int AdapterConfig::rank_of(std::string_view module) const {
-  return static_cast<int>(find_pattern(rank_pattern, module).value_or(rank));
+Result<int> AdapterConfig::rank_of(std::string_view module) const {
+  KITH_ASSIGN_OR_RETURN(const auto own, rank_pattern.find(module));
+  return static_cast<int>(own.value_or(rank));
 }
 
-double AdapterConfig::scale_of(std::string_view module, int module_rank) const {
-  const double module_alpha = find_pattern(alpha_pattern, module).value_or(alpha);
-  return module_alpha / (use_rslora ? std::sqrt(module_rank) : static_cast<double>(module_rank));
+Result<double> AdapterConfig::scale_of(std::string_view module, int module_rank) const {
+  KITH_ASSIGN_OR_RETURN(const auto own, alpha_pattern.find(module));
+  return own.value_or(alpha) / (use_rslora ? std::sqrt(module_rank) : module_rank);
 }
 
 Result<AdapterConfig> parse_adapter_config(std::string_view json_text) {
@@ -137,8 +156,9 @@ Result<AdapterConfig> parse_adapter_config(std::string_view json_text) {
   if (!std::isfinite(config.alpha)) return invalid("lora_alpha must be finite");
   KITH_ASSIGN_OR_RETURN(const auto use_rslora, base::read_bool(json, "use_rslora"));
   config.use_rslora = use_rslora.value_or(false);
-  KITH_ASSIGN_OR_RETURN(config.rank_pattern, read_pattern(json, "rank_pattern"));
-  KITH_ASSIGN_OR_RETURN(config.alpha_pattern, read_pattern(json, "alpha_pattern"));
+  KITH_ASSIGN_OR_RETURN(const base::OrderedJson ordered, base::parse_ordered_json(json_text));
+  KITH_ASSIGN_OR_RETURN(config.rank_pattern, read_pattern(ordered, "rank_pattern", check_rank));
+  KITH_ASSIGN_OR_RETURN(config.alpha_pattern, read_pattern(ordered, "alpha_pattern", check_alpha));
   return config;
 }
 

@@ -1,12 +1,12 @@
 // adapter_config.json of a PEFT LoRA: what of it decides the computation.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kith/base/result.h"
+#include "kith/model/module_pattern.h"
 
 namespace kith::model {
 
@@ -15,15 +15,17 @@ struct AdapterConfig {
   double alpha = 8.0;
   // Scale by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023).
   bool use_rslora = false;
-  // Exceptions by module: a module path, the end of one after a dot, or "^" and a whole path.
-  std::map<std::string, double> rank_pattern;
-  std::map<std::string, double> alpha_pattern;
+  // Exceptions by module. PEFT before 0.14 looks both up by the first key of either that matches;
+  // here, as since, each is looked up for itself.
+  ModuleNumbers rank_pattern;
+  ModuleNumbers alpha_pattern;
   // Members of the file that Kith does not know. Later versions of PEFT add harmless ones.
   std::vector<std::string> ignored_keys;
 
-  int rank_of(std::string_view module) const;
+  // Errors of both: those of ModulePattern::matches().
+  Result<int> rank_of(std::string_view module) const;
   // Factor of B A x for a module of that rank.
-  double scale_of(std::string_view module, int module_rank) const;
+  Result<double> scale_of(std::string_view module, int module_rank) const;
 };
 
 // Errors: kInvalidArgument naming what is unsupported or impossible.

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "kith/base/json.h"
 #include "kith/base/test_directory.h"
 #include "kith/model/adapter_config.h"
@@ -12,6 +16,7 @@ namespace kith::model {
 namespace {
 
 using base::Json;
+using testing::AllOf;
 using testing::HasSubstr;
 
 const DecoderConfig& tiny_config() {
@@ -90,11 +95,26 @@ TEST_F(AdapterTest, RefusesFeaturesByName) {
       {"lora_bias", true},
       {"peft_type", "LOHA"},
       {"layer_replication", Json::array({Json::array({0, 2})})},
-      {"target_parameters", {"experts.down"}}};
+      {"target_parameters", {"experts.down"}},
+      {"init_lora_weights", "pissa"},
+      {"init_lora_weights", "pissa_niter_16"},
+      {"init_lora_weights", "OLoRA"},
+      {"init_lora_weights", "corda"},
+      {"init_lora_weights", "loftq"},
+      {"init_lora_weights", "of_a_later_version"},
+      {"init_lora_weights", 3}};
   for (const auto& [key, value] : features) {
     settings_ = settings();
     settings_[key] = value;
     EXPECT_THAT(error(), HasSubstr(key));
+  }
+}
+
+TEST_F(AdapterTest, AcceptsInitializationsThatLeaveTheBaseAsItIs) {
+  for (const Json& value : {Json(true), Json(false), Json(nullptr), Json("gaussian"), Json("eva"),
+                            Json("orthogonal")}) {
+    settings_["init_lora_weights"] = value;
+    EXPECT_EQ(error(), "no error") << value;
   }
 }
 
@@ -131,6 +151,68 @@ TEST_F(AdapterTest, RefusesShapesThatDoNotFit) {
   EXPECT_THAT(error(), HasSubstr("must both be there"));
 }
 
+constexpr const char* kSomeB = "base_model.model.model.layers.1.mlp.up_proj.lora_B.weight";
+constexpr const char* kSomeA = "base_model.model.model.layers.1.mlp.up_proj.lora_A.weight";
+
+TEST_F(AdapterTest, RefusesWeightsThatAreNotFiniteByName) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  // The last is finite, and its product with an activation would not be.
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity, 3e38F}) {
+    for (const char* name : {kSomeA, kSomeB}) {
+      tensors_ = tiny_adapter(1);
+      tensors_[name].values.back() = bad;
+      EXPECT_THAT(error(), AllOf(HasSubstr("finite"), HasSubstr(name))) << bad;
+    }
+  }
+}
+
+TEST_F(AdapterTest, RefusesScalesThatAreNotFinite) {
+  for (const double alpha : {1e300, -1e300, 1e8}) {
+    settings_["lora_alpha"] = alpha;
+    EXPECT_THAT(error(), HasSubstr("scale"));
+  }
+}
+
+// Each factor is small enough, the update is not; in int8 its scales would overflow.
+TEST_F(AdapterTest, RefusesUpdatesThatWouldDrownTheModel) {
+  tensors_[kSomeA].values.assign(tensors_[kSomeA].values.size(), 1e4F);
+  tensors_[kSomeB].values.assign(tensors_[kSomeB].values.size(), 1e4F);
+  for (const auto storage : {tensor::DType::kF32, tensor::DType::kBf16, tensor::DType::kInt8}) {
+    const auto adapter = load(storage);
+    ASSERT_FALSE(adapter);
+    EXPECT_THAT(adapter.error().message, AllOf(HasSubstr("too large"), HasSubstr("mlp.up_proj")));
+  }
+}
+
+// What is let in must not break an answer, however large it is and however it is held.
+TEST_F(AdapterTest, TheLargestUpdatesKeepLogitsFinite) {
+  settings_["lora_alpha"] = 4;
+  for (auto& [name, tensor] : tensors_) {
+    const float size = name.find("lora_A") != std::string::npos ? 0.0025F : 1e6F;
+    for (float& value : tensor.values) value = value < 0.0F ? -size : size;
+  }
+  write_tiny_model(dir_.path() / "model", 3);
+  std::vector<text::TokenId> tokens;
+  for (int i = 0; i < 40; ++i) tokens.push_back(i * 7 % 96);
+  for (const auto storage : {tensor::DType::kF32, tensor::DType::kBf16, tensor::DType::kInt8}) {
+    const auto adapter = load(storage);
+    ASSERT_TRUE(adapter) << adapter.error().message;
+    const auto decoder = Decoder::load(dir_.path() / "model", {storage, 1});
+    ASSERT_TRUE(decoder) << decoder.error().message;
+    const auto logits = whole_logits(**decoder, tokens, adapter->get());
+    EXPECT_TRUE(std::all_of(logits.begin(), logits.end(), [](float v) { return std::isfinite(v); }))
+        << tensor::dtype_name(storage);
+  }
+}
+
+TEST_F(AdapterTest, TheFileItselfSaysWhichPatternIsFirst) {
+  write_tiny_adapter(dir_.path() / "ordered", tensors_, R"({"r": 4, "lora_alpha": 4,
+    "alpha_pattern": {"q_proj": 64, "layers.0.self_attn.q_proj": 1}})");
+  const auto adapter = Adapter::load(dir_.path() / "ordered", tiny_config());
+  ASSERT_TRUE(adapter) << adapter.error().message;
+  EXPECT_FLOAT_EQ((*adapter)->find_lora(0, Target::kQ)->scale, 16.0F);
+}
+
 TEST_F(AdapterTest, RefusesPickledWeights) {
   std::filesystem::create_directories(dir_.path() / "old");
   write_text(dir_.path() / "old/adapter_config.json", base::dump_json(settings()));
@@ -155,10 +237,10 @@ TEST(AdapterConfigTest, NamesTheKeysItIgnores) {
 TEST(AdapterConfigTest, ScalesByAlphaOverRankOrItsRoot) {
   const auto plain = parse_adapter_config(R"({"r": 16, "lora_alpha": 8})");
   ASSERT_TRUE(plain);
-  EXPECT_DOUBLE_EQ(plain->scale_of("model.layers.0.mlp.up_proj", 16), 0.5);
+  EXPECT_DOUBLE_EQ(*plain->scale_of("model.layers.0.mlp.up_proj", 16), 0.5);
   const auto stabilized = parse_adapter_config(R"({"r": 16, "lora_alpha": 8, "use_rslora": true})");
   ASSERT_TRUE(stabilized);
-  EXPECT_DOUBLE_EQ(stabilized->scale_of("model.layers.0.mlp.up_proj", 16), 2.0);
+  EXPECT_DOUBLE_EQ(*stabilized->scale_of("model.layers.0.mlp.up_proj", 16), 2.0);
 }
 
 TEST(AdapterConfigTest, PatternsNameModulesOrTheirEnds) {
@@ -166,20 +248,22 @@ TEST(AdapterConfigTest, PatternsNameModulesOrTheirEnds) {
       R"({"r": 8, "lora_alpha": 8, "rank_pattern": {"k_proj": 2, "^model.layers.1.mlp.up_proj": 3},
           "alpha_pattern": {"layers.0.self_attn.k_proj": 6}})");
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->rank_of("model.layers.5.self_attn.k_proj"), 2);
-  EXPECT_EQ(config->rank_of("model.layers.5.self_attn.q_proj"), 8);
-  EXPECT_EQ(config->rank_of("model.layers.1.mlp.up_proj"), 3);
-  EXPECT_DOUBLE_EQ(config->scale_of("model.layers.0.self_attn.k_proj", 2), 3.0);
-  EXPECT_DOUBLE_EQ(config->scale_of("model.layers.1.self_attn.k_proj", 2), 4.0);
+  EXPECT_EQ(*config->rank_of("model.layers.5.self_attn.k_proj"), 2);
+  EXPECT_EQ(*config->rank_of("model.layers.5.self_attn.q_proj"), 8);
+  EXPECT_EQ(*config->rank_of("model.layers.1.mlp.up_proj"), 3);
+  EXPECT_DOUBLE_EQ(*config->scale_of("model.layers.0.self_attn.k_proj", 2), 3.0);
+  EXPECT_DOUBLE_EQ(*config->scale_of("model.layers.1.self_attn.k_proj", 2), 4.0);
   // No part of a name: xk_proj is another module.
-  EXPECT_EQ(config->rank_of("model.layers.5.self_attn.xk_proj"), 8);
+  EXPECT_EQ(*config->rank_of("model.layers.5.self_attn.xk_proj"), 8);
 }
 
-TEST(AdapterConfigTest, RefusesImpossibleNumbersAndExpressions) {
+TEST(AdapterConfigTest, RefusesImpossibleNumbersAndBrokenExpressions) {
   for (const char* text :
        {R"({"r": 0})", R"({"r": 100000})", R"({"r": "8"})", R"({"lora_alpha": "x"})",
-        R"({"rank_pattern": {"k_proj": -1}})", R"({"rank_pattern": {".*proj": 4}})",
-        R"({"alpha_pattern": []})", "[]", "{"}) {
+        R"({"rank_pattern": {"k_proj": -1}})", R"({"rank_pattern": {"k_proj": 16.5}})",
+        R"({"rank_pattern": {"k_proj": 5000}})", R"({"rank_pattern": {"k_proj": "4"}})",
+        R"({"rank_pattern": {"(k_proj": 4}})", R"({"rank_pattern": {"": 4}})",
+        R"({"alpha_pattern": {"k_proj": null}})", R"({"alpha_pattern": []})", "[]", "{"}) {
     EXPECT_FALSE(parse_adapter_config(text)) << text;
   }
 }

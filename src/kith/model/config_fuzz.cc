@@ -35,6 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto adapter = model::parse_adapter_config(text);
   if (adapter) {
     KITH_CHECK(adapter->rank > 0, "ranks are positive");
+    const auto rank = adapter->rank_of("model.layers.0.mlp.up_proj");
+    if (rank) KITH_CHECK(*rank > 0, "ranks of modules are positive");
     (void)adapter->scale_of("model.layers.0.mlp.up_proj", adapter->rank);
   }
   return 0;

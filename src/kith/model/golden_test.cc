@@ -110,6 +110,7 @@ TEST_P(AdapterGoldenTest, LogitsAreThoseOfPeft) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, AdapterGoldenTest,
                          testing::Values(AdapterCase{"adapter", "gqa_tied"},
+                                         AdapterCase{"pattern_adapter", "gqa_tied"},
                                          AdapterCase{"mistral_adapter", "mistral_window"},
                                          AdapterCase{"qwen2_adapter", "qwen2"},
                                          AdapterCase{"qwen3_adapter", "qwen3"}),

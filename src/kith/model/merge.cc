@@ -1,6 +1,7 @@
 #include "kith/model/merge.h"
 
 #include <array>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <span>
@@ -57,8 +58,20 @@ void add_update(const nn::Lora& lora, std::span<float> weights) {
   }
 }
 
-Status append_as(std::span<const float> values, DType dtype, tensor::SafetensorsWriter& writer) {
-  if (dtype == DType::kF32) return writer.append(std::as_bytes(values));
+// Errors: kInvalidArgument if a value is not finite in the type that is written.
+Status append_as(const std::string& name, std::span<const float> values, DType dtype,
+                 tensor::SafetensorsWriter& writer) {
+  const bool is_f32 = dtype == DType::kF32;
+  for (const float value : values) {
+    // The largest numbers of f32 round to infinity in bf16.
+    const float written = is_f32 ? value : tensor::bf16_to_f32(tensor::f32_to_bf16(value));
+    if (!std::isfinite(written)) {
+      return Error{ErrorCode::kInvalidArgument, "merged weights must be finite as " +
+                                                    std::string(tensor::dtype_name(dtype)) + ": " +
+                                                    name};
+    }
+  }
+  if (is_f32) return writer.append(std::as_bytes(values));
   std::vector<std::uint16_t> halves;
   halves.reserve(values.size());
   for (const float value : values) halves.push_back(tensor::f32_to_bf16(value));
@@ -83,7 +96,7 @@ Status write_merged(const fs::path& base, const fs::path& target, const DecoderC
     tensor::convert_to_f32(view.bytes, view.dtype, values);
     const auto update = updates.find(tensor.name);
     if (update != updates.end()) add_update(*update->second, values);
-    KITH_RETURN_IF_ERROR(append_as(values, dtype, writer));
+    KITH_RETURN_IF_ERROR(append_as(tensor.name, values, dtype, writer));
   }
   return writer.finish();
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
@@ -98,6 +99,40 @@ TEST(MergeErrorTest, RefusesWhatItCannotMergeAndLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(dir.path()));
   fs::create_directory(target);
   EXPECT_THAT(error_of(testdata("qwen2"), testdata("qwen2_adapter")), HasSubstr("exists"));
+}
+
+TEST(MergeErrorTest, RefusesAnAdapterThatIsNotFinite) {
+  const base::TestDirectory dir;
+  write_tiny_model(dir.path() / "base", 1);
+  NamedTensors tensors = tiny_adapter(1);
+  tensors.begin()->second.values[0] = std::numeric_limits<float>::quiet_NaN();
+  write_tiny_adapter(dir.path() / "adapter", tensors, R"({"r": 4, "lora_alpha": 8})");
+  const auto status =
+      merge_adapter(dir.path() / "base", dir.path() / "adapter", dir.path() / "merged");
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message,
+              testing::AllOf(HasSubstr("finite"), HasSubstr(tensors.begin()->first)));
+  EXPECT_FALSE(fs::exists(dir.path() / "merged"));
+}
+
+// The largest numbers of f32 are infinite in bf16.
+TEST(MergeErrorTest, WritesNoWeightThatItsTypeCannotHold) {
+  const base::TestDirectory dir;
+  write_tiny_model(dir.path() / "base", 1);
+  NamedTensors weights = tiny_weights(1);
+  const std::string name = "model.layers.1.mlp.up_proj.weight";
+  weights.at(name).values[0] = std::numeric_limits<float>::max();
+  write_tensors(dir.path() / "base/model.safetensors", weights);
+  write_tiny_adapter(dir.path() / "adapter", tiny_adapter(1), R"({"r": 4, "lora_alpha": 8})");
+  const auto merge = [&](DType dtype) {
+    return merge_adapter(dir.path() / "base", dir.path() / "adapter", dir.path() / "merged",
+                         {.dtype = dtype});
+  };
+  const auto status = merge(DType::kBf16);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, testing::AllOf(HasSubstr("BF16"), HasSubstr(name)));
+  EXPECT_FALSE(fs::exists(dir.path() / "merged"));
+  EXPECT_TRUE(merge(DType::kF32));
 }
 
 }  // namespace

@@ -155,6 +155,21 @@ void Regex::find_all(std::string_view text, std::vector<Span>& matches) const {
   }
 }
 
+Result<bool> Regex::matches_at_start(std::string_view text, std::uint32_t max_steps) const {
+  const MatchData data(pcre2_match_data_create_from_pattern(code_->compiled.get(), nullptr));
+  const MatchContext context(pcre2_match_context_create(nullptr));
+  if (!data || !context) return Error{ErrorCode::kInternal, "out of memory for a match"};
+  pcre2_set_match_limit(context.get(), max_steps);
+  pcre2_set_heap_limit(context.get(), kHeapLimitKib);
+  const int found =
+      pcre2_match(code_->compiled.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0,
+                  PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK, data.get(), context.get());
+  if (found == PCRE2_ERROR_NOMATCH) return false;
+  if (found >= 0) return true;
+  return Error{ErrorCode::kInvalidArgument,
+               "the regular expression takes more than " + std::to_string(max_steps) + " steps"};
+}
+
 std::string escape_regex(std::string_view text) {
   constexpr std::string_view kSpecial = "\\^$.|?*+()[]{}-#";
   std::string out;

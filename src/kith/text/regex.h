@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,6 +41,10 @@ class Regex {
   // valid UTF-8. Work is bounded: a pattern that backtracks without end stops matching at that
   // place, and the rest of the text counts as unmatched.
   void find_all(std::string_view text, std::vector<Span>& matches) const;
+
+  // Whether a match, possibly empty, begins where `text` does. `text` must be valid UTF-8.
+  // Errors: kInvalidArgument if it takes more than about `max_steps` steps of backtracking to tell.
+  Result<bool> matches_at_start(std::string_view text, std::uint32_t max_steps) const;
 
  private:
   struct Code;
