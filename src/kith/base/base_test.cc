@@ -12,6 +12,7 @@
 #include "kith/base/fingerprint.h"
 #include "kith/base/ids.h"
 #include "kith/base/json.h"
+#include "kith/base/log.h"
 #include "kith/base/result.h"
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
@@ -27,6 +28,18 @@ TEST(ResultTest, AValueTakenFromATemporaryLivesOnItsOwn) {
   std::string all;
   for (const std::string& word : *three_words()) all += word + ";";
   EXPECT_EQ(all, "a first word that is on the heap;second;third;");
+}
+
+// A line of the log is one line, and colours nothing, whatever a stranger's key was.
+TEST(LogTest, ControlCharactersAreEscaped) {
+  testing::internal::CaptureStderr();
+  log_warn(
+      "ignored: a\n\x1b[31mb\r\t\x7f\xc2\x9b"
+      "c\xc3\x9b end");
+  const std::string line = testing::internal::GetCapturedStderr();
+  EXPECT_NE(line.find("ignored: a\\n\\x1b[31mb\\x0d\\x09\\x7f\\x9bc\xc3\x9b end\n"),
+            std::string::npos)
+      << line;
 }
 
 TEST(ClockTest, PrintsAndReadsTheSameInstant) {

@@ -13,7 +13,7 @@ enum class LogFormat : std::uint8_t { kPretty, kJson };
 // Sets the process-wide level and format; info and pretty until called. Call once, from `runtime`.
 void configure_log(LogLevel level, LogFormat format);
 
-// Writes one line. Thread-safe.
+// Writes one line, whatever `message` holds: control characters are escaped. Thread-safe.
 void log(LogLevel level, std::string_view message);
 
 inline void log_debug(std::string_view message) { log(LogLevel::kDebug, message); }
