@@ -5,17 +5,31 @@
 
 namespace kith::engine {
 
-Status AdapterRegistry::load(const AdapterId& id, const std::filesystem::path& dir) {
+Status AdapterRegistry::check_free(const AdapterId& id, bool replaces) const {
+  if (replaces || !entries_.contains(id)) return {};
+  return Error{ErrorCode::kConflict, "an adapter of that name is loaded already: " + id.str()};
+}
+
+Status AdapterRegistry::load(const AdapterId& id, const std::filesystem::path& dir, bool replaces) {
   if (id.empty()) return Error{ErrorCode::kInvalidArgument, "an adapter needs a name"};
-  auto adapter = model::Adapter::load(dir, config_, options_.storage);
-  if (!adapter) return std::move(adapter).error().with_context("loading adapter " + id.str());
+  if (options_.reserved.contains(id)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "an adapter cannot have the name of a model: " + id.str()};
+  }
+  {
+    // Once before the files are read, so that a mistake costs little.
+    const std::lock_guard lock(mutex_);
+    KITH_RETURN_IF_ERROR(check_free(id, replaces));
+  }
+  KITH_ASSIGN_OR_RETURN(auto adapter, model::Adapter::load(dir, config_, options_.storage));
   const std::lock_guard lock(mutex_);
+  KITH_RETURN_IF_ERROR(check_free(id, replaces));
   const auto [it, is_new] = entries_.try_emplace(id);
   Entry& entry = it->second;
   if (is_new) entry.number = next_number_++;
   entry.dir = dir;
   entry.generation = ++generations_;
-  put(entry, *std::move(adapter));
+  put(entry, std::move(adapter));
   return {};
 }
 
@@ -38,7 +52,8 @@ Status AdapterRegistry::load_all(const std::filesystem::path& dir) {
 
 Status AdapterRegistry::unload(const AdapterId& id) {
   const std::lock_guard lock(mutex_);
-  if (entries_.erase(id) == 0) return Error{ErrorCode::kNotFound, "no adapter named " + id.str()};
+  if (entries_.erase(id) == 0)
+    return Error{ErrorCode::kNotFound, "no adapter of this name is loaded: " + id.str()};
   return {};
 }
 
@@ -48,16 +63,21 @@ Result<std::shared_ptr<const model::Adapter>> AdapterRegistry::find(const Adapte
   {
     const std::lock_guard lock(mutex_);
     const auto it = entries_.find(id);
-    if (it == entries_.end()) return Error{ErrorCode::kNotFound, "no adapter named " + id.str()};
+    if (it == entries_.end())
+      return Error{ErrorCode::kNotFound, "no adapter of this name is loaded: " + id.str()};
     it->second.used = ++clock_;
     if (it->second.adapter != nullptr) return it->second.adapter;
     dir = it->second.dir;
     generation = it->second.generation;
   }
-  KITH_ASSIGN_OR_RETURN(auto adapter, model::Adapter::load(dir, config_, options_.storage));
+  auto adapter = model::Adapter::load(dir, config_, options_.storage);
+  if (!adapter) {
+    return Error{ErrorCode::kUnavailable,
+                 "adapter " + id.str() + " cannot be read again: " + adapter.error().message};
+  }
   const std::lock_guard lock(mutex_);
   const auto it = entries_.find(id);
-  if (it != entries_.end() && it->second.generation == generation) put(it->second, adapter);
+  if (it != entries_.end() && it->second.generation == generation) put(it->second, *adapter);
   return adapter;
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct AdapterRegistryOptions {
   // Memory that resident adapters may take; the one used last stays even if it is larger alone.
   // What only running requests still hold does not count.
   std::size_t max_bytes = std::size_t{1} << 30;
+  // Names that no adapter may have, since they mean something else where adapters are named.
+  std::set<AdapterId> reserved;
 };
 
 // Thread-safe. Directories are read on the caller's thread, outside the lock that find() takes for
@@ -49,10 +52,13 @@ class AdapterRegistry {
   explicit AdapterRegistry(model::DecoderConfig config, const AdapterRegistryOptions& options = {})
       : config_(std::move(config)), options_(options) {}
 
-  // Loads a PEFT directory under `id`; replaces an adapter of that name for later requests. On an
-  // error the adapter that was there stays.
-  // Errors: kInvalidArgument for an empty id; those of model::Adapter::load().
-  Status load(const AdapterId& id, const std::filesystem::path& dir);
+  // Loads a PEFT directory under `id`, for later requests. On an error the adapter that was there
+  // stays. Of two calls at once for a new name that do not replace, one alone succeeds.
+  //   replaces: take the place of an adapter of that name
+  // Errors: kConflict if the name is taken and `replaces` is false; kInvalidArgument for an empty
+  // or
+  //   reserved id; those of model::Adapter::load().
+  Status load(const AdapterId& id, const std::filesystem::path& dir, bool replaces = true);
 
   // Loads every sub-directory of `dir` that holds an adapter_config.json, under its name. A missing
   // `dir` means no adapters. Errors: those of load(), naming the adapter; the others are loaded.
@@ -62,7 +68,8 @@ class AdapterRegistry {
   Status unload(const AdapterId& id);
 
   // The adapter of that name, read from its directory again if it had to leave memory.
-  // Errors: kNotFound if there is none; those of model::Adapter::load() if its directory changed.
+  // Errors: kNotFound if there is none; kUnavailable, with the reason of model::Adapter::load(), if
+  //   its directory is gone or broken.
   Result<std::shared_ptr<const model::Adapter>> find(const AdapterId& id);
 
   // In the order of the names.
@@ -81,6 +88,8 @@ class AdapterRegistry {
     std::uint64_t generation = 0;
   };
 
+  // Called under the lock.
+  Status check_free(const AdapterId& id, bool replaces) const;
   void put(Entry& entry, std::shared_ptr<const model::Adapter> adapter);
   void evict();
 

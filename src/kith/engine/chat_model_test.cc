@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <thread>
 
@@ -170,6 +171,54 @@ TEST_F(ChatModelTest, AnAdapterLargerThanTheLimitStillServes) {
   EXPECT_FALSE(adapters.list()[0].is_resident);
   EXPECT_TRUE(adapters.list()[1].is_resident);
   EXPECT_TRUE(adapters.find(AdapterId("a")));
+}
+
+TEST_F(ChatModelTest, AnAdapterWhoseFilesAreGoneIsUnavailableUntilTheyAreBack) {
+  const ChatModel model = load();
+  const auto files = directory_.path() / "adapter";
+  std::filesystem::copy(testdata_ / "adapter", files);
+  AdapterRegistry adapters(model.decoder->config(), {.max_bytes = 1});
+  ASSERT_TRUE(adapters.load(AdapterId("a"), files));
+  const auto evict = [&] { ASSERT_TRUE(adapters.load(AdapterId("b"), testdata_ / "adapter")); };
+  evict();
+  std::filesystem::rename(files, directory_.path() / "away");
+  EXPECT_EQ(adapters.find(AdapterId("a")).error().code, ErrorCode::kUnavailable);
+  std::filesystem::rename(directory_.path() / "away", files);
+  EXPECT_TRUE(adapters.find(AdapterId("a")));
+  evict();
+  std::filesystem::resize_file(files / "adapter_model.safetensors", 1000);
+  EXPECT_EQ(adapters.find(AdapterId("a")).error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(ChatModelTest, OfManyLoadsOfANewNameAtOnceOneSucceeds) {
+  const ChatModel model = load();
+  AdapterRegistry adapters(model.decoder->config());
+  for (int round = 0; round < 8; ++round) {
+    std::atomic<int> num_loaded{0};
+    std::atomic<int> num_refused{0};
+    {
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < 6; ++i) {
+        threads.emplace_back([&] {
+          const auto loaded = adapters.load(AdapterId("new"), testdata_ / "adapter", false);
+          if (loaded) ++num_loaded;
+          if (!loaded && loaded.error().code == ErrorCode::kConflict) ++num_refused;
+        });
+      }
+    }
+    EXPECT_EQ(num_loaded, 1);
+    EXPECT_EQ(num_refused, 5);
+    ASSERT_TRUE(adapters.load(AdapterId("new"), testdata_ / "adapter", true));
+    ASSERT_TRUE(adapters.unload(AdapterId("new")));
+  }
+}
+
+TEST_F(ChatModelTest, ReservedNamesAreNoAdapters) {
+  const ChatModel model = load();
+  AdapterRegistry adapters(model.decoder->config(), {.reserved = {AdapterId("base")}});
+  EXPECT_EQ(adapters.load(AdapterId("base"), testdata_ / "adapter").error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(adapters.list().empty());
 }
 
 TEST_F(ChatModelTest, ABrokenReplacementLeavesTheAdapterThatWasThere) {

@@ -53,6 +53,25 @@ class FakeGenerator final : public Generator {
   bool ready() const override { return true; }
   std::vector<AdapterId> adapter_names() const override { return adapters; }
 
+  // The held adapters of this double: which lookup of the generator's they come from.
+  struct Held final : HeldAdapters {
+    int lookup = 0;
+  };
+  Result<std::shared_ptr<const HeldAdapters>> hold_adapters(
+      std::span<const AdapterShare> shares) const override {
+    if (hold_failure) return *hold_failure;
+    if (auto found = Generator::hold_adapters(shares); !found) return found;
+    auto held = std::make_shared<Held>();
+    held->lookup = ++num_lookups;
+    return std::shared_ptr<const HeldAdapters>(std::move(held));
+  }
+  static int lookup_of(const std::shared_ptr<const HeldAdapters>& held) {
+    const auto* own = dynamic_cast<const Held*>(held.get());
+    return own == nullptr ? 0 : own->lookup;
+  }
+  std::optional<Error> hold_failure;
+  mutable std::atomic<int> num_lookups{0};
+
   Result<std::vector<GeneratedText>> generate(const GenerationRequest& request, DeltaSink* sink,
                                               const CancelToken& cancel) override {
     {
@@ -74,8 +93,10 @@ class FakeGenerator final : public Generator {
   }
 
   Result<std::vector<double>> score(const ScoreRequest& request) override {
+    scored_lookup = lookup_of(request.held_adapters);
     return score_of(request.continuations);
   }
+  std::atomic<int> scored_lookup{0};
 
   // The requests seen so far.
   std::vector<GenerationRequest> requests() const {

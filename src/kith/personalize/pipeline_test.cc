@@ -314,12 +314,65 @@ TEST_F(PipelineTest, SwitchedOffTechniquesAreLeftOutWithTheReason) {
   }
 }
 
-TEST_F(PipelineTest, AnAdapterThatIsNotLoadedIsNotAskedFor) {
-  generator_.adapters = {AdapterId("tech")};
+TEST_F(PipelineTest, APersonaWithoutItsAdapterIsAnsweredByTheBaseModel) {
   add_user("ada", {{"grade", "director"}});
-  const ChatAnswer answer = must_answer(ask("ada", "hello"));
-  EXPECT_TRUE(answer.adapter.empty());
-  EXPECT_THAT(find_step(answer, kTechniqueAdapter)->reason, HasSubstr("no adapter of this name"));
+  const auto expect_plain = [this](const std::string& reason) {
+    const ChatAnswer answer = must_answer(ask("ada", "hello"));
+    EXPECT_EQ(answer.persona, PersonaId("boss"));
+    EXPECT_TRUE(answer.adapter.empty());
+    EXPECT_TRUE(generator_.last().adapters.empty());
+    EXPECT_FALSE(used(answer, kTechniqueAdapter));
+    EXPECT_EQ(find_step(answer, kTechniqueAdapter)->reason, reason);
+    return answer;
+  };
+  // Unloaded while others are there.
+  generator_.adapters = {AdapterId("tech")};
+  const ChatAnswer unloaded = expect_plain("no adapter of this name is loaded: boss");
+  ASSERT_EQ(unloaded.degraded.size(), 1U);
+  EXPECT_EQ(unloaded.degraded[0].step, "adapter");
+  EXPECT_THAT(unloaded.degraded[0].reason, HasSubstr("boss"));
+  EXPECT_EQ(metrics_.count("degraded adapter not found"), 1);
+  // Its files are gone.
+  generator_.adapters = {AdapterId("boss")};
+  generator_.hold_failure = Error{ErrorCode::kUnavailable, "cannot be read now: boss"};
+  EXPECT_EQ(expect_plain("cannot be read now: boss").degraded.size(), 1U);
+  EXPECT_EQ(metrics_.count("degraded adapter unavailable"), 1);
+  // A model that has none is as it should be.
+  generator_.hold_failure.reset();
+  generator_.adapters.clear();
+  EXPECT_TRUE(expect_plain("no adapter of this name is loaded: boss").degraded.empty());
+}
+
+TEST_F(PipelineTest, ARequestThatNamesAnAdapterGetsItOrAnError) {
+  add_user("ada", {{"grade", "director"}});
+  ChatRequest request = ask("ada", "hello");
+  request.adapters = only_adapter(AdapterId("gone"));
+  const auto missing = pipeline_->answer(request);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(missing.error().message, HasSubstr("gone"));
+  generator_.hold_failure = Error{ErrorCode::kUnavailable, "cannot be read now: tech"};
+  request.adapters = only_adapter(AdapterId("tech"));
+  const auto unreadable = pipeline_->answer(request);
+  ASSERT_FALSE(unreadable);
+  EXPECT_EQ(unreadable.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(generator_.requests().empty());
+}
+
+// Looked up once: what scores must not be another version than what wrote.
+TEST_F(PipelineTest, DraftsAndScoresAreUnderTheAdapterThatWasFoundFirst) {
+  add_document("kb-1", "Vault", kVault);
+  add_user("ada", {{"grade", "director"}});
+  generator_.answer = [this](const GenerationRequest&, int) {
+    generator_.adapters.clear();  // unloaded while it writes
+    return FakeGenerator::text("Plain answer to you.");
+  };
+  const ChatAnswer answer = must_answer(ask("ada", "Which form does the vault need?"));
+  EXPECT_EQ(answer.adapter, AdapterId("boss"));
+  EXPECT_EQ(generator_.num_lookups, 1);
+  EXPECT_EQ(FakeGenerator::lookup_of(generator_.last().held_adapters), 1);
+  EXPECT_EQ(generator_.scored_lookup, 1);
+  EXPECT_TRUE(answer.degraded.empty());
 }
 
 TEST_F(PipelineTest, AdaptersNamedByTheRequestStandInsteadOfThePersonas) {

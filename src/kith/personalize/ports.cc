@@ -17,6 +17,17 @@ Status Generator::unload_adapter(const AdapterId&) {
   return Error{ErrorCode::kUnavailable, "adapters are loaded by the own engine only"};
 }
 
+Result<std::shared_ptr<const HeldAdapters>> Generator::hold_adapters(
+    std::span<const AdapterShare> shares) const {
+  const auto names = adapter_names();
+  for (const AdapterShare& share : shares) {
+    if (std::find(names.begin(), names.end(), share.id) == names.end()) {
+      return Error{ErrorCode::kNotFound, "no adapter of this name is loaded: " + share.id.str()};
+    }
+  }
+  return std::shared_ptr<const HeldAdapters>();
+}
+
 std::vector<LoadedAdapter> Generator::loaded_adapters() const {
   auto names = adapter_names();
   std::sort(names.begin(), names.end());

@@ -78,6 +78,14 @@ struct LoadedAdapter {
   std::string path;
 };
 
+// The weights behind adapters' names, as one lookup found them: whoever unloads or replaces the
+// adapters meanwhile, all work of a request is under the same versions. What is in it, the
+// generator alone knows that gave it.
+class HeldAdapters {
+ public:
+  virtual ~HeldAdapters() = default;
+};
+
 // Embedding rows that stand before a prompt's first token.
 struct SoftPrompt {
   int width = 0;
@@ -101,6 +109,8 @@ struct GenerationRequest {
   std::vector<Message> messages;
   // Empty: the base model; several: a blend.
   std::vector<AdapterShare> adapters;
+  // Those of `adapters`, from hold_adapters() of the same generator; null: found by their names.
+  std::shared_ptr<const HeldAdapters> held_adapters;
   // May be null. From read_soft_prompt() of the same generator.
   std::shared_ptr<const SoftPrompt> soft_prompt;
   // One answer is generated for each entry, all on the same prompt. Never empty.
@@ -122,7 +132,8 @@ struct GenerationRequest {
 struct ScoreRequest {
   std::vector<Message> messages;
   std::vector<AdapterShare> adapters;
-  std::shared_ptr<const SoftPrompt> soft_prompt;  // may be null
+  std::shared_ptr<const HeldAdapters> held_adapters;  // as in a GenerationRequest
+  std::shared_ptr<const SoftPrompt> soft_prompt;      // may be null
   TenantId tenant;
   std::vector<std::string> continuations;
   // Ends the work when nobody waits for the scores any more.
@@ -209,10 +220,18 @@ class Generator {
   // path is one below the directory of adapters, and none may lead out of it.
   //   replaces: take the place of an adapter of that name; else that is kConflict
   // Errors: kInvalidArgument for a bad name, path or adapter; kNotFound without the files;
-  //   kUnavailable if this generator has no adapters of its own (the default).
+  //   kUnavailable if this generator has no adapters of its own (the default). Messages begin with
+  //   `lora_name` or `lora_path`, whichever is at fault, and never tell where the directory lies.
   virtual Status load_adapter(const AdapterId& id, const std::string& path, bool replaces);
   // Running requests keep the adapter until they end. Errors: kNotFound; kUnavailable as above.
   virtual Status unload_adapter(const AdapterId& id);
+
+  // Finds the adapters for all the work of one request; may read files. Held until the result goes.
+  // The default finds the names in adapter_names() and returns null.
+  // Errors, naming the adapter: kNotFound if it is not loaded; kUnavailable if it had to leave
+  //   memory and its files cannot be read any more.
+  virtual Result<std::shared_ptr<const HeldAdapters>> hold_adapters(
+      std::span<const AdapterShare> shares) const;
 
   // Checks rows for this generator's model.
   // Errors: kInvalidArgument, naming `kith.soft_prompt` and what is wrong: no rows, another width

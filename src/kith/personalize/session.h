@@ -64,8 +64,10 @@ class Session {
   void assign_persona();
   // What the user's stored messages say. Before the turns are placed, because it takes longer.
   void recall_words();
-  void choose_adapter();
-  void take_named_adapters();
+  // Errors: those of Generator::hold_adapters() for adapters that the request names.
+  Status choose_adapter();
+  Status take_named_adapters();
+  void take_personas_adapter();
   void retrieve();
   void recall();
   void compose_prompt();
@@ -164,6 +166,8 @@ class Session {
   double words_ms_ = 0.0;
   std::vector<std::string> new_messages_;
   const persona::Persona* persona_ = nullptr;
+  // The weights of answer_.adapters, for drafts and scores alike.
+  std::shared_ptr<const HeldAdapters> held_adapters_;
   // Under way from start_reading() on.
   struct Reading {
     Started<UserSnapshot> user;

@@ -60,6 +60,7 @@ GenerationRequest Session::make_generation(int num_drafts) const {
   GenerationRequest generation;
   generation.messages = prompt_.messages;
   generation.adapters = answer_.adapters;
+  generation.held_adapters = held_adapters_;
   generation.soft_prompt = request_.soft_prompt;
   generation.tenant = request_.scope.tenant;
   generation.max_tokens = request_.max_tokens;
@@ -116,6 +117,7 @@ void Session::score_extractive() {
         kit_.score_runner, "score", kit_.options.budgets.score,
         [&generator, request = ScoreRequest{.messages = prompt_.messages,
                                             .adapters = answer_.adapters,
+                                            .held_adapters = held_adapters_,
                                             .soft_prompt = request_.soft_prompt,
                                             .tenant = request_.scope.tenant,
                                             .continuations = {extractive_text_},
@@ -258,7 +260,7 @@ Result<ChatAnswer> Session::run() {
   recall_words();
   place_turns();
   assign_persona();
-  choose_adapter();
+  KITH_RETURN_IF_ERROR(choose_adapter());
   retrieve();
   recall();
   compose_prompt();

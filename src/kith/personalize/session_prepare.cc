@@ -260,11 +260,13 @@ void Session::assign_persona() {
        persona_ != nullptr ? "likely enough" : "no persona is likely enough");
 }
 
-void Session::take_named_adapters() {
+Status Session::take_named_adapters() {
   answer_.adapters = *request_.adapters;
   if (answer_.adapters.empty()) {
-    return plan(kTechniqueAdapter, false, "the request asks for none");
+    plan(kTechniqueAdapter, false, "the request asks for none");
+    return {};
   }
+  KITH_ASSIGN_OR_RETURN(held_adapters_, kit_.services.generator.hold_adapters(answer_.adapters));
   const auto heaviest = std::max_element(
       answer_.adapters.begin(), answer_.adapters.end(),
       [](const auto& a, const auto& b) { return std::abs(a.weight) < std::abs(b.weight); });
@@ -272,22 +274,39 @@ void Session::take_named_adapters() {
   if (answer_.adapter.str() == request_.model) answer_.model = request_.model;
   plan(kTechniqueAdapter, true,
        answer_.adapters.size() > 1 ? "a blend named by the request" : "named by the request");
+  return {};
 }
 
-void Session::choose_adapter() {
-  if (request_.adapters) return take_named_adapters();
-  if (persona_ == nullptr) return plan(kTechniqueAdapter, false, "no persona");
-  if (!wants(kTechniqueAdapter)) return;
-  if (!capabilities_.has_adapters) {
-    return plan(kTechniqueAdapter, false, "the generator has no adapters");
+// Nobody asked for it by name: without it the base model answers.
+void Session::take_personas_adapter() {
+  const Generator& generator = kit_.services.generator;
+  const auto adapters = only_adapter(persona_->adapter);
+  auto held = generator.hold_adapters(adapters);
+  if (!held) {
+    // A model without any adapters is no failure of each of its answers.
+    const bool is_usual =
+        held.error().code == ErrorCode::kNotFound && generator.adapter_names().empty();
+    if (!is_usual) degrade(kTechniqueAdapter, held.error());
+    return plan(kTechniqueAdapter, false, held.error().message);
   }
-  const auto names = kit_.services.generator.adapter_names();
-  if (std::find(names.begin(), names.end(), persona_->adapter) == names.end()) {
-    return plan(kTechniqueAdapter, false, "no adapter of this name is loaded");
-  }
+  held_adapters_ = *std::move(held);
   answer_.adapter = persona_->adapter;
-  answer_.adapters = only_adapter(answer_.adapter);
+  answer_.adapters = adapters;
   plan(kTechniqueAdapter, true, "the persona's own");
+}
+
+Status Session::choose_adapter() {
+  if (request_.adapters) return take_named_adapters();
+  if (persona_ == nullptr) {
+    plan(kTechniqueAdapter, false, "no persona");
+  } else if (!wants(kTechniqueAdapter)) {
+    return {};
+  } else if (!capabilities_.has_adapters) {
+    plan(kTechniqueAdapter, false, "the generator has no adapters");
+  } else {
+    take_personas_adapter();
+  }
+  return {};
 }
 
 void Session::start_search() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kith/base/check.h"
 #include "kith/base/log.h"
 #include "kith/runtime/answer_collector.h"
 #include "kith/runtime/engine_request.h"
@@ -18,6 +19,22 @@ std::vector<text::ChatMessage> to_chat(std::span<const personalize::Message> mes
     chat.push_back({message.role == "developer" ? "system" : message.role, message.content});
   }
   return chat;
+}
+
+// The name that chats usually send, whatever model answers: docs/formats/http.md.
+constexpr const char* kUsualModel = "kith";
+
+struct HeldWeights final : personalize::HeldAdapters {
+  std::vector<engine::WeightedAdapter> adapters;
+};
+
+// Where the server's files lie is nobody's business.
+std::string without_root(std::string message, const std::filesystem::path& root) {
+  const std::string prefix = root.string() + "/";
+  for (auto at = message.find(prefix); at != std::string::npos; at = message.find(prefix, at)) {
+    message.erase(at, prefix.size());
+  }
+  return message;
 }
 
 Result<std::shared_ptr<const model::SoftPrompt>> decode_rows(
@@ -53,8 +70,10 @@ Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
       std::make_unique<GrammarCache>(generator->model_->tokenizer, generator->model_->stop_tokens);
   generator->adapters_ = std::make_unique<engine::AdapterRegistry>(
       generator->model_->decoder->config(),
-      engine::AdapterRegistryOptions{.storage = generator->model_->decoder->weights(),
-                                     .max_bytes = options.max_adapter_bytes});
+      engine::AdapterRegistryOptions{
+          .storage = generator->model_->decoder->weights(),
+          .max_bytes = options.max_adapter_bytes,
+          .reserved = {AdapterId(kUsualModel), AdapterId(generator->name_)}});
   if (!options.adapters_dir.empty()) {
     if (auto loaded = generator->adapters_->load_all(generator->options_.adapters_dir); !loaded) {
       base::log_warn("an adapter was left out: " + loaded.error().message);
@@ -95,24 +114,35 @@ std::vector<personalize::LoadedAdapter> EngineGenerator::loaded_adapters() const
   return loaded;
 }
 
-Status EngineGenerator::load_adapter(const AdapterId& id, const std::string& path, bool replaces) {
-  if (options_.adapters_dir.empty()) {
-    return Error{ErrorCode::kUnavailable, "no directory of adapters is set: model.adapters"};
-  }
-  const auto names = adapter_names();
-  if (!replaces && std::find(names.begin(), names.end(), id) != names.end()) {
-    return Error{ErrorCode::kConflict, "an adapter of that name is loaded already: " + id.str()};
-  }
-  // Symbolic links are resolved before the check, so none leads out.
+Result<std::filesystem::path> EngineGenerator::resolve(const std::string& path) const {
+  // Symbolic links are resolved before the check, so none leads out. A byte of zero would end the
+  // path for the system alone.
   std::error_code error;
   const auto& root = options_.adapters_dir;
   const auto dir = std::filesystem::weakly_canonical(root / path, error);
   const auto inside = dir.lexically_relative(root);
-  if (error || inside.empty() || inside == "." || *inside.begin() == "..") {
+  if (error || path.find('\0') != std::string::npos || inside.empty() || inside == "." ||
+      *inside.begin() == "..") {
     return Error{ErrorCode::kInvalidArgument,
-                 "the adapter must lie in the server's directory of adapters: " + path};
+                 "lora_path must lie in the server's directory of adapters: " + path};
   }
-  return adapters_->load(id, dir);
+  return dir;
+}
+
+Status EngineGenerator::load_adapter(const AdapterId& id, const std::string& path, bool replaces) {
+  if (options_.adapters_dir.empty()) {
+    return Error{ErrorCode::kUnavailable, "no directory of adapters is set: model.adapters"};
+  }
+  if (id.empty() || id.str() == kUsualModel || id.str() == name_) {
+    return Error{ErrorCode::kInvalidArgument, "lora_name must not be that of a model: " + id.str()};
+  }
+  KITH_ASSIGN_OR_RETURN(const auto dir, resolve(path));
+  auto loaded = adapters_->load(id, dir, replaces);
+  if (loaded) return loaded;
+  const bool is_name = loaded.error().code == ErrorCode::kConflict;
+  return Error{loaded.error().code,
+               std::string(is_name ? "lora_name: " : "lora_path: ") +
+                   without_root(loaded.error().message, options_.adapters_dir)};
 }
 
 Status EngineGenerator::unload_adapter(const AdapterId& id) { return adapters_->unload(id); }
@@ -121,10 +151,32 @@ Result<std::vector<engine::WeightedAdapter>> EngineGenerator::find_adapters(
     std::span<const personalize::AdapterShare> shares) const {
   std::vector<engine::WeightedAdapter> found;
   for (const personalize::AdapterShare& share : shares) {
-    KITH_ASSIGN_OR_RETURN(auto adapter, adapters_->find(share.id));
-    found.push_back({std::move(adapter), static_cast<float>(share.weight)});
+    auto adapter = adapters_->find(share.id);
+    if (!adapter && adapter.error().code != ErrorCode::kNotFound) {
+      base::log_warn(adapter.error().message);
+      return Error{ErrorCode::kUnavailable,
+                   "the files of the adapter cannot be read now: " + share.id.str()};
+    }
+    if (!adapter) return std::move(adapter).error();
+    found.push_back({*std::move(adapter), static_cast<float>(share.weight)});
   }
   return found;
+}
+
+Result<std::shared_ptr<const personalize::HeldAdapters>> EngineGenerator::hold_adapters(
+    std::span<const personalize::AdapterShare> shares) const {
+  auto held = std::make_shared<HeldWeights>();
+  KITH_ASSIGN_OR_RETURN(held->adapters, find_adapters(shares));
+  return std::shared_ptr<const personalize::HeldAdapters>(std::move(held));
+}
+
+Result<std::vector<engine::WeightedAdapter>> EngineGenerator::weights_of(
+    std::span<const personalize::AdapterShare> shares,
+    const personalize::HeldAdapters* held) const {
+  if (held == nullptr) return find_adapters(shares);
+  const auto* weights = dynamic_cast<const HeldWeights*>(held);
+  KITH_CHECK(weights != nullptr, "adapters are held by the generator that generates");
+  return weights->adapters;
 }
 
 Result<std::shared_ptr<const personalize::SoftPrompt>> EngineGenerator::read_soft_prompt(
@@ -154,7 +206,7 @@ Result<engine::GenerateRequest> EngineGenerator::to_engine(
   engine::GenerateRequest out;
   KITH_ASSIGN_OR_RETURN(out.prompt, model_->encode(to_chat(request.messages)));
   KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(request.soft_prompt, out.prompt));
-  KITH_ASSIGN_OR_RETURN(out.adapters, find_adapters(request.adapters));
+  KITH_ASSIGN_OR_RETURN(out.adapters, weights_of(request.adapters, request.held_adapters.get()));
   out.cache_space = request.tenant.str();
   out.samples.clear();
   for (const auto& sample : request.samples) out.samples.push_back(runtime::to_engine(sample));
@@ -192,7 +244,7 @@ Result<std::vector<double>> EngineGenerator::score(const personalize::ScoreReque
   engine::ScoreRequest out;
   KITH_ASSIGN_OR_RETURN(out.prompt, model_->encode(to_chat(request.messages)));
   KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(request.soft_prompt, out.prompt));
-  KITH_ASSIGN_OR_RETURN(out.adapters, find_adapters(request.adapters));
+  KITH_ASSIGN_OR_RETURN(out.adapters, weights_of(request.adapters, request.held_adapters.get()));
   out.cache_space = request.tenant.str();
   out.cancel = request.cancel;
   for (const std::string& continuation : request.continuations) {

@@ -54,6 +54,8 @@ class EngineGenerator final : public personalize::Generator {
 
   Status load_adapter(const AdapterId& id, const std::string& path, bool replaces) override;
   Status unload_adapter(const AdapterId& id) override;
+  Result<std::shared_ptr<const personalize::HeldAdapters>> hold_adapters(
+      std::span<const personalize::AdapterShare> shares) const override;
 
   Result<std::vector<double>> score(const personalize::ScoreRequest& request) override;
 
@@ -68,13 +70,19 @@ class EngineGenerator final : public personalize::Generator {
   const engine::ChatModel& model() const { return *model_; }
   engine::Engine& engine() { return *engine_; }
   GrammarCache& grammars() { return *grammars_; }
-  // Errors: kNotFound; those of model::Adapter::load().
+  // Errors: those of hold_adapters().
   Result<std::vector<engine::WeightedAdapter>> find_adapters(
       std::span<const personalize::AdapterShare> shares) const;
 
  private:
   explicit EngineGenerator(const base::Clock& clock) : clock_(clock) {}
 
+  // The weights that a request holds, or else those that its names mean now.
+  Result<std::vector<engine::WeightedAdapter>> weights_of(
+      std::span<const personalize::AdapterShare> shares,
+      const personalize::HeldAdapters* held) const;
+  // The directory that the operator means. Errors: kInvalidArgument if it is outside.
+  Result<std::filesystem::path> resolve(const std::string& path) const;
   Result<engine::GenerateRequest> to_engine(const personalize::GenerationRequest& request) const;
 
   const base::Clock& clock_;

@@ -64,6 +64,10 @@ class TimedGenerator final : public personalize::Generator {
   personalize::GeneratorCapabilities capabilities() const override { return inner_.capabilities(); }
   bool ready() const override { return inner_.ready(); }
   std::vector<AdapterId> adapter_names() const override { return inner_.adapter_names(); }
+  Result<std::shared_ptr<const personalize::HeldAdapters>> hold_adapters(
+      std::span<const personalize::AdapterShare> shares) const override {
+    return inner_.hold_adapters(shares);
+  }
   std::size_t count_tokens(std::string_view text) const override {
     return inner_.count_tokens(text);
   }
