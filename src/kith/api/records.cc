@@ -1,5 +1,7 @@
 #include "kith/api/records.h"
 
+#include <algorithm>
+
 #include "kith/api/field_reader.h"
 #include "kith/base/json.h"
 
@@ -45,6 +47,11 @@ Json user_json(const UserView& user) {
   return object;
 }
 
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
 Outcome<AdapterOrder> parse_adapter_order(std::string_view body, bool loads) {
   const Result<base::Json> json = base::parse_json(body);
   if (!json || !json->is_object()) {
@@ -58,6 +65,9 @@ Outcome<AdapterOrder> parse_adapter_order(std::string_view body, bool loads) {
   if (loads) {
     const auto path = reader.string("lora_path", 4096);
     if (!path || path->empty()) reader.fail("lora_path", "is required");
+    if (path && has_control(*path)) {
+      reader.fail("lora_path", "must not hold control characters");
+    }
     order.path = path.value_or("");
     order.replaces = reader.boolean("load_inplace").value_or(false);
   }

@@ -111,6 +111,15 @@ TEST(UserUpdateTest, FlattensAttributesAndReadsConsent) {
   EXPECT_EQ(parse_user_update(R"({"attributes":{"a":[1]}})").error().param, "attributes.a");
 }
 
+TEST(RecordsTest, AnOrderForAnAdapterHoldsNoControlCharacters) {
+  const auto param_of = [](const char* body) { return parse_load_adapter(body).error().param; };
+  EXPECT_EQ(param_of(R"({"lora_name":"a","lora_path":"a\u0000/../b"})"), "lora_path");
+  EXPECT_EQ(param_of(R"({"lora_name":"a","lora_path":"a\nb"})"), "lora_path");
+  EXPECT_EQ(param_of(R"({"lora_name":"a","lora_path":"a\u007f"})"), "lora_path");
+  EXPECT_EQ(param_of(R"({"lora_name":"a\u001b","lora_path":"a"})"), "lora_name");
+  EXPECT_TRUE(parse_load_adapter(R"({"lora_name":"a","lora_path":"b/ü c"})"));
+}
+
 TEST(RecordsTest, AdaptersNameTheirParent) {
   const base::Json body = parsed(models_body({{"base", 1, "kith", ""}, {"a", 1, "kith", "base"}}));
   EXPECT_EQ(body["object"], "list");

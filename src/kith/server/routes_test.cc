@@ -270,6 +270,23 @@ TEST(RoutesTest, AdaptersAreLoadedAndUnloadedAsVllmDoes) {
   EXPECT_EQ(post("load", "[]").status, 400);
 }
 
+TEST(RoutesTest, AnAdapterThatIsRefusedNamesTheMember) {
+  TestServer server;
+  const auto load = [&](const std::string& name) {
+    const auto reply = post_json(server.port(), "/v1/load_lora_adapter",
+                                 R"({"lora_path":"x","lora_name":")" + name + "\"}");
+    EXPECT_EQ(reply.status, 400) << reply.body;
+    return parsed(reply.body)["error"];
+  };
+  EXPECT_EQ(load(server.embeddings.model())["param"], "lora_name");
+  server.generator.load_failure =
+      Error{ErrorCode::kInvalidArgument, "lora_path: weights must be finite: x"};
+  EXPECT_EQ(load("field")["param"], "lora_path");
+  server.generator.load_failure =
+      Error{ErrorCode::kInvalidArgument, "lora_name must not be that of a model: kith"};
+  EXPECT_EQ(load("kith")["param"], "lora_name");
+}
+
 TEST(RoutesTest, PersonasShowTheirStyle) {
   TestServer server;
   const base::Json personas = parsed(call(server.port(), "GET", "/v1/personas").body);

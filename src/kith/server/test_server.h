@@ -40,6 +40,7 @@ class FakeGenerator final : public personalize::Generator {
   }
 
   Status load_adapter(const AdapterId& id, const std::string& path, bool replaces) override {
+    if (load_failure) return *load_failure;
     last_order = "load " + id.str() + " " + path + (replaces ? " in place" : "");
     return {};
   }
@@ -50,6 +51,7 @@ class FakeGenerator final : public personalize::Generator {
   }
 
   std::vector<AdapterId> adapters{AdapterId("leadership")};
+  std::optional<Error> load_failure;
   // What was last asked for.
   personalize::GenerationRequest last_request;
   // The last load or unload.
