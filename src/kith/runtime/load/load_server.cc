@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <future>
+#include <string_view>
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
@@ -51,6 +52,10 @@ Result<std::unique_ptr<LoadServer>> LoadServer::start(const LoadOptions& options
   KITH_ASSIGN_OR_RETURN(server->application_,
                         Application::create(server->make_config(options, source)));
   server->generator_ = dynamic_cast<EngineGenerator*>(&server->application_->generator());
+  // Those before that of the adapter which comes and goes: it gets another one each time.
+  for (const auto& adapter : server->generator_->loaded_adapters()) {
+    if (adapter.id == AdapterId(kMissed)) server->num_lora_ids_ = adapter.number;
+  }
   KITH_RETURN_IF_ERROR(server->serve());
   return server;
 }
@@ -83,7 +88,7 @@ Status LoadServer::write_adapters(const fs::path& from) {
   double scale = 1.0;
   for (const char* name :
        {"leadership", "knowledge_worker", "field_worker", "admin_hr", "new_hire"}) {
-    adapters_.emplace_back(name);
+    if (std::string_view(name) != kMissed) adapters_.emplace_back(name);
     KITH_RETURN_IF_ERROR(copy_adapter(from, dir / name, scale += 0.5));
   }
   // More than fit the memory for adapters, so that the least used leave it and come back.
@@ -137,7 +142,7 @@ Status LoadServer::serve() {
 
 RequestFacts LoadServer::facts() const {
   return {.adapters = adapters_,
-          .num_lora_ids = static_cast<int>(adapters_.size()),
+          .num_lora_ids = num_lora_ids_,
           .hidden_size = generator_->model().decoder->config().hidden_size};
 }
 

@@ -39,7 +39,9 @@ class LoadServer {
   const base::Clock& clock() { return application_->installation().clock(); }
   // What random requests may name.
   RequestFacts facts() const;
-  // Adapters that are loaded all the time, those of the personas among them.
+  // The persona's adapter that comes and goes under its users (Probes::unload()).
+  static constexpr const char* kMissed = "leadership";
+  // Adapters that are loaded all the time, those of the other personas among them.
   const std::vector<std::string>& adapters() const { return adapters_; }
   // Directories, for /v1/load_lora_adapter, of different adapters that may stand in for each other.
   const std::vector<std::string>& versions() const { return versions_; }
@@ -56,6 +58,7 @@ class LoadServer {
   std::filesystem::path model_dir_;
   std::vector<std::string> adapters_;
   std::vector<std::string> versions_;
+  int num_lora_ids_ = 0;
   std::unique_ptr<Application> application_;
   EngineGenerator* generator_ = nullptr;
   std::uint16_t port_ = 0;

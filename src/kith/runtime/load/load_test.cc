@@ -47,7 +47,7 @@ class LoadTest : public ::testing::Test {
     }
   }
 
-  // All clients, and one who replaces the adapter that they use.
+  // All clients, one who replaces the adapter that they use, and one who unloads a persona's.
   void run_load(double seconds) {
     std::vector<std::unique_ptr<LoadClient>> clients;
     std::vector<std::jthread> threads;
@@ -63,6 +63,13 @@ class LoadTest : public ::testing::Test {
       while (!stop.stop_requested()) {
         probes_->swap(rng);
         std::this_thread::sleep_for(std::chrono::milliseconds(rng.below(60)));
+      }
+    });
+    threads.emplace_back([this](const std::stop_token& stop) {
+      base::Rng rng(options_.seed + 1);
+      while (!stop.stop_requested()) {
+        probes_->miss(rng);
+        std::this_thread::sleep_for(std::chrono::milliseconds(rng.below(200)));
       }
     });
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
@@ -158,6 +165,7 @@ TEST_F(LoadTest, ManyPeopleAtOnceGetWhatTheyAskForAndLeaveNothingBehind) {
   EXPECT_GT(tally_.total("status 429"), 0U);
   EXPECT_GT(tally_.total("left"), 0U);
   EXPECT_GT(findings.num_swaps, 0U);
+  EXPECT_GT(tally_.total(Probes::kAnswersWithout), 0U);
 }
 
 // An operator stops the server while it answers: whoever was let in gets a whole answer.

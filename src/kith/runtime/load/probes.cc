@@ -20,6 +20,16 @@ constexpr const char* kPrompt =
 // The personas' and some others; with all of them, asking alone would take longer than the load.
 constexpr std::ptrdiff_t kNumAskedAdapters = 12;
 
+// Whom examples/service-desk/personas.toml answers as leadership.
+constexpr const char* kDirector = "director";
+
+// The adapter that a chat was answered with; empty without one.
+std::string adapter_of(const server::TestResponse& reply) {
+  const auto body = base::parse_json(reply.body);
+  if (!body || !body->contains("kith")) return "no answer";
+  return (*body)["kith"].value("adapter", "");
+}
+
 std::string completion_body(const std::string& model, const std::string& prompt) {
   return base::dump_json(Json{{"model", model},
                               {"prompt", prompt},
@@ -84,6 +94,12 @@ bool Probes::load_version(std::size_t version) {
 
 Status Probes::learn() {
   const auto fail = [](const std::string& why) { return Error{ErrorCode::kInternal, why}; };
+  const auto director = server::call(server_.port(), "PUT", "/v1/users/" + std::string(kDirector),
+                                     {{"Content-Type", "application/json"}},
+                                     R"({"attributes": {"grade": "director"}})");
+  if (director.status != 200) return fail("no user: " + director.body);
+  const std::string adapter = adapter_of(ask_director());
+  if (adapter != LoadServer::kMissed) return fail("the director is answered by " + adapter);
   std::vector<std::string> models(server_.adapters().begin(),
                                   server_.adapters().begin() + kNumAskedAdapters);
   models.emplace_back("kith");
@@ -147,6 +163,32 @@ void Probes::swap(base::Rng& rng) {
     tally_.fail("a replaced adapter answers: " + answer + " instead of " +
                 swapped_answers_[version]);
   }
+}
+
+server::TestResponse Probes::ask_director() const {
+  server::TestClient client(server_.port(), patience_);
+  client.send(server::request_text(
+      "POST", "/v1/chat/completions",
+      {{"Content-Type", "application/json"}, {"X-Kith-User", kDirector}}, chat_body("kith")));
+  return client.receive();
+}
+
+void Probes::miss(base::Rng& rng) {
+  const auto post = [this](const char* what, const Json& body) {
+    const auto reply = server::post_json(
+        server_.port(), "/v1/" + std::string(what) + "_lora_adapter", base::dump_json(body));
+    if (reply.status != 200) tally_.fail(std::string(what) + ": " + reply.body);
+  };
+  post("unload", {{"lora_name", LoadServer::kMissed}});
+  const auto reply = ask_director();
+  if (reply.status == 200 && adapter_of(reply).empty()) {
+    tally_.count(kAnswersWithout);
+  } else if (reply.status != 429) {
+    tally_.fail("without the persona's adapter: " + std::to_string(reply.status) + " " +
+                reply.body.substr(0, 600));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(rng.below(20)));
+  post("load", {{"lora_name", LoadServer::kMissed}, {"lora_path", LoadServer::kMissed}});
 }
 
 std::size_t Probes::num_held_versions() {

@@ -19,6 +19,8 @@ class Probes {
  public:
   // The name whose adapter is replaced while it is used.
   static constexpr const char* kSwapped = "swapped";
+  // What miss() counts in the tally.
+  static constexpr const char* kAnswersWithout = "answered without the persona's adapter";
 
   Probes(LoadServer& server, Tally& tally, int patience)
       : server_(server), tally_(tally), patience_(patience) {}
@@ -32,6 +34,9 @@ class Probes {
 
   // Replaces the adapter under the swapped name, and asks at once: the new version must answer.
   void swap(base::Rng& rng);
+  // Unloads the adapter of a persona, asks as one of its users, who must be answered without it,
+  // and loads it again.
+  void miss(base::Rng& rng);
   // Versions that were replaced and still are somebody's.
   std::size_t num_held_versions();
   std::uint64_t num_swaps() const { return num_swaps_; }
@@ -48,6 +53,8 @@ class Probes {
   std::string ask(const Question& question, bool may_be_full = true);
   std::string ask_swapped(bool may_be_full = true);
   bool load_version(std::size_t version);
+  // As a user of the persona that has LoadServer::kMissed.
+  server::TestResponse ask_director() const;
 
   LoadServer& server_;
   Tally& tally_;
