@@ -4,6 +4,13 @@
 #include <system_error>
 
 namespace kith::engine {
+namespace {
+
+Error not_loaded(const AdapterId& id) {
+  return Error{ErrorCode::kNotFound, "no adapter of this name is loaded: " + id.str()};
+}
+
+}  // namespace
 
 Status AdapterRegistry::check_free(const AdapterId& id, bool replaces) const {
   if (replaces || !entries_.contains(id)) return {};
@@ -52,8 +59,7 @@ Status AdapterRegistry::load_all(const std::filesystem::path& dir) {
 
 Status AdapterRegistry::unload(const AdapterId& id) {
   const std::lock_guard lock(mutex_);
-  if (entries_.erase(id) == 0)
-    return Error{ErrorCode::kNotFound, "no adapter of this name is loaded: " + id.str()};
+  if (entries_.erase(id) == 0) return not_loaded(id);
   return {};
 }
 
@@ -63,8 +69,7 @@ Result<std::shared_ptr<const model::Adapter>> AdapterRegistry::find(const Adapte
   {
     const std::lock_guard lock(mutex_);
     const auto it = entries_.find(id);
-    if (it == entries_.end())
-      return Error{ErrorCode::kNotFound, "no adapter of this name is loaded: " + id.str()};
+    if (it == entries_.end()) return not_loaded(id);
     it->second.used = ++clock_;
     if (it->second.adapter != nullptr) return it->second.adapter;
     dir = it->second.dir;

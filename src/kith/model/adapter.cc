@@ -181,10 +181,35 @@ Result<nn::Lora> make_lora(const Pair& pair, const AdapterConfig& settings,
   return nn::pack_lora(a, b, rank, static_cast<float>(scale), storage);
 }
 
-Result<std::map<std::string, Pair>> collect_pairs(const tensor::SafetensorsFile& file,
+// The file of weights, read and not mapped: who copies another over it while a server reads it
+// would take mapped pages away, and the server with them.
+struct WeightsFile {
+  std::string bytes;
+  tensor::SafetensorsHeader header;
+
+  tensor::TensorView view(const tensor::TensorInfo& info) const {
+    const auto all = std::as_bytes(std::span(bytes));
+    return {info.dtype, info.shape, all.subspan(info.begin, info.end - info.begin)};
+  }
+};
+
+Result<WeightsFile> read_weights(const std::filesystem::path& path, const DecoderConfig& config) {
+  // A and B of full rank, in f32, take twice the room of what they change.
+  const std::size_t largest = tensor::kMaxSafetensorsHeader +
+                              2 * sizeof(float) * static_cast<std::size_t>(config.num_parameters());
+  WeightsFile file;
+  KITH_ASSIGN_OR_RETURN(file.bytes, base::read_file(path, largest));
+  auto header = tensor::parse_safetensors(std::as_bytes(std::span(file.bytes)));
+  if (!header) return std::move(header).error().with_context(path.string());
+  file.header = *std::move(header);
+  return file;
+}
+
+// The views borrow from `file`.
+Result<std::map<std::string, Pair>> collect_pairs(const WeightsFile& file,
                                                   const DecoderConfig& config) {
   std::map<std::string, Pair> pairs;
-  for (const auto& [name, info] : file.header().tensors) {
+  for (const auto& [name, info] : file.header.tensors) {
     const auto key = parse_key(name, config.num_layers);
     if (!key) {
       return invalid(
@@ -195,7 +220,7 @@ Result<std::map<std::string, Pair>> collect_pairs(const tensor::SafetensorsFile&
     pair.key = *key;
     auto& half = key->is_a ? pair.a : pair.b;
     if (half) return invalid("a tensor occurs twice, with and without adapter name: " + name);
-    half = Half{name, *file.find(name)};
+    half = Half{name, file.view(info)};
   }
   if (pairs.empty()) return invalid("the adapter holds no tensors");
   return pairs;
@@ -236,8 +261,8 @@ Result<std::shared_ptr<const Adapter>> Adapter::load(const std::filesystem::path
   auto settings = parse_adapter_config(*config_text);
   if (!settings) return fail(std::move(settings).error());
   log_ignored_keys(*settings);
-  auto file = tensor::SafetensorsFile::open(dir / kWeightsFile);
-  if (!file) return fail(std::move(file).error());
+  const auto file = read_weights(dir / kWeightsFile, config);
+  if (!file) return fail(file.error());
   auto pairs = collect_pairs(*file, config);
   if (!pairs) return fail(std::move(pairs).error());
 
@@ -254,9 +279,7 @@ Result<std::shared_ptr<const Adapter>> Adapter::load(const std::filesystem::path
   }
   adapter->config_ = config;
   adapter->name_ = (dir / "").parent_path().filename().string();
-  const auto bytes = file->bytes();
-  adapter->version_ = base::to_hex(base::hash_bytes(
-      {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, base::hash_bytes(*config_text)));
+  adapter->version_ = base::to_hex(base::hash_bytes(file->bytes, base::hash_bytes(*config_text)));
   return std::shared_ptr<const Adapter>(std::move(adapter));
 }
 

@@ -48,7 +48,7 @@ api::Outcome<HttpResponse> post_unload_adapter(const Context& context, const Cal
   auto done = context.services.generator.unload_adapter(AdapterId(order->name));
   if (!done) {
     api::ApiError told = explain(done.error(), call);
-    told.param = "lora_name";
+    if (told.status == 404) told.param = "lora_name";
     return told;
   }
   return success(order->name, "removed");
