@@ -17,9 +17,22 @@ def token_of(text):
     return {"token": text, "logprob": -0.5, "bytes": list(text.encode()), "top_logprobs": []}
 
 
+# What upstreams say with status 200 that is no answer, for whole answers and as the only event of a stream.
+FAULTS = {"no json": "<html>", "nothing": "", "null": "null", "null choices": '{"choices":null}', "no choices": '{"choices":[]}', "no vectors": '{"data":[]}',
+          "error text": '{"error":"boom"}', "error object": '{"error":{"message":"boom","code":503}}', "too deep": "[" * 100_000}
+
+
 class Upstream(http.server.BaseHTTPRequestHandler):
     seen = []
     bytes = []
+
+    def fail(self, body, fault):
+        answer = (f"data: {FAULTS[fault]}\n\ndata: [DONE]\n\n" if body.get("stream") else FAULTS[fault]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream" if body.get("stream") else "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
 
     def complete(self, body):
         if body.get("prompt") == "refuse":
@@ -40,6 +53,8 @@ class Upstream(http.server.BaseHTTPRequestHandler):
         body = json.loads(sent)
         Upstream.seen.append(body)
         Upstream.bytes.append((self.path, sent))
+        if body["model"] in FAULTS:
+            return self.fail(body, body["model"])
         if self.path == "/v1/completions":
             return self.complete(body)
         if body.get("stream"):
@@ -148,6 +163,21 @@ def test_streams_of_completions_come_through(client):
         with pytest.raises(openai.BadRequestError) as refused:
             client.completions.create(model="their-model", prompt="refuse", stream=stream)
         assert "no such model" in refused.value.message
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_upstreams_faults_are_not_told_as_the_clients(client, fault):
+    messages = [{"role": "user", "content": "hi"}]
+    for call in (lambda: client.chat.completions.create(model=fault, messages=messages),
+                 lambda: list(client.chat.completions.create(model=fault, messages=messages, stream=True)),
+                 lambda: client.completions.create(model=fault, prompt="x"),
+                 lambda: list(client.completions.create(model=fault, prompt="x", stream=True)),
+                 lambda: client.embeddings.create(model=fault, input="x")):
+        with pytest.raises(openai.APIError) as failed:
+            call()
+        # A failure in a stream that has begun is an event and has no status.
+        assert getattr(failed.value, "status_code", 503) == 503
+        assert (failed.value.type, failed.value.code) == ("unavailable_error", "unavailable")
 
 
 def test_rows_of_embeddings_need_the_built_in_engine(client):

@@ -144,6 +144,8 @@ void put_logprobs(const OrderedJson& logprobs, GeneratedText& out) {
   if (std::isfinite(mean)) out.mean_logprob = mean;
 }
 
+Error malformed() { return Error{ErrorCode::kUnavailable, "the upstream's answer is malformed"}; }
+
 // Runs `read`, in which nlohmann throws when a member has an unexpected type: an upstream's
 // malformed answer must not end the server.
 template <typename Read>
@@ -151,12 +153,15 @@ auto fenced(Read&& read) -> decltype(read()) {
   try {
     return read();
   } catch (const nlohmann::json::exception&) {
-    return Error{ErrorCode::kUnavailable, "the upstream's answer is malformed"};
+    return malformed();
   }
 }
 
 Result<GeneratedText> read_answer(const std::string& body) {
-  KITH_ASSIGN_OR_RETURN(const OrderedJson answer, base::parse_ordered_json(body));
+  const auto parsed = base::parse_ordered_json(body);
+  // Nested too deep, say: the upstream's fault, not the client's.
+  if (!parsed) return malformed();
+  const OrderedJson& answer = *parsed;
   const OrderedJson* choice = answer.is_object() ? first_choice(answer) : nullptr;
   if (choice == nullptr || !choice->contains("message") || !(*choice)["message"].is_object()) {
     return Error{ErrorCode::kUnavailable, "the upstream's answer holds no message"};
@@ -176,30 +181,29 @@ Result<GeneratedText> read_answer(const std::string& body) {
 // Puts the pieces of a streamed message together again; tool calls are joined by their index.
 class StreamedMessage {
  public:
-  // Errors: kUnavailable when the upstream reports a failure in the stream.
+  // Errors: kUnavailable for a chunk that is malformed.
   Status take(std::string_view data, int sample, personalize::DeltaSink* sink) {
     auto chunk = base::parse_ordered_json(data);
-    if (!chunk || !chunk->is_object()) {
-      return Error{ErrorCode::kUnavailable, "the upstream sent a chunk that is no JSON object"};
-    }
-    if (const auto error = chunk->find("error"); error != chunk->end() && error->is_object()) {
-      return Error{ErrorCode::kUnavailable,
-                   "the upstream failed while answering: " + text_of(*error, "message")};
-    }
+    if (!chunk || !chunk->is_object()) return malformed();
     read_usage(*chunk, out_);
     const OrderedJson* choice = first_choice(*chunk);
     if (choice == nullptr) return {};
     if (const auto reason = text_of(*choice, "finish_reason"); !reason.empty()) {
       out_.finish_reason = reason;
+      has_message_ = true;
     }
     const auto delta = choice->find("delta");
     const bool has_delta = delta != choice->end() && delta->is_object();
+    has_message_ = has_message_ || has_delta;
     take_delta(has_delta ? *delta : OrderedJson::object(), find_logprobs(*choice), sample, sink);
     return {};
   }
 
-  // Throws as nlohmann does.
-  GeneratedText finish() {
+  // Throws as nlohmann does. Errors: kUnavailable if no chunk held a part of a message.
+  Result<GeneratedText> finish() {
+    if (!has_message_) {
+      return Error{ErrorCode::kUnavailable, "the upstream's stream holds no message"};
+    }
     if (!extra_.empty()) {
       OrderedJson message = {{"role", "assistant"}, {"content", out_.text}};
       message.update(extra_);
@@ -270,6 +274,7 @@ class StreamedMessage {
   }
 
   GeneratedText out_;
+  bool has_message_ = false;
   OrderedJson extra_ = OrderedJson::object();
   OrderedJson logprobs_ = OrderedJson::object();
 };
@@ -346,8 +351,7 @@ Result<std::vector<GeneratedText>> UpstreamGenerator::generate(
     Status streamed = client_->stream_chat(body, take, &cancelled);
     if (!failure) return std::move(failure).error();
     if (!streamed) return std::move(streamed).error();
-    KITH_ASSIGN_OR_RETURN(GeneratedText text,
-                          fenced([&]() -> Result<GeneratedText> { return message.finish(); }));
+    KITH_ASSIGN_OR_RETURN(GeneratedText text, fenced([&] { return message.finish(); }));
     answers.push_back(std::move(text));
   }
   return answers;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kith/base/json.h"
+#include "kith/upstream/test_upstream.h"
 
 namespace kith::runtime {
 namespace {
@@ -53,6 +54,46 @@ TEST(UpstreamBodyTest, RefusesExtraThatIsNoObject) {
   auto sent = request();
   sent.extra = "[1]";
   EXPECT_FALSE(upstream_body(sent, sent.samples[0], "", false));
+}
+
+class NoSink final : public personalize::DeltaSink {
+ public:
+  void on_delta(const personalize::TextDelta&) override {}
+};
+
+Result<std::vector<personalize::GeneratedText>> generate(const std::string& answer, bool streams) {
+  const upstream::OneAnswerServer server(answer);
+  UpstreamGenerator generator(*upstream::OpenAiClient::create({.base_url = server.url()}), {});
+  NoSink sink;
+  return generator.generate(request(), streams ? &sink : nullptr, {});
+}
+
+TEST(UpstreamGeneratorTest, AnAnswerWithoutAMessageIsTheUpstreamsFault) {
+  const std::vector<std::string> bodies{
+      "not json", R"({"choices":["x"]})", R"({"choices":[{"index":0}]})",
+      R"({"choices":[{"message":"x","delta":"x"}]})",
+      R"({"choices":[{"message":{"content":)" + std::string(300, '[') + std::string(300, ']') +
+          R"(},"delta":{"content":)" + std::string(300, '[') + std::string(300, ']') + "}}]}"};
+  for (const std::string& body : bodies) {
+    const auto whole = generate(upstream::response(200, body, "application/json"), false);
+    ASSERT_FALSE(whole) << body;
+    EXPECT_EQ(whole.error().code, ErrorCode::kUnavailable) << body;
+    const auto streamed = generate(upstream::event_stream({body}), true);
+    ASSERT_FALSE(streamed) << body;
+    EXPECT_EQ(streamed.error().code, ErrorCode::kUnavailable) << body;
+  }
+}
+
+TEST(UpstreamGeneratorTest, CountsThatCountNothingAreLeftOut) {
+  const auto answer = generate(
+      upstream::response(200,
+                         R"({"choices":[{"message":{"content":"a"}}],)"
+                         R"("usage":{"prompt_tokens":-5,"completion_tokens":1099511627776}})",
+                         "application/json"),
+      false);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->front().prompt_tokens, 0);
+  EXPECT_EQ(answer->front().completion_tokens, 0);
 }
 
 }  // namespace

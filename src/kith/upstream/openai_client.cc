@@ -3,38 +3,11 @@
 #include <memory>
 #include <utility>
 
-#include "kith/base/json.h"
+#include "kith/upstream/answer_check.h"
 #include "kith/upstream/sse_parser.h"
 
 namespace kith::upstream {
 namespace {
-
-// The message of an OpenAI error body, if it is one.
-std::string upstream_message(const std::string& body) {
-  const auto json = base::parse_json(body);
-  if (!json || !json->is_object()) return {};
-  const auto error = json->find("error");
-  if (error == json->end() || !error->is_object()) return {};
-  const auto message = base::read_string(*error, "message");
-  return message && *message ? ": " + **message : std::string();
-}
-
-Status status_error(const HttpResponse& response) {
-  if (response.status >= 200 && response.status < 300) return {};
-  const std::string text =
-      "the upstream answered " + std::to_string(response.status) + upstream_message(response.body);
-  switch (response.status) {
-    case 400:
-    case 404:
-    case 413:
-    case 422:
-      return Error{ErrorCode::kInvalidArgument, text};
-    case 429:
-      return Error{ErrorCode::kOverloaded, text};
-    default:
-      return Error{ErrorCode::kUnavailable, text};
-  }
-}
 
 Result<std::string> normalize(std::string url) {
   if (!url.starts_with("http://") && !url.starts_with("https://")) {
@@ -62,8 +35,19 @@ Result<std::string> OpenAiClient::call(const HttpRequest& request,
   }
   auto response = http_.send(sent, on_bytes, cancelled);
   if (!response) return std::move(response).error().with_context("the upstream");
-  KITH_RETURN_IF_ERROR(status_error(*response));
+  KITH_RETURN_IF_ERROR(check_status(response->status, response->body));
   return std::move(response->body);
+}
+
+Result<std::string> OpenAiClient::call_whole(const HttpRequest& request, const char* list,
+                                             const std::atomic<bool>* cancelled) const {
+  KITH_ASSIGN_OR_RETURN(std::string body, call(request, nullptr, cancelled));
+  KITH_ASSIGN_OR_RETURN(const AnswerOutline outline, check_answer(body, list));
+  if (!outline.has_items) {
+    return Error{ErrorCode::kUnavailable,
+                 "the upstream's answer must hold a list that is not empty: " + std::string(list)};
+  }
+  return body;
 }
 
 HttpRequest OpenAiClient::post_request(const std::string& path, const std::string& body) const {
@@ -75,18 +59,34 @@ HttpRequest OpenAiClient::post_request(const std::string& path, const std::strin
 
 Result<std::string> OpenAiClient::chat(const std::string& body,
                                        const std::atomic<bool>* cancelled) const {
-  return call(post_request("/chat/completions", body), nullptr, cancelled);
+  return call_whole(post_request("/chat/completions", body), "choices", cancelled);
 }
 
 Status OpenAiClient::stream(const HttpRequest& request, const OnEvent& on_event,
                             const std::atomic<bool>* cancelled) const {
-  SseParser parser(
-      [&](std::string_view data) { return !data.starts_with("[DONE]") && on_event(data); });
-  const auto take = [&parser](std::string_view bytes) -> Result<bool> {
+  bool has_choices = false;
+  Status failure;
+  SseParser parser([&](std::string_view data) {
+    if (data.starts_with("[DONE]")) {
+      if (!has_choices) {
+        failure = Error{ErrorCode::kUnavailable, "the upstream's stream held no choice"};
+      }
+      return false;
+    }
+    const auto outline = check_answer(data, "choices");
+    if (!outline) {
+      failure = outline.error();
+      return false;
+    }
+    has_choices = has_choices || outline->has_items;
+    return on_event(data);
+  });
+  const auto take = [&](std::string_view bytes) -> Result<bool> {
     KITH_RETURN_IF_ERROR(parser.append(bytes));
     return !parser.stopped();
   };
   KITH_RETURN_IF_ERROR(call(request, take, cancelled));
+  KITH_RETURN_IF_ERROR(std::move(failure));
   // A server that closes early has not finished its answer.
   if (!parser.stopped()) {
     return Error{ErrorCode::kUnavailable, "the upstream's stream ended before [DONE]"};
@@ -101,7 +101,7 @@ Status OpenAiClient::stream_chat(const std::string& body, const OnEvent& on_even
 
 Result<std::string> OpenAiClient::completions(const std::string& body,
                                               const std::atomic<bool>* cancelled) const {
-  return call(post_request("/completions", body), nullptr, cancelled);
+  return call_whole(post_request("/completions", body), "choices", cancelled);
 }
 
 Status OpenAiClient::stream_completions(const std::string& body, const OnEvent& on_event,
@@ -111,11 +111,11 @@ Status OpenAiClient::stream_completions(const std::string& body, const OnEvent& 
 
 Result<std::string> OpenAiClient::embeddings(const std::string& body,
                                              const std::atomic<bool>* cancelled) const {
-  return call(post_request("/embeddings", body), nullptr, cancelled);
+  return call_whole(post_request("/embeddings", body), "data", cancelled);
 }
 
 Result<std::string> OpenAiClient::models() const {
-  return call({.method = "GET", .url = base_url_ + "/models"}, nullptr, nullptr);
+  return call_whole({.method = "GET", .url = base_url_ + "/models"}, "data", nullptr);
 }
 
 }  // namespace kith::upstream

@@ -23,25 +23,28 @@ struct ClientOptions {
 // Thread-safe.
 class OpenAiClient {
  public:
-  // Called with the data of each event, "[DONE]" excluded; false ends the call.
+  // Called with the data of each event, a JSON object that reports no failure, "[DONE]" excluded;
+  // false ends the call.
   using OnEvent = std::function<bool(std::string_view data)>;
 
   // Errors: kInvalidArgument for a base url that is none.
   static Result<std::unique_ptr<OpenAiClient>> create(const ClientOptions& options);
 
-  // POST {base}/chat/completions with a JSON body; returns the JSON answer. `cancelled` may be
-  // null; it is looked at several times a second. Errors: kInvalidArgument when the upstream
-  // refuses the request (400, 404, 413, 422; with its
+  // POST {base}/chat/completions with a JSON body; returns the answer, a JSON object with at least
+  // one choice. `cancelled` may be null; it is looked at several times a second.
+  // Errors: kInvalidArgument when the upstream refuses the request (400, 404, 413, 422; with its
   //   message), kOverloaded (429), kDeadlineExceeded (silence), kCancelled, kUnavailable
-  //   (everything else: no connection, 401, 403, 5xx, an answer that is too large).
+  //   (everything else: no connection, 401, 403, 5xx, and what is not such an answer: see
+  //   answer_check.h).
   Result<std::string> chat(const std::string& body, const std::atomic<bool>* cancelled) const;
 
   // The same with "stream": true in the body; events go to `on_event` as they come.
-  // Errors: as chat().
+  // Errors: as chat(), also after events.
   Status stream_chat(const std::string& body, const OnEvent& on_event,
                      const std::atomic<bool>* cancelled) const;
 
-  // POST {base}/embeddings with a JSON body; returns the JSON answer. Errors: as chat().
+  // POST {base}/embeddings with a JSON body; returns the answer, a JSON object with at least one
+  // entry of `data`. Errors: as chat().
   Result<std::string> embeddings(const std::string& body, const std::atomic<bool>* cancelled) const;
   // POST {base}/completions, whole and streamed. Errors: as chat().
   Result<std::string> completions(const std::string& body,
@@ -58,6 +61,9 @@ class OpenAiClient {
 
   Result<std::string> call(const HttpRequest& request, const HttpClient::OnBytes& on_bytes,
                            const std::atomic<bool>* cancelled) const;
+  // An answer whose list is called `list`.
+  Result<std::string> call_whole(const HttpRequest& request, const char* list,
+                                 const std::atomic<bool>* cancelled) const;
   Status stream(const HttpRequest& request, const OnEvent& on_event,
                 const std::atomic<bool>* cancelled) const;
   HttpRequest post_request(const std::string& path, const std::string& body) const;

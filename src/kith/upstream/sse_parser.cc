@@ -14,7 +14,7 @@ Status SseParser::append(std::string_view bytes) {
     if (c != '\n' && c != '\r') {
       line_ += c;
       if (line_.size() + data_.size() > max_event_bytes_) {
-        return Error{ErrorCode::kInvalidArgument, "the upstream sent an event that is too large"};
+        return Error{ErrorCode::kUnavailable, "the upstream sent an event that is too large"};
       }
       continue;
     }

@@ -24,7 +24,7 @@ class SseParser {
       : on_data_(std::move(on_data)), max_event_bytes_(max_event_bytes) {}
 
   // Takes the next bytes, cut anywhere.
-  // Errors: kInvalidArgument if an event is larger than `max_event_bytes`.
+  // Errors: kUnavailable if an event is larger than `max_event_bytes`.
   Status append(std::string_view bytes);
 
   // Whether the callback asked to stop.

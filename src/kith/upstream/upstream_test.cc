@@ -1,76 +1,18 @@
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <thread>
 
 #include "kith/base/rng.h"
 #include "kith/upstream/openai_client.h"
 #include "kith/upstream/sse_parser.h"
+#include "kith/upstream/test_upstream.h"
 
 namespace kith::upstream {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// Answers one connection with fixed bytes, on loopback.
-class OneAnswerServer {
- public:
-  explicit OneAnswerServer(std::string answer, bool keep_open = false)
-      : answer_(std::move(answer)), keep_open_(keep_open) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), length), 0);
-    EXPECT_EQ(::listen(listener_, 1), 0);
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~OneAnswerServer() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-  const std::string& request() const { return request_; }
-
- private:
-  void serve() {
-    const int peer = ::accept(listener_, nullptr, nullptr);
-    if (peer < 0) return;
-    char buffer[4096];
-    // The body is the last thing in a request; "}" ends it in these tests.
-    while (!request_.ends_with('}') && !request_.starts_with("GET")) {
-      const ssize_t got = ::recv(peer, buffer, sizeof(buffer), 0);
-      if (got <= 0) break;
-      request_.append(buffer, static_cast<std::size_t>(got));
-    }
-    static_cast<void>(::send(peer, answer_.data(), answer_.size(), MSG_NOSIGNAL));
-    // Wait until the client hangs up.
-    while (keep_open_ && ::recv(peer, buffer, sizeof(buffer), 0) > 0) {
-    }
-    ::close(peer);
-  }
-
-  std::string answer_;
-  bool keep_open_;
-  int listener_ = -1;
-  int port_ = 0;
-  std::string request_;
-  std::thread thread_;
-};
-
-std::string response(int status, const std::string& body, const std::string& type) {
-  return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Type: " + type +
-         "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
 
 std::unique_ptr<OpenAiClient> client_for(const std::string& url) {
   auto client = OpenAiClient::create({.base_url = url, .api_key = "secret"});
@@ -100,43 +42,54 @@ TEST(SseParserTest, GivesOutDataHoweverTheBytesAreCut) {
 
 TEST(SseParserTest, RefusesAnEventWithoutEnd) {
   SseParser parser([](std::string_view) { return true; }, 100);
-  EXPECT_FALSE(parser.append("data: " + std::string(200, 'x')));
+  const auto taken = parser.append("data: " + std::string(200, 'x'));
+  // The upstream's fault: never told as the client's.
+  EXPECT_EQ(taken.error().code, ErrorCode::kUnavailable);
 }
 
 TEST(OpenAiClientTest, SendsTheBodyUntouchedAndReturnsTheAnswer) {
-  const OneAnswerServer server(response(200, "{\"ok\":true}", "application/json"));
+  const OneAnswerServer server(response(200, "{\"choices\":[{}]}", "application/json"));
   const std::string body = R"({"model":"m","odd_field":[1,{"x":null}]})";
   const auto answer = client_for(server.url())->chat(body, nullptr);
   ASSERT_TRUE(answer) << answer.error().message;
-  EXPECT_EQ(*answer, "{\"ok\":true}");
+  EXPECT_EQ(*answer, "{\"choices\":[{}]}");
   EXPECT_THAT(server.request(), HasSubstr("POST /v1/chat/completions"));
   EXPECT_THAT(server.request(), HasSubstr("Authorization: Bearer secret"));
   EXPECT_THAT(server.request(), HasSubstr(body));
 }
 
+// An event with one choice.
+std::string choice_event(const std::string& text) {
+  return R"({"choices":[{"index":0,"text":")" + text + R"("}]})";
+}
+
+// Streams from an upstream that answers with `answer`; `events` takes what comes.
+Status stream_from(const std::string& answer, std::vector<std::string>& events) {
+  const OneAnswerServer server(answer);
+  return client_for(server.url())
+      ->stream_chat(
+          "{}",
+          [&](std::string_view data) {
+            events.emplace_back(data);
+            return true;
+          },
+          nullptr);
+}
+
 TEST(OpenAiClientTest, StreamsUntilDone) {
-  const OneAnswerServer server(
-      response(200, "data: 1\n\ndata: 2\n\ndata: [DONE]\n\n", "text/event-stream"));
   std::vector<std::string> events;
-  const auto done = client_for(server.url())
-                        ->stream_chat(
-                            "{}",
-                            [&](std::string_view data) {
-                              events.emplace_back(data);
-                              return true;
-                            },
-                            nullptr);
+  const auto done = stream_from(event_stream({choice_event("1"), choice_event("2")}), events);
   ASSERT_TRUE(done) << done.error().message;
-  EXPECT_THAT(events, ElementsAre("1", "2"));
+  EXPECT_THAT(events, ElementsAre(choice_event("1"), choice_event("2")));
 }
 
 TEST(OpenAiClientTest, CompletionsGoToTheirOwnPath) {
-  const OneAnswerServer whole(response(200, "{\"ok\":true}", "application/json"));
+  const OneAnswerServer whole(response(200, "{\"choices\":[{}]}", "application/json"));
   const std::string body = R"({ "prompt_embeds": "x" })";
-  EXPECT_EQ(*client_for(whole.url())->completions(body, nullptr), "{\"ok\":true}");
+  EXPECT_EQ(*client_for(whole.url())->completions(body, nullptr), "{\"choices\":[{}]}");
   EXPECT_THAT(whole.request(), HasSubstr("POST /v1/completions"));
   EXPECT_THAT(whole.request(), HasSubstr(body));
-  const OneAnswerServer streamed(response(200, "data: 1\n\ndata: [DONE]\n\n", "text/event-stream"));
+  const OneAnswerServer streamed(event_stream({choice_event("1")}));
   std::vector<std::string> events;
   const auto take = [&](std::string_view data) {
     events.emplace_back(data);
@@ -144,15 +97,91 @@ TEST(OpenAiClientTest, CompletionsGoToTheirOwnPath) {
   };
   ASSERT_TRUE(client_for(streamed.url())->stream_completions("{}", take, nullptr));
   EXPECT_THAT(streamed.request(), HasSubstr("POST /v1/completions"));
-  EXPECT_THAT(events, ElementsAre("1"));
+  EXPECT_THAT(events, ElementsAre(choice_event("1")));
 }
 
 TEST(OpenAiClientTest, AStreamThatBreaksOffIsAnError) {
-  const OneAnswerServer server(response(200, "data: 1\n\n", "text/event-stream"));
-  const auto done = client_for(server.url())
-                        ->stream_chat(
-                            "{}", [](std::string_view) { return true; }, nullptr);
+  std::vector<std::string> events;
+  const auto done = stream_from(
+      response(200, "data: " + choice_event("1") + "\n\n", "text/event-stream"), events);
   EXPECT_EQ(done.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(events, ElementsAre(choice_event("1")));
+}
+
+// What upstreams say with status 200 that is no answer: never the client's fault, never an empty
+// answer.
+const std::vector<std::string>& faulty_answers() {
+  static const std::vector<std::string> kAnswers{"",
+                                                 "<html>",
+                                                 "null",
+                                                 "[]",
+                                                 "\"text\"",
+                                                 "{\"choices\":",
+                                                 "{\"choices\":null}",
+                                                 "{\"choices\":[]}",
+                                                 "{\"choices\":{}}",
+                                                 "{\"choices\":[1e999]}",
+                                                 "{\"choices\":[\"\xff\"]}",
+                                                 R"({"error":"text","choices":[{}]})",
+                                                 R"({"error":5})",
+                                                 R"({"error":{"message":"why"}})",
+                                                 std::string(100'000, '[')};
+  return kAnswers;
+}
+
+TEST(OpenAiClientTest, AFaultyAnswerIsTheUpstreamsFault) {
+  for (const std::string& body : faulty_answers()) {
+    const OneAnswerServer server(response(200, body, "application/json"));
+    const auto answer = client_for(server.url())->completions("{}", nullptr);
+    ASSERT_FALSE(answer) << body.substr(0, 40);
+    EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable) << body.substr(0, 40);
+  }
+}
+
+TEST(OpenAiClientTest, AFaultyStreamIsTheUpstreamsFault) {
+  for (const std::string& body : faulty_answers()) {
+    std::vector<std::string> events;
+    const auto done = stream_from(event_stream({body}), events);
+    ASSERT_FALSE(done) << body.substr(0, 40);
+    EXPECT_EQ(done.error().code, ErrorCode::kUnavailable) << body.substr(0, 40);
+  }
+  std::vector<std::string> events;
+  const auto empty = stream_from(event_stream({}), events);
+  EXPECT_EQ(empty.error().code, ErrorCode::kUnavailable);
+}
+
+// vLLM ends a stream that failed with an error whose code is a status.
+TEST(OpenAiClientTest, AnErrorWithAStatusMeansWhatTheStatusMeans) {
+  const std::vector<std::pair<std::string, ErrorCode>> cases{
+      {"400", ErrorCode::kInvalidArgument},
+      {"429", ErrorCode::kOverloaded},
+      {"503", ErrorCode::kUnavailable},
+      {"\"rate_limit_exceeded\"", ErrorCode::kUnavailable}};
+  for (const auto& [code, expected] : cases) {
+    std::vector<std::string> events;
+    const auto done = stream_from(
+        event_stream({choice_event("1"), R"({"error":{"message":"why","code":)" + code + "}}"}),
+        events);
+    EXPECT_EQ(done.error().code, expected) << code;
+    EXPECT_THAT(done.error().message, HasSubstr("why"));
+    EXPECT_THAT(events, ElementsAre(choice_event("1")));
+  }
+}
+
+// What is deep inside is the reader's affair, and "error": null is none.
+TEST(OpenAiClientTest, AnAnswerMayHoldWhatNobodyKnows) {
+  const std::string body = R"({"error":null,"odd":)" + std::string(300, '[') +
+                           std::string(300, ']') + R"(,"choices":[{"a":{"b":[1]}}]})";
+  const OneAnswerServer server(response(200, body, "application/json"));
+  EXPECT_EQ(*client_for(server.url())->completions("{}", nullptr), body);
+}
+
+TEST(OpenAiClientTest, EmbeddingsNeedVectors) {
+  const OneAnswerServer some(response(200, R"({"data":[{"embedding":"x"}]})", "application/json"));
+  EXPECT_TRUE(client_for(some.url())->embeddings("{}", nullptr));
+  const OneAnswerServer none(response(200, R"({"data":[]})", "application/json"));
+  EXPECT_EQ(client_for(none.url())->embeddings("{}", nullptr).error().code,
+            ErrorCode::kUnavailable);
 }
 
 TEST(OpenAiClientTest, MapsTheUpstreamsErrors) {
@@ -168,6 +197,8 @@ TEST(OpenAiClientTest, MapsTheUpstreamsErrors) {
     EXPECT_EQ(answer.error().code, code) << status;
     EXPECT_THAT(answer.error().message, HasSubstr("why"));
   }
+  const OneAnswerServer brief(response(400, R"({"error":"why"})", "application/json"));
+  EXPECT_THAT(client_for(brief.url())->chat("{}", nullptr).error().message, HasSubstr(": why"));
 }
 
 TEST(OpenAiClientTest, CancelEndsACallThatHangs) {
