@@ -45,6 +45,10 @@ bool is_text_only(const base::Json& modalities) {
 // would be a wrong answer; the others are hints.
 void read_passthrough(FieldReader& reader, ChatCompletionRequest& request,
                       std::set<std::string>& extra) {
+  for (const ForeignConstraint& constraint : read_foreign_constraints(reader)) {
+    extra.insert(constraint.name);
+    if (constraint.is_set) request.upstream_only.emplace_back(constraint.name);
+  }
   const auto pass = [&](const char* key, bool is_refused) {
     const base::Json* value = reader.member(key);
     if (value == nullptr) return;

@@ -217,6 +217,19 @@ TEST(ChatRequestTest, HarmlessFormsOfRefusedFieldsAreAccepted) {
               ElementsAre("structured_outputs"));
 }
 
+TEST(ChatRequestTest, WhatOtherServersKnowAndWouldChangeTheAnswerIsNotUnknown) {
+  const auto request = parse_with(
+      R"("guided_regex":"a*","ignore_eos":true,"min_tokens":0,"bad_words":[],"grammar":"",)"
+      R"("frobnicate":1)");
+  ASSERT_TRUE(request);
+  EXPECT_THAT(request->upstream_only, ElementsAre("guided_regex", "ignore_eos"));
+  EXPECT_THAT(request->unknown, ElementsAre("frobnicate"));
+  // An upstream gets them as they came.
+  const auto extra = *base::parse_json(request->extra);
+  EXPECT_EQ(extra.size(), 6U);
+  EXPECT_EQ(extra["min_tokens"], 0);
+}
+
 TEST(ChatRequestTest, NullMembersCountAsAbsent) {
   const auto request =
       parse_with(R"("temperature":null,"stop":null,"kith":null,"tools":null,"x":null)");

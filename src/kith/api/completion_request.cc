@@ -99,6 +99,9 @@ void refuse_personal(FieldReader& reader) {
 void read_unsupported(FieldReader& reader, CompletionRequest& request) {
   const auto suffix = reader.string("suffix");
   if (suffix && !suffix->empty()) request.unsupported.emplace_back("suffix");
+  for (const ForeignConstraint& constraint : read_foreign_constraints(reader)) {
+    if (constraint.is_set) request.unsupported.emplace_back(constraint.name);
+  }
   const std::string& format = request.format.member;
   if (request.format.is_upstream_only) request.unsupported.push_back(format);
 }

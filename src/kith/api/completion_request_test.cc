@@ -137,7 +137,8 @@ TEST(CompletionRequestTest, SaysWhatItCannotHonour) {
   EXPECT_THAT(parse_with(R"("suffix":"")")->unsupported, IsEmpty());
   EXPECT_THAT(parse_with(R"("response_format":{"type":"structural_tag"})")->unsupported,
               ElementsAre("response_format"));
-  EXPECT_THAT(parse_with(R"("prompt_embeds":"x")")->unknown, ElementsAre("prompt_embeds"));
+  EXPECT_THAT(parse_with(R"("prompt_embeds":"x")")->unsupported, ElementsAre("prompt_embeds"));
+  EXPECT_THAT(parse_with(R"("frobnicate":1)")->unknown, ElementsAre("frobnicate"));
 }
 
 TEST(CompletionRequestTest, ReadsRowsOfEmbeddings) {

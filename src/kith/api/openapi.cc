@@ -17,7 +17,7 @@ constexpr std::string_view kPaths = R"json("paths":{
   "parameters":[{"$ref":"#/components/parameters/User"},{"$ref":"#/components/parameters/Tenant"},{"$ref":"#/components/parameters/Conversation"}],
   "requestBody":{"required":true,"content":{"application/json":{"schema":{"$ref":"#/components/schemas/ChatRequest"}}}},
   "responses":{"200":{"description":"The answer; with stream, server-sent events of chat.completion.chunk objects ending in [DONE]",
-    "headers":{"X-Kith-Decision":{"schema":{"type":"string"}},"X-Kith-Persona":{"schema":{"type":"string"}},"X-Kith-Adapter":{"schema":{"type":"string"}}},
+    "headers":{"X-Kith-Decision":{"schema":{"type":"string"}},"X-Kith-Persona":{"schema":{"type":"string"}},"X-Kith-Adapter":{"schema":{"type":"string"}},"X-Kith-Ignored":{"schema":{"type":"string"},"description":"members of the request that had no effect"}},
     "content":{"application/json":{"schema":{"$ref":"#/components/schemas/ChatCompletion"}},"text/event-stream":{"schema":{"type":"string"}}}},
    "default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/embeddings":{"post":{"operationId":"createEmbedding","summary":"Vectors of texts, by the own embedding model or an upstream",

@@ -1,6 +1,7 @@
 #include "kith/api/sampling_fields.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <set>
@@ -76,6 +77,25 @@ void read_sampling(FieldReader& reader, SamplingFields& fields) {
   fields.repetition_penalty = reader.number("repetition_penalty", kTiny, 10.0);
   fields.seed = reader.integer("seed", INT64_MIN, INT64_MAX);
   read_logit_bias(reader, fields);
+}
+
+std::vector<ForeignConstraint> read_foreign_constraints(FieldReader& reader) {
+  // Of vLLM, SGLang and llama-server.
+  constexpr std::array<const char*, 14> kNames{
+      "guided_regex",    "guided_grammar", "regex",          "ebnf",         "grammar",
+      "json_schema",     "structural_tag", "stop_token_ids", "bad_words",    "allowed_token_ids",
+      "use_beam_search", "min_tokens",     "ignore_eos",     "prompt_embeds"};
+  std::vector<ForeignConstraint> found;
+  for (const char* name : kNames) {
+    const base::Json* value = reader.member(name);
+    if (value == nullptr) continue;
+    const bool is_set = value->is_boolean()  ? value->get<bool>()
+                        : value->is_number() ? value->get<double>() != 0.0
+                        : value->is_string() ? !value->get_ref<const std::string&>().empty()
+                                             : !value->empty();
+    found.push_back({name, is_set});
+  }
+  return found;
 }
 
 std::vector<std::string> read_stop(FieldReader& reader) {

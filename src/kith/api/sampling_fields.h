@@ -41,6 +41,17 @@ struct StreamFields {
 inline constexpr std::int64_t kMaxAnswerTokens = std::int64_t{1} << 24;
 
 void read_sampling(FieldReader& reader, SamplingFields& fields);
+
+// A member of another server's interface that says what an answer must be, or how it is sought.
+struct ForeignConstraint {
+  const char* name = nullptr;
+  // Whether it asks for something: not false, 0 or empty. An engine that cannot honour it must
+  // then refuse it, for without it the answer would be a wrong one.
+  bool is_set = false;
+};
+// Those of the request that are not null. What the engine has never heard of is none of them.
+std::vector<ForeignConstraint> read_foreign_constraints(FieldReader& reader);
+
 // At most 4 texts, none empty.
 std::vector<std::string> read_stop(FieldReader& reader);
 StreamFields read_stream(FieldReader& reader);

@@ -51,6 +51,10 @@ server::ServerOptions server_options(const Config& config, std::string token) {
   options.max_body_bytes = static_cast<std::size_t>(config.server.max_body_mb) << 20;
   options.generation_threads = static_cast<std::size_t>(config.server.workers);
   options.generations_waiting = static_cast<std::size_t>(config.server.max_requests);
+  options.ignores_unknown_fields = config.server.ignore_unknown_fields;
+  options.accepts_any_model = config.server.accept_any_model;
+  options.trusted_peers = config.server.trusted_peers;
+  options.cors_origins = config.server.cors_origins;
   options.local_token = std::move(token);
   const fs::path web = config.server.web.empty() ? web_directory() : fs::path(config.server.web);
   std::error_code error;

@@ -1,8 +1,12 @@
 #include "kith/runtime/config.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
+#include <sstream>
 #include <variant>
 
 // Without exceptions the library's compiled part does not serve, so its headers are used alone.
@@ -13,7 +17,8 @@
 namespace kith::runtime {
 namespace {
 
-using Field = std::variant<std::string*, int*, bool*>;
+using TextList = std::vector<std::string>;
+using Field = std::variant<std::string*, int*, bool*, TextList*>;
 
 struct Setting {
   const char* key;
@@ -32,6 +37,11 @@ const std::vector<Setting>& all_settings() {
       {"server.max_requests", [](Config& c) -> Field { return &c.server.max_requests; }, 1, 65'536},
       {"server.max_body_mb", [](Config& c) -> Field { return &c.server.max_body_mb; }, 1, 1024},
       {"server.web", [](Config& c) -> Field { return &c.server.web; }},
+      {"server.ignore_unknown_fields",
+       [](Config& c) -> Field { return &c.server.ignore_unknown_fields; }},
+      {"server.accept_any_model", [](Config& c) -> Field { return &c.server.accept_any_model; }},
+      {"server.trusted_peers", [](Config& c) -> Field { return &c.server.trusted_peers; }},
+      {"server.cors_origins", [](Config& c) -> Field { return &c.server.cors_origins; }},
       {"data.dir", [](Config& c) -> Field { return &c.data.dir; }},
       {"model.dir", [](Config& c) -> Field { return &c.model.dir; }},
       {"model.adapters", [](Config& c) -> Field { return &c.model.adapters; }},
@@ -94,13 +104,43 @@ Status write_int(const Setting& setting, int& field, const std::string& value,
   return {};
 }
 
+std::string join(const TextList& texts) {
+  std::string joined;
+  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
+  return joined;
+}
+
+// Parts between commas, without the white space around them and without empty ones.
+TextList split(const std::string& text) {
+  TextList parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) {
+    const auto first = part.find_first_not_of(" \t");
+    if (first == std::string::npos) continue;
+    parts.push_back(part.substr(first, part.find_last_not_of(" \t") - first + 1));
+  }
+  return parts;
+}
+
 std::string to_text(const Field& field) {
   if (const auto* text = std::get_if<std::string*>(&field)) return **text;
   if (const auto* number = std::get_if<int*>(&field)) return std::to_string(**number);
+  if (const auto* list = std::get_if<TextList*>(&field)) return join(**list);
   return *std::get<bool*>(field) ? "true" : "false";
 }
 
-// The text of a value in the file, or no value if it is a table, a list or a date.
+// The text of a list in the file, or no value if it holds anything but texts without commas.
+std::optional<std::string> list_text(const toml::array& list) {
+  TextList texts;
+  for (const toml::node& item : list) {
+    const auto* text = item.as_string();
+    if (text == nullptr || text->get().find(',') != std::string::npos) return std::nullopt;
+    texts.push_back(text->get());
+  }
+  return join(texts);
+}
+
+// The text of a value in the file, or no value if it is a table or a date.
 std::optional<std::string> value_text(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
@@ -111,10 +151,48 @@ std::optional<std::string> value_text(const toml::node& node) {
 Status require_one_of(const char* key, const std::string& value,
                       const std::vector<std::string>& allowed) {
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return {};
-  std::string list;
-  for (const auto& option : allowed) list += (list.empty() ? "" : ", ") + option;
   return Error{ErrorCode::kInvalidArgument,
-               std::string(key) + " must be one of " + list + ": " + value};
+               std::string(key) + " must be one of " + join(allowed) + ": " + value};
+}
+
+// The usual spelling of an IP address, in which peers are told; empty if it is none.
+std::string normalize_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  std::array<char, INET6_ADDRSTRLEN> usual{};
+  for (const int family : {AF_INET, AF_INET6}) {
+    if (inet_pton(family, text.c_str(), address.data()) != 1) continue;
+    return inet_ntop(family, address.data(), usual.data(), usual.size());
+  }
+  return {};
+}
+
+Status normalize_peers(TextList& peers) {
+  for (std::string& peer : peers) {
+    const std::string usual = normalize_address(peer);
+    if (usual.empty()) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "server.trusted_peers must hold IP addresses: " + peer};
+    }
+    peer = usual;
+  }
+  return {};
+}
+
+// An origin as browsers send it: no path, no slash at its end.
+Status require_origins(const TextList& origins) {
+  for (const std::string& origin : origins) {
+    const std::size_t scheme = origin.starts_with("https://")  ? 8
+                               : origin.starts_with("http://") ? 7
+                                                               : 0;
+    const bool is_origin = scheme > 0 && origin.size() > scheme &&
+                           origin.find_first_of("/?#@* ", scheme) == std::string::npos;
+    if (is_origin) continue;
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "server.cors_origins must hold origins like https://desk.example, without a path: " +
+            origin};
+  }
+  return {};
 }
 
 }  // namespace
@@ -147,8 +225,18 @@ Status ConfigLoader::read_file(const std::filesystem::path& path) {
       const std::string key = std::string(section.str()) + "." + std::string(name.str());
       const std::string source =
           "file " + path.string() + ":" + std::to_string(value.source().begin.line);
-      const auto text = value_text(value);
-      if (!text) return invalid(source, key, "must be a text, a number or true or false");
+      const Setting* setting = find_setting(key);
+      if (setting == nullptr) return invalid(source, key, "is not a setting");
+      const bool is_list = std::holds_alternative<TextList*>(setting->field(config_));
+      if (is_list != value.is_array()) {
+        return invalid(source, key, is_list ? "must be a list of texts" : "must not be a list");
+      }
+      const auto text = is_list ? list_text(*value.as_array()) : value_text(value);
+      if (!text) {
+        return invalid(source, key,
+                       is_list ? "must be a list of texts without commas"
+                               : "must be a text, a number or true or false");
+      }
       KITH_RETURN_IF_ERROR(assign(key, *text, source));
     }
   }
@@ -178,6 +266,8 @@ Status ConfigLoader::assign(const std::string& key, const std::string& value,
     **text = value;
   } else if (auto* const* number = std::get_if<int*>(&field)) {
     KITH_RETURN_IF_ERROR(write_int(*setting, **number, value, source));
+  } else if (auto* const* list = std::get_if<TextList*>(&field)) {
+    **list = split(value);
   } else {
     if (value != "true" && value != "false") {
       return invalid(source, key, "must be true or false: " + value);
@@ -195,7 +285,10 @@ Result<Config> ConfigLoader::finish() const {
   KITH_RETURN_IF_ERROR(
       require_one_of("log.level", config_.log.level, {"debug", "info", "warn", "error"}));
   KITH_RETURN_IF_ERROR(require_one_of("log.format", config_.log.format, {"pretty", "json"}));
-  return config_;
+  Config config = config_;
+  KITH_RETURN_IF_ERROR(normalize_peers(config.server.trusted_peers));
+  KITH_RETURN_IF_ERROR(require_origins(config.server.cors_origins));
+  return config;
 }
 
 std::vector<SettingView> ConfigLoader::settings() const {

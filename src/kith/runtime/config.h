@@ -24,6 +24,14 @@ struct Config {
     int max_body_mb = 32;
     // Directory of the web page; empty serves none.
     std::string web;
+    // Members of requests that nobody knows: ignored, or refused by name.
+    bool ignore_unknown_fields = true;
+    // Answer with the usual model whatever name `model` holds, instead of 404.
+    bool accept_any_model = false;
+    // Addresses whose X-OpenWebUI-* headers say who the user is.
+    std::vector<std::string> trusted_peers{"127.0.0.1", "::1"};
+    // Other sites whose pages may call: "https://desk.example".
+    std::vector<std::string> cors_origins;
   } server;
   struct {
     std::string dir = "data";
@@ -102,7 +110,7 @@ class ConfigLoader {
   Status read_file(const std::filesystem::path& path);
   // Errors: kInvalidArgument naming the variable.
   Status read_environment();
-  // `key` like "server.port". Errors: kInvalidArgument.
+  // `key` like "server.port"; parts of a list stand between commas. Errors: kInvalidArgument.
   Status set(const std::string& key, const std::string& value);
 
   // Errors: kInvalidArgument naming a value that is out of range.

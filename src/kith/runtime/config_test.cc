@@ -3,12 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+
 #include "kith/base/test_directory.h"
 
 namespace kith::runtime {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 Environment environment(std::map<std::string, std::string> values) {
   return [values = std::move(values)](const std::string& name) -> std::optional<std::string> {
@@ -68,6 +73,52 @@ TEST_F(ConfigTest, NamesFileLineKeyAndWhatIsAllowed) {
   const auto broken = loader.read_file(write_config("[server\n"));
   EXPECT_THAT(broken.error().message, HasSubstr(":1"));
   EXPECT_EQ(loader.read_file("/nowhere.toml").error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(ConfigTest, ListsAreArraysInTheFileAndHaveCommasElsewhere) {
+  ConfigLoader loader(environment({{"KITH_SERVER_CORS_ORIGINS", "https://a.b, http://c:81 ,"}}));
+  EXPECT_THAT(loader.finish()->server.trusted_peers, ElementsAre("127.0.0.1", "::1"));
+  ASSERT_TRUE(loader.read_file(
+      write_config("[server]\ntrusted_peers = [\"10.0.0.7\", \"0:0:0:0:0:0:0:2\"]\n")));
+  ASSERT_TRUE(loader.read_environment());
+  const auto config = loader.finish();
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_THAT(config->server.trusted_peers, ElementsAre("10.0.0.7", "::2"));
+  EXPECT_THAT(config->server.cors_origins, ElementsAre("https://a.b", "http://c:81"));
+  ASSERT_TRUE(loader.set("server.trusted_peers", ""));
+  EXPECT_THAT(loader.finish()->server.trusted_peers, IsEmpty());
+  for (const auto& setting : loader.settings()) {
+    if (setting.key == "server.cors_origins") {
+      EXPECT_EQ(setting.value, "https://a.b, http://c:81");
+    }
+  }
+}
+
+TEST_F(ConfigTest, RefusesListsOfSomethingElse) {
+  const auto message_of = [this](const std::string& text) {
+    ConfigLoader loader(environment({}));
+    const auto read = loader.read_file(write_config(text));
+    return read ? loader.finish().error().message : read.error().message;
+  };
+  EXPECT_THAT(message_of("[server]\ntrusted_peers = [\"proxy\"]\n"), HasSubstr("proxy"));
+  EXPECT_THAT(message_of("[server]\ntrusted_peers = [1]\n"), HasSubstr("list of texts"));
+  EXPECT_THAT(message_of("[server]\ntrusted_peers = \"::1\"\n"), HasSubstr("list of texts"));
+  EXPECT_THAT(message_of("[server]\nhost = [\"::1\"]\n"), HasSubstr("must not be a list"));
+  for (const char* origin : {"desk.example", "https://desk.example/", "*", "https://*.example"}) {
+    EXPECT_THAT(message_of("[server]\ncors_origins = [\"" + std::string(origin) + "\"]\n"),
+                HasSubstr("cors_origins"));
+  }
+}
+
+// docs/formats/configuration.md names every setting.
+TEST_F(ConfigTest, EverySettingIsDocumented) {
+  const char* source = std::getenv("KITH_SOURCE_DIR");
+  if (source == nullptr) GTEST_SKIP() << "KITH_SOURCE_DIR is not set";
+  std::ifstream file(std::filesystem::path(source) / "docs/formats/configuration.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const auto& setting : ConfigLoader(environment({})).settings()) {
+    EXPECT_THAT(text, HasSubstr("| `" + setting.key + "` |"));
+  }
 }
 
 TEST_F(ConfigTest, RefusesValuesOutsideTheList) {

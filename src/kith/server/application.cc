@@ -193,7 +193,8 @@ HeaderList Application::cors_headers(const HttpRequest& request) const {
   if (origin.empty() || std::find(listed.begin(), listed.end(), origin) == listed.end()) return {};
   return {{"Access-Control-Allow-Origin", origin},
           {"Access-Control-Expose-Headers",
-           "X-Request-Id, X-Kith-Decision, X-Kith-Persona, X-Kith-Adapter, Retry-After"},
+           "X-Request-Id, X-Kith-Decision, X-Kith-Persona, X-Kith-Adapter, X-Kith-Ignored, "
+           "Retry-After"},
           {"Vary", "Origin"}};
 }
 

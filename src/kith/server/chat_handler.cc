@@ -11,6 +11,7 @@
 #include "kith/server/identity.h"
 #include "kith/server/model_choice.h"
 #include "kith/server/routes.h"
+#include "kith/server/unknown_fields.h"
 
 namespace kith::server {
 namespace {
@@ -29,10 +30,12 @@ HeaderList kith_headers(HeaderList headers, const personalize::ChatAnswer& answe
 // Turns what the pipeline says into server-sent events.
 class EventSink final : public personalize::AnswerSink {
  public:
-  EventSink(const Context& context, const Call& call, int num_choices, bool wants_usage)
+  // Borrows all but the numbers. `headers` are those of the answer.
+  EventSink(const Context& context, const Call& call, const HeaderList& headers, int num_choices,
+            bool wants_usage)
       : context_(context),
         writer_(call.writer),
-        headers_(call.headers),
+        headers_(headers),
         num_choices_(num_choices),
         wants_usage_(wants_usage),
         started_(context.services.clock.monotonic()) {}
@@ -130,6 +133,8 @@ struct Prepared {
   personalize::ChatRequest chat;
   bool is_stream = false;
   bool wants_usage = false;
+  // Of the answer.
+  HeaderList headers;
 };
 
 api::Outcome<Prepared> prepare(const Context& context, const Call& call) {
@@ -142,12 +147,14 @@ api::Outcome<Prepared> prepare(const Context& context, const Call& call) {
   Prepared prepared;
   prepared.is_stream = parsed->is_stream;
   prepared.wants_usage = parsed->wants_usage;
-  if (!context.options.ignores_unknown_fields) {
-    auto& refused = parsed->upstream_only;
-    refused.insert(refused.end(), parsed->unknown.begin(), parsed->unknown.end());
-  }
+  prepared.headers = call.headers;
   const auto& generator = context.services.generator;
-  auto adapters = find_named_adapters(generator, parsed->model, parsed->lora);
+  if (generator.capabilities().is_own_engine) {
+    if (auto error = refuse_unknown(context.options, parsed->unknown)) return *std::move(error);
+    tell_ignored(parsed->unknown, prepared.headers);
+  }
+  auto adapters = find_named_adapters(generator, parsed->model, parsed->lora,
+                                      context.options.accepts_any_model);
   if (!adapters) return std::move(adapters).error();
   auto rows = read_soft_prompt(generator, std::move(parsed->kith.soft_prompt));
   if (!rows) return std::move(rows).error();
@@ -164,7 +171,7 @@ void post_chat_completions(const Context& context, const Call& call) {
   auto prepared = prepare(context, call);
   if (!prepared) return refuse(call, prepared.error());
   const auto& chat = prepared->chat;
-  EventSink sink(context, call, chat.num_choices, prepared->wants_usage);
+  EventSink sink(context, call, prepared->headers, chat.num_choices, prepared->wants_usage);
   if (prepared->is_stream) sink.offer();
   const auto answer = context.services.pipeline.answer(chat, prepared->is_stream ? &sink : nullptr,
                                                        call.writer.cancel_token());
@@ -172,7 +179,7 @@ void post_chat_completions(const Context& context, const Call& call) {
   if (!answer) return refuse(call, explain_refusal(answer.error(), chat, call));
   if (prepared->is_stream) return sink.finish(*answer);
   HttpResponse response = json_response(api::chat_completion_body(to_chat_completion(*answer)));
-  response.headers = kith_headers(call.headers, *answer);
+  response.headers = kith_headers(prepared->headers, *answer);
   response.headers.emplace_back("Cache-Control", "no-store");
   call.writer.send(std::move(response));
 }

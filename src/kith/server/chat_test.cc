@@ -284,7 +284,40 @@ TEST(ChatTest, AdaptersAreNamedAsModelOrByNumber) {
   const base::Json none = ask(R"("lora":[{"id":0,"scale":0}])");
   EXPECT_FALSE(none["kith"].contains("adapter"));
   EXPECT_TRUE(server.generator.last_request.adapters.empty());
-  EXPECT_EQ(ask(R"("model":"anything else")")["kith"]["adapter"], "leadership");
+  for (const char* usual : {"kith-test", "kith", "default", ""}) {
+    const base::Json answer = ask(R"("model":")" + std::string(usual) + R"(")");
+    EXPECT_EQ(answer["kith"]["adapter"], "leadership");
+    EXPECT_EQ(answer["model"], "kith-test");
+  }
+}
+
+TEST(ChatTest, AModelThatIsNotThereIsNotFound) {
+  TestServer server;
+  for (const char* stream : {"false", "true"}) {
+    const TestResponse response = post_json(
+        server.port(), kPath, chat_with(R"("model":"gpt-9","stream":)" + std::string(stream)));
+    EXPECT_EQ(response.status, 404);
+    const base::Json error = parsed(response.body)["error"];
+    EXPECT_EQ(error["code"], "model_not_found");
+    EXPECT_EQ(error["param"], "model");
+    EXPECT_EQ(error["type"], "invalid_request_error");
+  }
+  // Also beside `lora`, whose adapters stand on a model.
+  EXPECT_EQ(post_json(server.port(), kPath, chat_with(R"("model":"gpt-9","lora":[])")).status, 404);
+  // An adapter that was unloaded is such a model.
+  EXPECT_EQ(post_json(server.port(), kPath, chat_with(R"("model":"leadership")")).status, 200);
+  server.generator.adapters.clear();
+  EXPECT_EQ(post_json(server.port(), kPath, chat_with(R"("model":"leadership")")).status, 404);
+}
+
+TEST(ChatTest, AnyModelCanBeAccepted) {
+  TestServerOptions options = plain_options();
+  options.server.accepts_any_model = true;
+  TestServer server(options);
+  const TestResponse response =
+      post_json(server.port(), kPath, chat_with(R"("model":"gpt-9","lora":[])"));
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(parsed(response.body)["model"], "kith-test");
 }
 
 TEST(ChatTest, AdaptersThatAreNotThereAreRefusedByName) {
@@ -409,9 +442,10 @@ TEST(ChatTest, OwnEngineRefusesByNameWhatItCannotHonour) {
       server.port(), kPath, chat_with(R"("tools":[{"type":"function","function":{"name":"f"}}])"));
   EXPECT_EQ(tools.status, 400);
   EXPECT_EQ(error_param(tools), "tools");
-  const TestResponse unknown = post_json(server.port(), kPath, chat_with(R"("frobnicate":1)"));
-  EXPECT_EQ(unknown.status, 400);
-  EXPECT_EQ(error_param(unknown), "frobnicate");
+  const TestResponse pattern =
+      post_json(server.port(), kPath, chat_with(R"("guided_regex":"a*","min_tokens":0)"));
+  EXPECT_EQ(pattern.status, 400);
+  EXPECT_EQ(error_param(pattern), "guided_regex");
   const TestResponse image =
       post_json(server.port(), kPath,
                 R"({"messages":[{"role":"user","content":[{"type":"text","text":"see"},)"
@@ -419,11 +453,29 @@ TEST(ChatTest, OwnEngineRefusesByNameWhatItCannotHonour) {
   EXPECT_EQ(error_param(image), "messages[0].content[1].image_url");
 }
 
-TEST(ChatTest, UnknownMembersCanBeIgnored) {
+TEST(ChatTest, UnknownMembersAreIgnoredAndToldOf) {
+  TestServer server;
+  for (const char* stream : {"false", "true"}) {
+    const TestResponse response = post_json(
+        server.port(), kPath,
+        chat_with(R"("frobnicate":1,"temprature\r\n":2,"stream":)" + std::string(stream)));
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.headers.at("x-kith-ignored"), "frobnicate, temprature%0D%0A");
+  }
+  EXPECT_FALSE(post_json(server.port(), kPath, kChat).headers.contains("x-kith-ignored"));
+  // Kith's own members are never ignored.
+  EXPECT_EQ(error_param(post_json(server.port(), kPath, chat_with(R"("kith":{"odd":1})"))),
+            "kith.odd");
+}
+
+TEST(ChatTest, UnknownMembersCanBeRefused) {
   TestServerOptions options = plain_options();
-  options.server.ignores_unknown_fields = true;
+  options.server.ignores_unknown_fields = false;
   TestServer server(options);
-  EXPECT_EQ(post_json(server.port(), kPath, chat_with(R"("frobnicate":1)")).status, 200);
+  const TestResponse unknown = post_json(server.port(), kPath, chat_with(R"("frobnicate":1)"));
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(error_param(unknown), "frobnicate");
+  EXPECT_EQ(parsed(unknown.body)["error"]["code"], "unsupported_parameter");
 }
 
 TEST(ChatTest, NothingIsKeptWhenTheClientSaysSo) {

@@ -13,6 +13,7 @@
 #include "kith/server/identity.h"
 #include "kith/server/model_choice.h"
 #include "kith/server/routes.h"
+#include "kith/server/unknown_fields.h"
 
 namespace kith::server {
 namespace {
@@ -33,15 +34,17 @@ std::string make_completion_id() {
 // Turns pieces of texts into server-sent events. Thread-safe.
 class CompletionEvents final : public CompletionSink {
  public:
-  CompletionEvents(const Context& context, const Call& call, const api::Completion& head,
-                   bool wants_usage)
+  // Borrows all but the head. `headers` are those of the answer.
+  CompletionEvents(const Context& context, ResponseWriter& writer, const HeaderList& headers,
+                   const api::Completion& head, bool wants_usage)
       : context_(context),
-        call_(call),
+        writer_(writer),
+        headers_(headers),
         chunks_(head, wants_usage),
         wants_usage_(wants_usage),
         started_(context.services.clock.monotonic()) {}
 
-  void offer() { call_.writer.offer_stream(event_stream_head(call_.headers)); }
+  void offer() { writer_.offer_stream(event_stream_head(headers_)); }
 
   void on_piece(int choice, const api::CompletionChoice& piece) override {
     const std::lock_guard lock(mutex_);
@@ -61,21 +64,22 @@ class CompletionEvents final : public CompletionSink {
       say(chunks_.finish(static_cast<int>(i), completion.choices[i].finish_reason));
     }
     if (wants_usage_) say(chunks_.usage(completion));
-    call_.writer.write(api::kSseDone);
-    call_.writer.finish();
+    writer_.write(api::kSseDone);
+    writer_.finish();
   }
 
  private:
   void start() {
     if (!std::exchange(has_started_, true)) {
-      call_.writer.start_stream(event_stream_head(call_.headers));
+      writer_.start_stream(event_stream_head(headers_));
     }
   }
   // A failed write has cancelled the request already; nothing else is to be done here.
-  void say(const std::string& json) { call_.writer.write(api::sse_event(json)); }
+  void say(const std::string& json) { writer_.write(api::sse_event(json)); }
 
   const Context& context_;
-  const Call& call_;
+  ResponseWriter& writer_;
+  const HeaderList& headers_;
   const api::CompletionChunkWriter chunks_;
   const bool wants_usage_;
   const std::chrono::nanoseconds started_;
@@ -90,6 +94,8 @@ struct Prepared {
   api::Completion head;
   bool is_stream = false;
   bool wants_usage = false;
+  // Of the answer.
+  HeaderList headers;
 };
 
 CompletionJob to_job(api::CompletionRequest request) {
@@ -108,13 +114,8 @@ CompletionJob to_job(api::CompletionRequest request) {
 
 std::optional<api::ApiError> refuse_unsupported(const Context& context,
                                                 const api::CompletionRequest& request) {
-  std::vector<std::string> refused = request.unsupported;
-  if (!context.options.ignores_unknown_fields) {
-    refused.insert(refused.end(), request.unknown.begin(), request.unknown.end());
-  }
-  if (refused.empty()) return std::nullopt;
-  return api::bad_request(refused.front() + " is not supported by the built-in engine",
-                          refused.front(), "unsupported_parameter");
+  if (!request.unsupported.empty()) return unsupported(request.unsupported.front());
+  return refuse_unknown(context.options, request.unknown);
 }
 
 api::Outcome<Prepared> prepare(const Context& context, const Call& call) {
@@ -128,7 +129,8 @@ api::Outcome<Prepared> prepare(const Context& context, const Call& call) {
   if (!scope) return scope.error();
   if (auto error = refuse_unsupported(context, *request)) return *std::move(error);
   const auto& generator = context.services.generator;
-  auto adapters = find_named_adapters(generator, request->model, request->lora);
+  auto adapters = find_named_adapters(generator, request->model, request->lora,
+                                      context.options.accepts_any_model);
   if (!adapters) return std::move(adapters).error();
   auto rows = read_soft_prompt(generator, std::move(request->kith.soft_prompt));
   if (!rows) return std::move(rows).error();
@@ -141,6 +143,8 @@ api::Outcome<Prepared> prepare(const Context& context, const Call& call) {
   prepared.head.model = is_adapter ? request->model : generator.capabilities().model;
   prepared.is_stream = request->is_stream;
   prepared.wants_usage = request->wants_usage;
+  prepared.headers = call.headers;
+  tell_ignored(request->unknown, prepared.headers);
   prepared.job = to_job(*std::move(request));
   prepared.job.tenant = scope->tenant;
   if (*adapters) prepared.job.adapters = **std::move(adapters);
@@ -166,7 +170,8 @@ void complete(const Context& context, const Call& call) {
   auto prepared = prepare(context, call);
   if (!prepared) return refuse(call, prepared.error());
   const CompletionJob& job = prepared->job;
-  CompletionEvents events(context, call, prepared->head, prepared->wants_usage);
+  CompletionEvents events(context, call.writer, prepared->headers, prepared->head,
+                          prepared->wants_usage);
   if (prepared->is_stream) events.offer();
   auto reply = context.services.completions->complete(job, prepared->is_stream ? &events : nullptr,
                                                       call.writer.cancel_token());
@@ -180,7 +185,7 @@ void complete(const Context& context, const Call& call) {
                                      completion.completion_tokens);
   if (prepared->is_stream) return events.finish(completion);
   HttpResponse response = json_response(api::completion_body(completion));
-  response.headers = call.headers;
+  response.headers = prepared->headers;
   response.headers.emplace_back("Cache-Control", "no-store");
   call.writer.send(std::move(response));
 }

@@ -126,11 +126,17 @@ TEST(CompletionsTest, NothingIsKept) {
 TEST(CompletionsTest, WhatCannotBeHonouredIsRefusedByName) {
   TestServer server;
   EXPECT_EQ(error_of(server, R"("suffix":"end")")["param"], "suffix");
-  const base::Json unknown = error_of(server, R"("frobnicate":1)");
-  EXPECT_EQ(unknown["param"], "frobnicate");
-  EXPECT_EQ(unknown["code"], "unsupported_parameter");
-  EXPECT_EQ(unknown["type"], "invalid_request_error");
-  EXPECT_EQ(unknown.size(), 4U);
+  const base::Json embeds = error_of(server, R"("prompt_embeds":"AAAA")");
+  EXPECT_EQ(embeds["param"], "prompt_embeds");
+  EXPECT_EQ(embeds["code"], "unsupported_parameter");
+  EXPECT_EQ(embeds["type"], "invalid_request_error");
+  EXPECT_EQ(embeds.size(), 4U);
+  const TestResponse nowhere = post_json(server.port(), kPath, body_with(R"("model":"gpt-9")"));
+  EXPECT_EQ(nowhere.status, 404);
+  EXPECT_EQ(parsed(nowhere.body)["error"]["code"], "model_not_found");
+  const TestResponse odd = post_json(server.port(), kPath, body_with(R"("frobnicate":1)"));
+  EXPECT_EQ(odd.status, 200);
+  EXPECT_EQ(odd.headers.at("x-kith-ignored"), "frobnicate");
   EXPECT_EQ(error_of(server, R"("n":0)")["param"], "n");
   EXPECT_EQ(error_of(server, R"("kith":{"plan":{}})")["param"], "kith.plan");
   EXPECT_EQ(error_of(server, R"("lora":[{"id":5,"scale":1}])")["param"], "lora[0].id");

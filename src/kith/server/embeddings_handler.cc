@@ -5,6 +5,7 @@
 #include "kith/server/embedding_service.h"
 #include "kith/server/identity.h"
 #include "kith/server/routes.h"
+#include "kith/server/unknown_fields.h"
 
 namespace kith::server {
 namespace {
@@ -13,10 +14,7 @@ namespace {
 std::optional<api::ApiError> check(const Context& context, const api::EmbeddingsRequest& request) {
   const EmbeddingService& service = *context.services.embeddings;
   if (service.is_upstream()) return std::nullopt;
-  if (!request.unknown.empty() && !context.options.ignores_unknown_fields) {
-    return api::bad_request(request.unknown.front() + " is not supported by the own model",
-                            request.unknown.front(), "unsupported_parameter");
-  }
+  if (auto refusal = refuse_unknown(context.options, request.unknown)) return refusal;
   if (request.dimensions && *request.dimensions > service.dimensions()) {
     return api::bad_request("dimensions must be in [1, " + std::to_string(service.dimensions()) +
                                 "]: " + std::to_string(*request.dimensions),
@@ -59,7 +57,9 @@ api::Outcome<HttpResponse> post_embeddings(const Context& context, const Call& c
   }
   const std::chrono::duration<double> seconds = clock.monotonic() - started;
   context.services.metrics.on_embeddings(request->inputs.size(), reply->tokens, seconds.count());
-  return json_response(std::move(reply->body));
+  HttpResponse response = json_response(std::move(reply->body));
+  if (!context.services.embeddings->is_upstream()) tell_ignored(request->unknown, response.headers);
+  return response;
 }
 
 }  // namespace kith::server

@@ -34,6 +34,20 @@ TEST(EmbeddingsTest, AnswersInTheOrderOfTheInputs) {
   EXPECT_THAT(metrics, HasSubstr("kith_tokens_total{kind=\"embedding\"} 6"));
 }
 
+TEST(EmbeddingsTest, UnknownMembersAreIgnoredUnlessTheServerRefusesThem) {
+  const std::string body = R"({"input":"a","input_type":"query"})";
+  TestServer server;
+  const TestResponse ignored = post_json(server.port(), kTarget, body);
+  EXPECT_EQ(ignored.status, 200);
+  EXPECT_EQ(ignored.headers.at("x-kith-ignored"), "input_type");
+  TestServerOptions options = plain_options();
+  options.server.ignores_unknown_fields = false;
+  TestServer strict(options);
+  const TestResponse refused = post_json(strict.port(), kTarget, body);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(parsed(refused.body)["error"]["param"], "input_type");
+}
+
 TEST(EmbeddingsTest, NamesTheMemberAtFault) {
   TestServer server;
   const auto param_of = [&](const std::string& body) {
@@ -43,7 +57,6 @@ TEST(EmbeddingsTest, NamesTheMemberAtFault) {
   };
   EXPECT_EQ(param_of(R"({"input":[]})"), "input");
   EXPECT_EQ(param_of(R"({"input":"a","dimensions":4})"), "dimensions");
-  EXPECT_EQ(param_of(R"({"input":"a","input_type":"query"})"), "input_type");
   server.embeddings.failure = Error{ErrorCode::kInvalidArgument, "text 0: too long"};
   EXPECT_EQ(param_of(R"({"input":"a"})"), "input");
 }

@@ -5,6 +5,7 @@
 #include "kith/api/openapi.h"
 #include "kith/api/records.h"
 #include "kith/server/identity.h"
+#include "kith/server/model_choice.h"
 #include "kith/server/routes.h"
 
 namespace kith::server {
@@ -54,8 +55,13 @@ api::Outcome<HttpResponse> get_models(const Context& context, const Call&) {
 }
 
 api::Outcome<HttpResponse> get_model(const Context& context, const Call& call) {
-  for (const api::ModelCard& card : list_models(context)) {
+  const auto cards = list_models(context);
+  for (const api::ModelCard& card : cards) {
     if (card.id == call.params[0]) return json_response(api::model_body(card));
+  }
+  const auto capabilities = context.services.generator.capabilities();
+  if (capabilities.is_own_engine && is_base_model(capabilities, call.params[0])) {
+    return json_response(api::model_body(cards.front()));
   }
   return api::not_found("there is no such model", "model_not_found");
 }

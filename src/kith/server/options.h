@@ -48,8 +48,11 @@ struct ServerOptions {
   std::string local_token;
   // The built web page; empty: none.
   std::filesystem::path web_directory;
-  // Whether members of a chat request that nobody knows are ignored by the own engine, not refused.
-  bool ignores_unknown_fields = false;
+  // Whether members of a request that nobody knows are ignored by the own models, not refused by
+  // name. Members of `kith`, and those that would change what an answer must be, never are.
+  bool ignores_unknown_fields = true;
+  // Whether the own engine answers with the usual model to any name that it does not know.
+  bool accepts_any_model = false;
 };
 
 }  // namespace kith::server

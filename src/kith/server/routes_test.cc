@@ -247,6 +247,8 @@ TEST(RoutesTest, ModelsListTheAdaptersBelowTheirBase) {
   EXPECT_EQ(models["data"][1]["id"], "leadership");
   EXPECT_EQ(models["data"][1]["parent"], "kith-test");
   EXPECT_EQ(parsed(call(server.port(), "GET", "/v1/models/leadership").body)["object"], "model");
+  // What a request may say for the base model can be looked up too.
+  EXPECT_EQ(parsed(call(server.port(), "GET", "/v1/models/kith").body)["id"], "kith-test");
   const TestResponse missing = call(server.port(), "GET", "/v1/models/gpt");
   EXPECT_EQ(missing.status, 404);
   EXPECT_EQ(parsed(missing.body)["error"]["code"], "model_not_found");
