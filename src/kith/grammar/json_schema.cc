@@ -47,6 +47,7 @@ const std::map<std::string, std::string, std::less<>> kKeywords = {
     {"maximum", "number"},
     {"exclusiveMinimum", "number"},
     {"exclusiveMaximum", "number"},
+    {"multipleOf", "number"},
 };
 
 std::string type_name(const Schema& value) {
@@ -304,11 +305,30 @@ class SchemaCompiler {
     return std::optional<Bound>(Bound{.value = *std::move(value), .is_exclusive = is_exclusive});
   }
 
+  Status read_multiple(const Schema& schema, NumberRange& range, const std::string& place) const {
+    const auto found = schema.find("multipleOf");
+    if (found == schema.end()) return {};
+    if (!found->is_number()) return schema_error(place, "multipleOf must be a number");
+    const auto value = Decimal::parse(base::dump_json(*found));
+    if (!value) return schema_error(place, "multipleOf: " + value.error().message);
+    const auto multiple = Multiple::create(*value);
+    if (!multiple) return schema_error(place, multiple.error().message);
+    range.multiple = *multiple;
+    if (range.num_remainders() > kMaxRemainders) {
+      return schema_error(
+          place,
+          "multipleOf has too many remainders: integers up to 1000 always fit, others "
+          "with close bounds, or if they are made of 2, 5 and little else");
+    }
+    return {};
+  }
+
   Status add_number(RuleId rule, const Schema& schema, bool is_integer, const std::string& place) {
     NumberRange range{.is_integer = is_integer};
     KITH_ASSIGN_OR_RETURN(range.low, read_bound(schema, "minimum", "exclusiveMinimum", place));
     KITH_ASSIGN_OR_RETURN(range.high, read_bound(schema, "maximum", "exclusiveMaximum", place));
-    if (range.low || range.high) {
+    KITH_RETURN_IF_ERROR(read_multiple(schema, range, place));
+    if (range.low || range.high || range.multiple) {
       add_number_range(automaton_, start(rule), range, end(rule));
     } else {
       add_alternative(rule, is_integer ? rules_.integer() : rules_.number());

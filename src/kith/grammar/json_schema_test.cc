@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdlib>
+
+#include "kith/grammar/number_range.h"
 #include "kith/grammar/test_grammar.h"
 #include "kith/grammar/test_validator.h"
 
@@ -131,6 +135,74 @@ TEST(JsonSchemaTest, WritesNumbersWithinTheirBounds) {
   EXPECT_THAT(refusal_of(R"({"type":"integer","minimum":3,"maximum":2})"), HasSubstr("no text"));
 }
 
+TEST(JsonSchemaTest, WritesMultiples) {
+  expect_texts(R"({"type":"integer","multipleOf":3})",
+               {"0", "3", "-9", "12", "999999999999999999", "100000000000000002"},
+               {"1", "-10", "11", "1000000000000000002", "3.0", "-0"});
+  expect_texts(R"({"type":"number","multipleOf":0.01})",
+               {"0", "0.07", "0.1", "0.10", "12.34", "-0.01"},
+               {"0.001", "0.100", "1e2", "-0", "-0.00"});
+  expect_texts(R"({"type":"number","multipleOf":1000,"minimum":-1500})",
+               {"-1000", "0", "7000", "123456789012345000"}, {"-2000", "500", "7000.0", "7001"});
+  // What is an integer and a multiple of 0.75 is one of 3.
+  expect_texts(R"({"type":"integer","multipleOf":0.75})", {"0", "3", "-300"}, {"1", "2", "0.75"});
+  expect_texts(R"({"type":"integer","multipleOf":86400,"exclusiveMinimum":0})",
+               {"86400", "864000", "172800"}, {"0", "86401", "43200"});
+  expect_texts(R"({"multipleOf":7,"maximum":20})", {"14", "-7"}, {"21", "\"x\"", "1"});
+  EXPECT_THAT(refusal_of(R"({"type":"integer","multipleOf":10,"minimum":1,"maximum":9})"),
+              HasSubstr("no text"));
+}
+
+TEST(JsonSchemaTest, RefusesMultiplesThatDoNotFit) {
+  const auto refusal = [](const std::string& multiple) {
+    return refusal_of(R"({"properties":{"n":{"type":"integer",)" + multiple + "}}}");
+  };
+  EXPECT_THAT(refusal(R"("multipleOf":"3")"), HasSubstr("must be a number"));
+  EXPECT_THAT(refusal(R"("multipleOf":0)"), HasSubstr("above 0"));
+  EXPECT_THAT(refusal(R"("multipleOf":-2)"), HasSubstr("above 0"));
+  EXPECT_THAT(refusal(R"("multipleOf":1e12)"), HasSubstr("9 digits"));
+  EXPECT_THAT(refusal(R"("multipleOf":1e99)"), HasSubstr("multipleOf"));
+  EXPECT_THAT(refusal(R"("multipleOf":7919)"),
+              testing::AllOf(HasSubstr("#/properties/n"), HasSubstr("remainders")));
+  EXPECT_EQ(refusal(R"("multipleOf":7919,"minimum":0,"maximum":99999)"), "accepted");
+  for (int multiple = 1; multiple <= 1000; ++multiple) {
+    const NumberRange range{.is_integer = true,
+                            .multiple = Multiple{.units = static_cast<std::uint64_t>(multiple)}};
+    EXPECT_LE(range.num_remainders(), kMaxRemainders) << multiple;
+  }
+}
+
+// Every number of a window, against arithmetic in thousandths.
+TEST(JsonSchemaTest, MultiplesAgreeWithArithmetic) {
+  struct Case {
+    const char* multiple;
+    int thousandths;
+  };
+  constexpr std::array kCases{Case{"1", 1000},   Case{"2", 2000},     Case{"7", 7000},
+                              Case{"12", 12000}, Case{"64", 64000},   Case{"97", 97000},
+                              Case{"0.5", 500},  Case{"0.125", 125},  Case{"0.3", 300},
+                              Case{"1.5", 1500}, Case{"2.5e1", 25000}};
+  const auto vocabulary = make_vocabulary();
+  for (const Case& multiple : kCases) {
+    for (const bool is_bounded : {false, true}) {
+      const std::string schema =
+          R"({"type":"number","multipleOf":)" + std::string(multiple.multiple) +
+          (is_bounded ? R"(,"exclusiveMinimum":-60.5,"maximum":99.5})" : "}");
+      const auto grammar = make_grammar(schema, vocabulary);
+      ASSERT_TRUE(grammar) << schema << grammar.error().message;
+      for (int n = -130'000; n <= 130'000; n += 125) {
+        std::string text = std::to_string(std::abs(n) % 1000 + 1000).substr(1);
+        text.erase(text.find_last_not_of('0') + 1);
+        text = (n < 0 ? "-" : "") + std::to_string(std::abs(n) / 1000) +
+               (text.empty() ? "" : "." + text);
+        const bool is_within = !is_bounded || (n > -60'500 && n <= 99'500);
+        EXPECT_EQ(accepts(*grammar, text), is_within && n % multiple.thousandths == 0)
+            << schema << " " << text;
+      }
+    }
+  }
+}
+
 TEST(JsonSchemaTest, CountsItemsAndReadsTuples) {
   const std::string items = R"({"type":"array","items":{"type":"integer"})";
   expect_texts(items + "}", {"[]", "[ ]", "[1]", "[1, 2,\n 3]"}, {"[1,]", "[,1]", "[\"a\"]", "[1"});
@@ -191,9 +263,8 @@ TEST(JsonSchemaTest, NamesWhatItDoesNotSupportWithItsPlace) {
   const auto keyword = [](const std::string& name, const std::string& value) {
     return refusal_of(R"({"type":"object","properties":{"p":{")" + name + "\":" + value + "}}}");
   };
-  for (const char* name :
-       {"not", "if", "patternProperties", "propertyNames", "multipleOf", "contains",
-        "dependentRequired", "unevaluatedProperties", "minProperties"}) {
+  for (const char* name : {"not", "if", "patternProperties", "propertyNames", "contains",
+                           "dependentRequired", "unevaluatedProperties", "minProperties"}) {
     EXPECT_THAT(keyword(name, "{}"), testing::AllOf(HasSubstr(name), HasSubstr("#/properties/p")));
   }
   EXPECT_THAT(keyword("uniqueItems", "true"), HasSubstr("uniqueItems"));

