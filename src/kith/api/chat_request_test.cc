@@ -155,7 +155,9 @@ TEST(ChatRequestTest, NamesTheMemberThatIsWrong) {
   EXPECT_EQ(param_of(R"("stream":true,"stream_options":{"include_usage":1})"),
             "stream_options.include_usage");
   EXPECT_EQ(param_of(R"("metadata":{"user_id":7})"), "metadata.user_id");
-  EXPECT_EQ(param_of(R"("logit_bias":{"a":1})"), "logit_bias");
+  for (const char* token : {"a", "-1", "-0", "05", "+5", "5.0", " 5", "", "2147483648"}) {
+    EXPECT_EQ(param_of(R"("logit_bias":{")" + std::string(token) + R"(":1})"), "logit_bias");
+  }
   EXPECT_EQ(param_of(R"("user":"a\u0000b")"), "user");
   EXPECT_EQ(param_of(R"("kith":{"style":{"length":"tiny"}})"), "kith.style.length");
   EXPECT_EQ(param_of(R"("kith":{"candidates":9})"), "kith.candidates");

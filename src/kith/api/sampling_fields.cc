@@ -27,7 +27,9 @@ void read_logit_bias(FieldReader& reader, SamplingFields& fields) {
   for (const auto& [key, value] : bias->items()) {
     std::int32_t token = 0;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), token);
-    const bool is_token = error == std::errc() && end == key.data() + key.size() && token >= 0;
+    // One way to write each: "05" and "5" would be two members that mean one token.
+    const bool is_token = error == std::errc() && end == key.data() + key.size() && token >= 0 &&
+                          std::to_string(token) == key;
     const bool is_bias =
         value.is_number() && value.get<double>() >= -100.0 && value.get<double>() <= 100.0;
     if (!is_token || !is_bias) {

@@ -462,6 +462,12 @@ TEST(EngineTest, NamesTheLimitThatAPromptExceeds) {
   auto request = request_for("x", 0);
   request.prompt.push_back(kVocab);
   EXPECT_FALSE(fixture.engine.generate(request));
+  auto biased = request_for("x", 0);
+  biased.samples[0].logit_bias = {{kVocab - 1, 1.0F}};
+  EXPECT_TRUE(fixture.engine.generate(biased));
+  biased.samples[0].logit_bias.emplace_back(kVocab, 1.0F);
+  EXPECT_THAT(fixture.engine.generate(biased).error().message,
+              AllOf(HasSubstr("logit_bias"), HasSubstr(std::to_string(kVocab))));
   Fixture small(2);
   EXPECT_THAT(small.engine.generate(request_for("x", 0, 100)).error().message,
               HasSubstr("kv cache"));

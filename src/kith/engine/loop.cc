@@ -135,6 +135,12 @@ Status Engine::Loop::check(const Job& job) const {
   }
   for (const SamplingParams& params : job.request.samples) {
     KITH_RETURN_IF_ERROR(params.validate());
+    for (const auto& [token, bias] : params.logit_bias) {
+      if (!is_foreign(token)) continue;
+      return Error{ErrorCode::kInvalidArgument,
+                   "logit_bias must name tokens of the vocabulary, [0, " +
+                       std::to_string(model_->vocab_size()) + "): " + std::to_string(token)};
+    }
   }
   return {};
 }

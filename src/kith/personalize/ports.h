@@ -203,6 +203,11 @@ struct GeneratorCapabilities {
   std::string model;
 };
 
+// How the message of kInvalidArgument begins for a request that there is no room for: its prompt
+// alone, or with its answers.
+inline constexpr std::string_view kPromptTooLong = "the prompt is too long";
+inline constexpr std::string_view kAnswersTooLong = "prompt and answers need more";
+
 // Thread-safe.
 class Generator {
  public:
@@ -242,7 +247,8 @@ class Generator {
 
   // Blocks until all answers are there, in the order of `samples`. A sink, which may be null, sees
   // each answer as it is made; the deltas of a sample add up to its text and its log-probabilities.
-  // Errors: kInvalidArgument for a request that this generator cannot take (naming the field),
+  // Errors: kInvalidArgument for a request that this generator cannot take (naming the field; one
+  //   that is too long: see kPromptTooLong),
   //   kOverloaded, kUnavailable, kDeadlineExceeded, kCancelled, kNotFound for an unknown adapter.
   virtual Result<std::vector<GeneratedText>> generate(const GenerationRequest& request,
                                                       DeltaSink* sink,

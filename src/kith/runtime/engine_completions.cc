@@ -198,6 +198,13 @@ Result<std::vector<api::CompletionToken>> EngineCompletions::score_prompt(
   // Nothing precedes the first token, unless rows do.
   const std::size_t given = common.soft_tokens.empty() ? 1 : 0;
   if (tokens.size() <= given) return told;
+  const std::size_t length = common.soft_tokens.size() + tokens.size();
+  const auto limit = static_cast<std::size_t>(generator_.engine().max_positions());
+  if (length > limit) {
+    return Error{ErrorCode::kInvalidArgument,
+                 std::string(personalize::kPromptTooLong) + ": at most " + std::to_string(limit) +
+                     " tokens fit the model's context: " + std::to_string(length)};
+  }
   const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(given);
   engine::ScoreRequest request;
   request.prompt = common.soft_tokens;

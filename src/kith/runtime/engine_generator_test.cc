@@ -124,5 +124,29 @@ TEST_F(EngineGeneratorTest, OnlyAnswersThatAskHaveLogProbabilities) {
   EXPECT_LT(*texts[0].mean_logprob, 0.0);
 }
 
+// The server tells clients which member is too large by how these messages begin.
+TEST_F(EngineGeneratorTest, SaysWhatThereIsNoRoomFor) {
+  GenerationRequest longest = request_for(1);
+  longest.messages[0].content.assign(1000, 'x');
+  const auto prompt = generator_->generate(longest, nullptr, {});
+  ASSERT_FALSE(prompt);
+  EXPECT_EQ(prompt.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(prompt.error().message.starts_with(personalize::kPromptTooLong));
+  GenerationRequest many = request_for(128);
+  many.max_tokens = 200;
+  const auto answers = generator_->generate(many, nullptr, {});
+  ASSERT_FALSE(answers);
+  EXPECT_EQ(answers.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(answers.error().message.starts_with(personalize::kAnswersTooLong));
+}
+
+TEST_F(EngineGeneratorTest, ABiasOutsideTheVocabularyIsRefused) {
+  GenerationRequest request = request_for(1);
+  request.samples[0].logit_bias[1'000'000] = 1.0;
+  const auto text = generator_->generate(request, nullptr, {});
+  ASSERT_FALSE(text);
+  EXPECT_THAT(text.error().message, testing::StartsWith("logit_bias"));
+}
+
 }  // namespace
 }  // namespace kith::runtime

@@ -10,6 +10,7 @@
 #include "kith/server/event_stream.h"
 #include "kith/server/identity.h"
 #include "kith/server/model_choice.h"
+#include "kith/server/refused_member.h"
 #include "kith/server/routes.h"
 #include "kith/server/unknown_fields.h"
 
@@ -124,7 +125,9 @@ api::ApiError explain_refusal(const Error& error, const personalize::ChatRequest
     if (error.message.find(name) == std::string::npos) continue;
     told.param = name;
     told.code = "unsupported_parameter";
-    break;
+    return told;
+  name_member(error, {.prompt = "messages", .answers = chat.num_choices > 1 ? "n" : "max_tokens"},
+              told);
   }
   return told;
 }

@@ -12,6 +12,7 @@
 #include "kith/server/event_stream.h"
 #include "kith/server/identity.h"
 #include "kith/server/model_choice.h"
+#include "kith/server/refused_member.h"
 #include "kith/server/routes.h"
 #include "kith/server/unknown_fields.h"
 
@@ -160,9 +161,12 @@ api::ApiError explain_job(const Error& error, const CompletionJob& job, const Ca
   if (!format.empty() && error.message.starts_with(format + ": ")) {
     told.param = format;
     told.code = "invalid_schema";
-  } else if (error.message.starts_with("prompt")) {
-    told.param = "prompt";
+    return told;
   }
+  const char* const answers = job.best_of > job.num_choices ? "best_of"
+                              : job.num_choices > 1         ? "n"
+                                                            : "max_tokens";
+  name_member(error, {.prompt = "prompt", .answers = answers}, told);
   return told;
 }
 

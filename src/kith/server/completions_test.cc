@@ -150,7 +150,17 @@ TEST(CompletionsTest, ErrorsOfTheModelNameTheMember) {
   TestServer server;
   server.completions.failure =
       Error{ErrorCode::kInvalidArgument, "prompt[1]: the prompt is too long"};
-  EXPECT_EQ(error_of(server, "")["param"], "prompt");
+  const base::Json prompt = error_of(server, "");
+  EXPECT_EQ(prompt["param"], "prompt");
+  EXPECT_EQ(prompt["code"], "context_length_exceeded");
+  server.completions.failure = Error{ErrorCode::kInvalidArgument,
+                                     "prompt: prompt and answers need more kv cache than there is"};
+  EXPECT_EQ(error_of(server, "")["param"], "max_tokens");
+  EXPECT_EQ(error_of(server, R"("n":2)")["param"], "n");
+  EXPECT_EQ(error_of(server, R"("best_of":2)")["code"], "context_length_exceeded");
+  EXPECT_EQ(error_of(server, R"("best_of":2)")["param"], "best_of");
+  server.completions.failure = Error{ErrorCode::kInvalidArgument, "logit_bias must name"};
+  EXPECT_EQ(error_of(server, "")["param"], "logit_bias");
   server.completions.failure =
       Error{ErrorCode::kInvalidArgument, "guided_json: not supported: $ref"};
   EXPECT_EQ(error_of(server, R"("guided_json":{})")["param"], "guided_json");

@@ -277,6 +277,7 @@ Request random_mistake(Rng& rng) {
               400},
       Mistake{"/v1/completions", R"({"prompt": ")" + std::string(60'000, 'a') + R"("})", 400},
       Mistake{"/v1/completions", R"({"prompt": "a", "suffix": "b"})", 400},
+      Mistake{"/v1/completions", R"({"model": "gpt-9", "prompt": "a"})", 404},
       Mistake{"/v1/embeddings", R"({"input": ""})", 400},
       Mistake{"/v1/load_lora_adapter", R"({"lora_name": "x", "lora_path": "../../etc"})", 400},
       Mistake{"/v1/nothing", "{}", 404}};
