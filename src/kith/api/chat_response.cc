@@ -210,10 +210,15 @@ std::string ChunkWriter::delta(int index, const ChatPiece& piece) const {
   return base::dump_json(body);
 }
 
-std::string ChunkWriter::finish(int index, const std::string& finish_reason,
+std::string ChunkWriter::finish(int index, const ChatChoice& choice,
                                 const KithResponse* kith) const {
   Json body = chunk(id_, created_, model_);
-  body["choices"].push_back(delta_choice(index, Json::object(), nullptr, finish_reason));
+  // A choice without any text has had no other chunk to say that they were asked for. Those of an
+  // upstream's tool calls have gone out.
+  Json logprobs = choice.text.empty() ? parsed(choice.logprobs) : Json(nullptr);
+  if (logprobs.is_object() && !logprobs.value("content", Json()).empty()) logprobs = nullptr;
+  body["choices"].push_back(
+      delta_choice(index, Json::object(), std::move(logprobs), choice.finish_reason));
   if (wants_usage_) body["usage"] = nullptr;
   if (kith != nullptr) put_list(body, "kith", kith_json(*kith));
   return base::dump_json(body);

@@ -118,8 +118,9 @@ class ChunkWriter {
   // `kith` object.
   std::string start(int index, const KithResponse* kith) const;
   std::string delta(int index, const ChatPiece& piece) const;
-  // Ends choice `index`. `kith`, which may be null, is the complete object.
-  std::string finish(int index, const std::string& finish_reason, const KithResponse* kith) const;
+  // Ends `choice`, of which only the finish reason is told and, if it shows no token, its empty
+  // list of log-probabilities. `kith`, which may be null, is the complete object.
+  std::string finish(int index, const ChatChoice& choice, const KithResponse* kith) const;
   // The chunk that clients asked for with include_usage: the token counts of `completion`.
   std::string usage(const ChatCompletion& completion) const;
 

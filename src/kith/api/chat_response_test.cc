@@ -56,7 +56,7 @@ TEST(ChatResponseTest, ChunksShareIdTimeAndModel) {
   const ChunkWriter chunks(completion, false);
   for (const std::string& text :
        {chunks.start(0, &completion.kith), chunks.delta(0, {.text = "he"}),
-        chunks.finish(0, "stop", nullptr), chunks.usage(completion)}) {
+        chunks.finish(0, completion.choices[0], nullptr), chunks.usage(completion)}) {
     const base::Json chunk = parsed(text);
     EXPECT_EQ(chunk["id"], "chatcmpl-1");
     EXPECT_EQ(chunk["object"], "chat.completion.chunk");
@@ -94,7 +94,12 @@ TEST(ChatResponseTest, ChunksHaveTheLogProbabilitiesOfTheirPiece) {
   EXPECT_EQ(logprobs(chunks.delta(0, {.text = "he", .logprobs = told})), parsed(told));
   EXPECT_EQ(logprobs(chunks.delta(0, {.raw = R"({"odd":1})", .logprobs = told})), parsed(told));
   EXPECT_TRUE(logprobs(chunks.delta(0, {.text = "he"})).is_null());
-  EXPECT_TRUE(logprobs(chunks.finish(0, "stop", nullptr)).is_null());
+  EXPECT_TRUE(logprobs(chunks.finish(0, {.text = "he"}, nullptr)).is_null());
+  EXPECT_TRUE(logprobs(chunks.finish(0, {.text = "he", .logprobs = told}, nullptr)).is_null());
+  EXPECT_TRUE(logprobs(chunks.finish(0, {.text = "", .logprobs = told}, nullptr)).is_null());
+  // A choice that a stop text ends at once has no other chunk.
+  const std::string none = R"({"content":[],"refusal":null})";
+  EXPECT_EQ(logprobs(chunks.finish(0, {.text = "", .logprobs = none}, nullptr)), parsed(none));
 }
 
 TEST(ChatResponseTest, MessageOfAnUpstreamIsPassedOnWhole) {

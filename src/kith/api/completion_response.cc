@@ -89,9 +89,13 @@ std::string CompletionChunkWriter::piece(int index, const CompletionChoice& piec
   return base::dump_json(body);
 }
 
-std::string CompletionChunkWriter::finish(int index, std::string_view finish_reason) const {
+std::string CompletionChunkWriter::finish(int index, const CompletionChoice& choice) const {
+  CompletionChoice end;
+  // A choice that shows no token has had no other chunk to say that they were asked for.
+  if (choice.tokens && choice.tokens->empty()) end.tokens.emplace();
   Json body = head_json(id_, created_, model_);
-  body["choices"].push_back(choice_json(static_cast<std::size_t>(index), {}, finish_reason));
+  body["choices"].push_back(
+      choice_json(static_cast<std::size_t>(index), end, choice.finish_reason));
   if (wants_usage_) body["usage"] = nullptr;
   return base::dump_json(body);
 }

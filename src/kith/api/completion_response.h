@@ -51,8 +51,9 @@ class CompletionChunkWriter {
 
   // More of choice `index`; the finish reason is not used.
   std::string piece(int index, const CompletionChoice& piece) const;
-  // Ends choice `index`.
-  std::string finish(int index, std::string_view finish_reason) const;
+  // Ends `choice`, of which only the finish reason is told and, if it shows no token, the empty
+  // lists of its log-probabilities.
+  std::string finish(int index, const CompletionChoice& choice) const;
   // The chunk that clients asked for with include_usage: the token counts of `completion`.
   std::string usage(const Completion& completion) const;
 

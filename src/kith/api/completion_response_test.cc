@@ -64,13 +64,29 @@ TEST(CompletionResponseTest, ChunksHaveTheSameShape) {
   EXPECT_EQ(piece["choices"][0]["text"], "wor");
   EXPECT_TRUE(piece["choices"][0]["finish_reason"].is_null());
   EXPECT_TRUE(piece.contains("usage"));
-  const base::Json end = parsed(chunks.finish(0, "length"));
+  CompletionChoice choice = text;
+  choice.finish_reason = "length";
+  const base::Json end = parsed(chunks.finish(0, choice));
+  EXPECT_TRUE(end["choices"][0]["logprobs"].is_null());
   EXPECT_EQ(end["choices"][0]["text"], "");
   EXPECT_EQ(end["choices"][0]["finish_reason"], "length");
   const base::Json usage = parsed(chunks.usage(example()));
   EXPECT_TRUE(usage["choices"].empty());
   EXPECT_EQ(usage["usage"]["completion_tokens"], 4);
-  EXPECT_FALSE(parsed(CompletionChunkWriter(example(), false).finish(0, "stop")).contains("usage"));
+  EXPECT_FALSE(parsed(CompletionChunkWriter(example(), false).finish(0, choice)).contains("usage"));
+}
+
+// A choice that a stop text ends at once has no other chunk.
+TEST(CompletionResponseTest, TheEndOfAChoiceWithoutTokensHasEmptyLists) {
+  const CompletionChunkWriter chunks(example(), false);
+  CompletionChoice choice;
+  choice.tokens = {{"wor", -0.5, {}, 0}};
+  EXPECT_TRUE(parsed(chunks.finish(0, choice))["choices"][0]["logprobs"].is_null());
+  choice.tokens->clear();
+  const base::Json end = parsed(chunks.finish(0, choice));
+  for (const char* list : {"tokens", "token_logprobs", "top_logprobs", "text_offset"}) {
+    EXPECT_EQ(end["choices"][0]["logprobs"][list], base::Json::array()) << list;
+  }
 }
 
 }  // namespace

@@ -68,8 +68,7 @@ class EventSink final : public personalize::AnswerSink {
     on_start(answer);
     const api::ChatCompletion wire = to_chat_completion(answer);
     for (std::size_t i = 0; i < wire.choices.size(); ++i) {
-      say(chunks_->finish(static_cast<int>(i), wire.choices[i].finish_reason,
-                          i == 0 ? &wire.kith : nullptr));
+      say(chunks_->finish(static_cast<int>(i), wire.choices[i], i == 0 ? &wire.kith : nullptr));
     }
     if (wants_usage_) say(chunks_->usage(wire));
     writer_.write(api::kSseDone);

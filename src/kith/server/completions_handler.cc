@@ -62,7 +62,7 @@ class CompletionEvents final : public CompletionSink {
     const std::lock_guard lock(mutex_);
     start();
     for (std::size_t i = 0; i < completion.choices.size(); ++i) {
-      say(chunks_.finish(static_cast<int>(i), completion.choices[i].finish_reason));
+      say(chunks_.finish(static_cast<int>(i), completion.choices[i]));
     }
     if (wants_usage_) say(chunks_.usage(completion));
     writer_.write(api::kSseDone);
