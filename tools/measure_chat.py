@@ -8,7 +8,7 @@ person and with all take turns, so that both meet the same machine; questions ar
 all asks of a round differ. Nothing is stored (kith.temporary). Prints JSON: for one person and for all, tokens and answers a second of
 the whole round, time to the first text and to the whole answer (median and 95th percentile), where answers came from, and the ratio.
 
-Tokens are those that the model wrote, drafts that were not chosen among them (usage.completion_tokens).
+Tokens are those that the model wrote, drafts that were not chosen among them (kith.generated_tokens).
 """
 import argparse
 import collections
@@ -40,12 +40,12 @@ def choose_people(example, count, rng):
 
 def ask(url, user, messages, max_tokens):
     """Streams one answer. Returns its text and what was measured; raises if it is not whole."""
-    body = {"model": "kith", "messages": messages, "stream": True, "stream_options": {"include_usage": True}, "max_tokens": max_tokens,
+    body = {"model": "kith", "messages": messages, "stream": True, "max_tokens": max_tokens,
             "kith": {"temporary": True}}
     request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode(),
                                      {"Content-Type": "application/json", "X-Kith-User": user})
     begin = time.perf_counter()
-    first, text, tokens, kith, is_whole = None, "", 0, {}, False
+    first, text, kith, is_whole = None, "", {}, False
     with urllib.request.urlopen(request, timeout=300) as stream:
         for line in stream:
             if not line.startswith(b"data: "):
@@ -58,7 +58,6 @@ def ask(url, user, messages, max_tokens):
             if "error" in chunk:
                 raise RuntimeError(chunk["error"]["message"])
             kith.update(chunk.get("kith") or {})
-            tokens = (chunk.get("usage") or {}).get("completion_tokens", tokens)
             for choice in chunk["choices"]:
                 piece = choice["delta"].get("content") or ""
                 if piece and first is None:
@@ -68,7 +67,7 @@ def ask(url, user, messages, max_tokens):
     if not is_whole or not text:
         raise RuntimeError("an answer is not whole")
     chosen = next((c["source"] for c in kith.get("candidates", []) if c["chosen"]), "none")
-    return text, {"first_s": first, "whole_s": whole, "tokens": tokens, "source": chosen, "adapter": kith.get("adapter", ""),
+    return text, {"first_s": first, "whole_s": whole, "tokens": kith.get("generated_tokens", 0), "source": chosen, "adapter": kith.get("adapter", ""),
                   "persona": kith.get("assigned_persona", ""), "degraded": bool(kith.get("degraded"))}
 
 

@@ -34,7 +34,7 @@ def test_streamed_logprobs_come_with_their_text(client, options):
     for chunk in ask(client, stream=True, **options):
         for choice in chunk.choices:
             texts[choice.index] = texts.get(choice.index, "") + (choice.delta.content or "")
-            assert choice.delta.content or choice.logprobs is None
+            assert choice.delta.content or choice.logprobs is None or choice.logprobs.content == []
             if choice.logprobs:
                 told = tokens.setdefault(choice.index, [])
                 told.extend(choice.logprobs.content)
@@ -66,6 +66,57 @@ def test_a_bias_forbids(client):
     with pytest.raises(openai.BadRequestError) as refused:
         ask(client, logit_bias={"5": 101})
     assert refused.value.param == "logit_bias"
+    # A token that there is not would never have been drawn, nor kept from being drawn.
+    for token in ("9999999", "05"):
+        with pytest.raises(openai.BadRequestError) as refused:
+            ask(client, logit_bias={token: 5})
+        assert refused.value.param == "logit_bias"
+
+
+def test_a_model_that_is_not_there_is_not_found(client):
+    for call in (lambda: client.chat.completions.create(model="gpt-9", messages=QUESTION, max_tokens=2),
+                 lambda: list(client.chat.completions.create(model="gpt-9", messages=QUESTION, max_tokens=2, stream=True)),
+                 lambda: client.completions.create(model="gpt-9", prompt="x", max_tokens=2), lambda: client.models.retrieve("gpt-9")):
+        with pytest.raises(openai.NotFoundError) as missing:
+            call()
+        assert missing.value.code == "model_not_found"
+    base = client.models.list().data[0].id
+    assert client.models.retrieve("kith").id == base
+    assert {client.chat.completions.create(model=name, messages=QUESTION, max_tokens=2).model for name in (base, "kith", "default")} == {base}
+
+
+def test_members_that_nobody_knows_are_ignored_and_named(client):
+    answer = client.chat.completions.with_raw_response.create(model="kith", messages=QUESTION, max_tokens=2, extra_body={"temprature": 0})
+    assert answer.headers["x-kith-ignored"] == "temprature"
+    # What other servers know and would make another answer is not ignored.
+    for extra in ({"guided_regex": "a+"}, {"min_tokens": 3}, {"kith": {"odd": 1}}):
+        with pytest.raises(openai.BadRequestError) as refused:
+            ask(client, extra_body=extra)
+        assert refused.value.param in (*extra, "kith.odd")
+
+
+def test_what_there_is_no_room_for_names_the_member(client):
+    for call, param in ((lambda: client.chat.completions.create(model="kith", messages=[{"role": "user", "content": "printer " * 20000}]), "messages"),
+                        (lambda: ask(client, n=128, max_tokens=4000), "n"),
+                        (lambda: client.completions.create(model="kith", prompt="printer " * 20000), "prompt")):
+        with pytest.raises(openai.BadRequestError) as refused:
+            call()
+        assert (refused.value.code, refused.value.param) == ("context_length_exceeded", param)
+
+
+def test_usage_counts_what_is_shown(client):
+    answer = ask(client, max_tokens=5)
+    assert 1 <= answer.usage.completion_tokens <= 5
+    assert answer.model_extra["kith"]["generated_tokens"] > answer.usage.completion_tokens
+    assert ask(client, max_tokens=5, n=2).usage.completion_tokens <= 10
+
+
+def test_a_choice_without_text_reads_the_same_streamed(client):
+    free = ask(client, temperature=0, max_tokens=8, logprobs=True).choices[0].message.content
+    options = dict(temperature=0, max_tokens=8, logprobs=True, stop=[free[:1]])
+    assert ask(client, **options).choices[0].logprobs.content == []
+    told = [choice.logprobs for chunk in ask(client, stream=True, **options) for choice in chunk.choices if choice.logprobs]
+    assert [logprobs.content for logprobs in told] == [[]]
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])

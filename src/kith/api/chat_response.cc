@@ -99,6 +99,7 @@ Json kith_json(const KithResponse& kith) {
   put_list(object, "plan", plan_json(kith.plan));
   put_list(object, "passages", passages_json(kith.passages));
   put_list(object, "candidates", candidates_json(kith.candidates));
+  if (kith.generated_tokens > 0) object["generated_tokens"] = kith.generated_tokens;
   if (kith.probability) object["probability"] = *kith.probability;
   Json style = Json::object();
   put_list(style, "asked", style_report_json(kith.style_asked));

@@ -70,6 +70,8 @@ struct KithResponse {
   std::vector<KithPlanStep> plan;
   std::vector<KithPassage> passages;
   std::vector<KithCandidate> candidates;
+  // That the model wrote, drafts that nobody sees among them; 0 while the answer is being made.
+  int generated_tokens = 0;
   // Absent while the answer is being made.
   std::optional<double> probability;
   KithStyleReport style_asked;

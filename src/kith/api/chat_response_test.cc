@@ -46,7 +46,7 @@ TEST(ChatResponseTest, AbsentPartsOfTheKithObjectAreAbsent) {
   EXPECT_EQ(kith["decision"], "d1");
   EXPECT_EQ(kith["persona"]["leadership"], 0.75);
   for (const char* name : {"user", "adapter", "plan", "passages", "candidates", "style",
-                           "probability", "degraded", "timing"}) {
+                           "probability", "degraded", "timing", "generated_tokens"}) {
     EXPECT_FALSE(kith.contains(name)) << name;
   }
 }

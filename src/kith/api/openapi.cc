@@ -158,7 +158,7 @@ constexpr std::string_view kComponents = R"json("components":{
    "evidence":{"type":"array","items":{"type":"object"}},"adapter":{"type":"string"},
    "adapters":{"type":"object","additionalProperties":{"type":"number"},"description":"the weights of a blend"},
    "plan":{"type":"array","items":{"type":"object"}},"passages":{"type":"array","items":{"type":"object"}},
-   "candidates":{"type":"array","items":{"type":"object"}},"probability":{"type":"number"},
+   "candidates":{"type":"array","items":{"type":"object"}},"generated_tokens":{"type":"integer","description":"that the model wrote, unseen drafts among them"},"probability":{"type":"number"},
    "style":{"type":"object"},"degraded":{"type":"array","items":{"type":"object"}},"timing":{"type":"object"}}},
  "EmbeddingsRequest":{"type":"object","required":["input"],"properties":{
    "input":{"description":"A text, texts, the tokens of one text, or of several","anyOf":[{"type":"string","minLength":1},

@@ -42,6 +42,7 @@ struct Candidate {
   std::vector<std::size_t> token_begins;
   std::string raw;
   std::optional<double> mean_logprob;
+  int num_tokens = 0;
 
   // Set by rank().
   std::optional<double> grounding;

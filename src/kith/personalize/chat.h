@@ -158,7 +158,8 @@ struct ChatAnswer {
   std::vector<Choice> choices;
   int prompt_tokens = 0;
   int cached_tokens = 0;      // of the prompt, not computed again
-  int completion_tokens = 0;  // of all drafts
+  int completion_tokens = 0;  // of `choices`
+  int generated_tokens = 0;   // of all drafts, those that nobody sees among them
 
   // The posterior, and the persona answered for (empty: none).
   std::vector<storage::PersonaWeight> personas;

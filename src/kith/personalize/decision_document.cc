@@ -105,24 +105,25 @@ std::string to_decision_document(const ChatAnswer& answer, bool keeps_text) {
   for (const Degradation& item : answer.degraded) {
     degraded.push_back({{"step", item.step}, {"reason", item.reason}});
   }
-  Json json = {
-      {"schema", kSchema},
-      {"decision", answer.decision.str()},
-      {"completion", answer.completion},
-      {"at", base::to_iso8601(answer.created_at)},
-      {"model", answer.model},
-      {"persona", describe_persona(answer)},
-      {"plan", describe_plan(answer)},
-      {"passages", passages},
-      {"candidates", describe_candidates(answer, keeps_text)},
-      {"probability", answer.probability},
-      {"style",
-       {{"asked", describe_style(answer.style_asked)},
-        {"measured", describe_style(answer.style_measured)}}},
-      {"usage",
-       {{"prompt_tokens", answer.prompt_tokens}, {"completion_tokens", answer.completion_tokens}}},
-      {"timing", describe_timing(answer.timings)},
-      {"degraded", degraded}};
+  Json json = {{"schema", kSchema},
+               {"decision", answer.decision.str()},
+               {"completion", answer.completion},
+               {"at", base::to_iso8601(answer.created_at)},
+               {"model", answer.model},
+               {"persona", describe_persona(answer)},
+               {"plan", describe_plan(answer)},
+               {"passages", passages},
+               {"candidates", describe_candidates(answer, keeps_text)},
+               {"probability", answer.probability},
+               {"style",
+                {{"asked", describe_style(answer.style_asked)},
+                 {"measured", describe_style(answer.style_measured)}}},
+               {"usage",
+                {{"prompt_tokens", answer.prompt_tokens},
+                 {"completion_tokens", answer.completion_tokens},
+                 {"generated_tokens", answer.generated_tokens}}},
+               {"timing", describe_timing(answer.timings)},
+               {"degraded", degraded}};
   put(json, "user", answer.user.str());
   put(json, "conversation", answer.conversation.str());
   put(json, "adapter", answer.adapter.str());

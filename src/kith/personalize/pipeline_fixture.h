@@ -117,7 +117,7 @@ class CountingMetrics final : public PipelineMetrics {
   void on_degraded(std::string_view step, std::string_view reason) override {
     add("degraded " + std::string(step) + " " + std::string(reason));
   }
-  void on_answer(std::string_view persona, std::string_view source, int, int) override {
+  void on_answer(std::string_view persona, std::string_view source, const AnswerTokens&) override {
     add("answer " + std::string(persona) + " " + std::string(source));
   }
   int count(const std::string& name) const {

@@ -92,6 +92,16 @@ TEST_F(PipelineTest, PassagesAreCitedAndStandInTheDocumentedBlock) {
   EXPECT_TRUE(used(answer, kTechniqueKnowledge));
 }
 
+TEST_F(PipelineTest, CompletionTokensAreThoseOfTheAnswersShown) {
+  ChatRequest request = ask("ada", "hello");
+  request.num_drafts = 3;
+  const ChatAnswer one = must_answer(request);
+  EXPECT_EQ(one.completion_tokens, 5);
+  EXPECT_EQ(one.generated_tokens, 15);
+  request.num_choices = 2;
+  EXPECT_EQ(must_answer(request).completion_tokens, 10);
+}
+
 TEST_F(PipelineTest, AnUpstreamIsToldNoEvidence) {
   add_document("kb-1", "Vault", kVault);
   generator_.caps.is_own_engine = false;
@@ -110,6 +120,10 @@ TEST_F(PipelineTest, NeverAnUngroundedDraftWhenAGroundedPassageExists) {
   ASSERT_EQ(answer.candidates.size(), 3U);
   EXPECT_FALSE(answer.candidates.front().is_grounded);
   EXPECT_TRUE(answer.candidates.back().is_chosen);
+  // The extract's own, though no model wrote them.
+  EXPECT_EQ(answer.completion_tokens,
+            static_cast<int>(generator_.count_tokens(answer.choices.front().text)));
+  EXPECT_EQ(answer.generated_tokens, 10);
 }
 
 TEST_F(PipelineTest, AGroundedDraftThatSaysTheSameWinsByItsLikelihood) {

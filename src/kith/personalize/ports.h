@@ -264,6 +264,13 @@ class Generator {
   virtual std::size_t count_tokens(std::string_view text) const;
 };
 
+// Tokens of one request.
+struct AnswerTokens {
+  int prompt = 0;
+  int completion = 0;  // of the answers shown
+  int generated = 0;   // that the model wrote, drafts that nobody sees among them
+};
+
 // Counters of what the pipeline did. Thread-safe. Names are few and fixed, never a user's id.
 class PipelineMetrics {
  public:
@@ -274,8 +281,8 @@ class PipelineMetrics {
   // A step was skipped because it failed or was late.
   virtual void on_degraded(std::string_view step, std::string_view reason) = 0;
   // The persona answered for ("none" without one) and the source of the chosen candidate.
-  virtual void on_answer(std::string_view persona, std::string_view source, int prompt_tokens,
-                         int completion_tokens) = 0;
+  virtual void on_answer(std::string_view persona, std::string_view source,
+                         const AnswerTokens& tokens) = 0;
 };
 
 // Counts nothing.
@@ -284,7 +291,7 @@ class NoMetrics final : public PipelineMetrics {
   void on_request(std::string_view) override {}
   void on_step(std::string_view, double) override {}
   void on_degraded(std::string_view, std::string_view) override {}
-  void on_answer(std::string_view, std::string_view, int, int) override {}
+  void on_answer(std::string_view, std::string_view, const AnswerTokens&) override {}
 };
 
 }  // namespace kith::personalize

@@ -99,7 +99,7 @@ Result<std::vector<GeneratedText>> Session::generate(bool is_direct) {
   for (const GeneratedText& draft : *drafts) {
     answer_.prompt_tokens = std::max(answer_.prompt_tokens, draft.prompt_tokens);
     answer_.cached_tokens = std::max(answer_.cached_tokens, draft.cached_tokens);
-    answer_.completion_tokens += draft.completion_tokens;
+    answer_.generated_tokens += draft.completion_tokens;
     if (draft.timings.decode_ms >= answer_.timings.generator.decode_ms) {
       answer_.timings.generator = draft.timings;
     }
@@ -111,6 +111,7 @@ void Session::score_extractive() {
   Candidate candidate;
   candidate.source = kSourceExtractive;
   candidate.text = extractive_text_;
+  candidate.num_tokens = static_cast<int>(kit_.services.generator.count_tokens(extractive_text_));
   if (capabilities_.has_scores) {
     auto& generator = kit_.services.generator;
     const auto scores = step_on<std::vector<double>>(
@@ -139,6 +140,7 @@ void Session::build_candidates(std::vector<GeneratedText> drafts) {
     candidate.token_begins = std::move(draft.token_begins);
     candidate.raw = std::move(draft.raw);
     candidate.mean_logprob = draft.mean_logprob;
+    candidate.num_tokens = draft.completion_tokens;
     candidates_.push_back(std::move(candidate));
   }
   if (has_extractive()) score_extractive();
@@ -169,6 +171,7 @@ void Session::choose(bool keeps_order) {
     const Candidate& chosen = candidates_[index];
     answer_.choices.push_back({chosen.text, chosen.finish_reason, chosen.source, chosen.logprobs,
                                chosen.token_begins, chosen.raw});
+    answer_.completion_tokens += chosen.num_tokens;
   }
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const Candidate& candidate = candidates_[i];
@@ -280,8 +283,10 @@ Result<ChatAnswer> Session::run() {
   answer_.timings.record_ms = now_ms() - recorded;
   answer_.timings.total_ms = now_ms() - start;
   kit_.services.metrics.on_answer(answer_.persona.empty() ? "none" : answer_.persona.str(),
-                                  answer_.choices.front().source, answer_.prompt_tokens,
-                                  answer_.completion_tokens);
+                                  answer_.choices.front().source,
+                                  {.prompt = answer_.prompt_tokens,
+                                   .completion = answer_.completion_tokens,
+                                   .generated = answer_.generated_tokens});
   return std::move(answer_);
 }
 

@@ -107,7 +107,7 @@ class StepTimes final : public personalize::PipelineMetrics {
     const std::lock_guard lock(mutex_);
     ++num_degraded_;
   }
-  void on_answer(std::string_view, std::string_view, int, int) override {}
+  void on_answer(std::string_view, std::string_view, const personalize::AnswerTokens&) override {}
 
   void clear() {
     const std::lock_guard lock(mutex_);

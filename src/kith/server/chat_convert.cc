@@ -172,6 +172,7 @@ api::ChatCompletion to_chat_completion(const personalize::ChatAnswer& answer) {
   completion.prompt_tokens = answer.prompt_tokens;
   completion.cached_tokens = answer.cached_tokens;
   completion.completion_tokens = answer.completion_tokens;
+  completion.kith.generated_tokens = answer.generated_tokens;
   completion.kith.probability = answer.probability;
   completion.kith.style_measured = to_report(answer.style_measured);
   add_timing(answer.timings, completion.kith);

@@ -125,9 +125,9 @@ api::ApiError explain_refusal(const Error& error, const personalize::ChatRequest
     told.param = name;
     told.code = "unsupported_parameter";
     return told;
+  }
   name_member(error, {.prompt = "messages", .answers = chat.num_choices > 1 ? "n" : "max_tokens"},
               told);
-  }
   return told;
 }
 

@@ -453,6 +453,44 @@ TEST(ChatTest, OwnEngineRefusesByNameWhatItCannotHonour) {
   EXPECT_EQ(error_param(image), "messages[0].content[1].image_url");
 }
 
+TEST(ChatTest, NamesTheMemberThatTheGeneratorRefused) {
+  TestServer server;
+  const auto error_after = [&](std::string_view message, const std::string& members) {
+    server.generator.before_word = [message](int) -> Status {
+      return Error{ErrorCode::kInvalidArgument, std::string(message) + " ..."};
+    };
+    const TestResponse response = post_json(server.port(), kPath, chat_with(members));
+    EXPECT_EQ(response.status, 400);
+    return parsed(response.body)["error"];
+  };
+  const base::Json prompt = error_after(personalize::kPromptTooLong, R"("n":1)");
+  EXPECT_EQ(prompt["param"], "messages");
+  EXPECT_EQ(prompt["code"], "context_length_exceeded");
+  const base::Json answer = error_after(personalize::kAnswersTooLong, R"("stream":true)");
+  EXPECT_EQ(answer["param"], "max_tokens");
+  EXPECT_EQ(answer["code"], "context_length_exceeded");
+  EXPECT_EQ(error_after(personalize::kAnswersTooLong, R"("n":3)")["param"], "n");
+  EXPECT_EQ(error_after("logit_bias must", R"("n":1)")["param"], "logit_bias");
+  EXPECT_TRUE(error_after("something else", R"("n":1)")["param"].is_null());
+  server.generator.before_word = nullptr;
+  EXPECT_EQ(error_param(post_json(server.port(), kPath,
+                                  R"({"messages":[{"role":"system","content":"be kind"}]})")),
+            "messages");
+}
+
+TEST(ChatTest, UsageCountsTheAnswersThatAreShown) {
+  TestServer server;
+  const base::Json body =
+      parsed(post_json(server.port(), kPath, chat_with(R"("kith":{"candidates":4})")).body);
+  EXPECT_EQ(body["usage"]["completion_tokens"], 3);
+  EXPECT_EQ(body["usage"]["total_tokens"], 13);
+  EXPECT_EQ(body["kith"]["generated_tokens"], 12);
+  const base::Json two =
+      parsed(post_json(server.port(), kPath, chat_with(R"("n":2,"kith":{"candidates":4})")).body);
+  EXPECT_EQ(two["usage"]["completion_tokens"], 6);
+  EXPECT_EQ(two["kith"]["generated_tokens"], 12);
+}
+
 TEST(ChatTest, UnknownMembersAreIgnoredAndToldOf) {
   TestServer server;
   for (const char* stream : {"false", "true"}) {

@@ -185,8 +185,10 @@ void complete(const Context& context, const Call& call) {
   completion.prompt_tokens = reply->prompt_tokens;
   completion.cached_tokens = reply->cached_tokens;
   completion.completion_tokens = reply->completion_tokens;
-  context.services.metrics.on_answer("none", "completion", completion.prompt_tokens,
-                                     completion.completion_tokens);
+  context.services.metrics.on_answer("none", "completion",
+                                     {.prompt = completion.prompt_tokens,
+                                      .completion = completion.completion_tokens,
+                                      .generated = completion.completion_tokens});
   if (prepared->is_stream) return events.finish(completion);
   HttpResponse response = json_response(api::completion_body(completion));
   response.headers = prepared->headers;

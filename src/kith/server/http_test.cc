@@ -178,12 +178,14 @@ TEST(MetricsTest, TextNamesRoutesAndSteps) {
   Metrics metrics;
   metrics.on_http("GET", "/v1/users/{id}", 200, 0.01);
   metrics.on_degraded("persona", "late");
-  metrics.on_answer("leadership", "draft", 10, 5);
+  metrics.on_answer("leadership", "draft", {.prompt = 10, .completion = 5, .generated = 9});
   const std::string text = metrics.to_text();
   EXPECT_THAT(text, HasSubstr("kith_http_requests_total{method=\"GET\",route=\"/v1/users/{id}\","
                               "status=\"200\"} 1"));
   EXPECT_THAT(text, HasSubstr("kith_degraded_total{reason=\"late\",step=\"persona\"} 1"));
   EXPECT_THAT(text, HasSubstr("kith_tokens_total{kind=\"prompt\"} 10"));
+  EXPECT_THAT(text, HasSubstr("kith_tokens_total{kind=\"completion\"} 5"));
+  EXPECT_THAT(text, HasSubstr("kith_tokens_total{kind=\"generated\"} 9"));
 }
 
 }  // namespace

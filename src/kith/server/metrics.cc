@@ -56,7 +56,9 @@ struct Metrics::Impl {
       counter("kith_degraded_total", "Steps left out because they failed or were late.");
   prometheus::Family<prometheus::Counter>& answers =
       counter("kith_answers_total", "Answers by persona and source of the chosen candidate.");
-  prometheus::Family<prometheus::Counter>& tokens = counter("kith_tokens_total", "Tokens by kind.");
+  prometheus::Family<prometheus::Counter>& tokens =
+      counter("kith_tokens_total",
+              "Tokens by kind: of prompts, of answers shown, and generated (unseen drafts too).");
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
@@ -74,12 +76,13 @@ void Metrics::on_degraded(std::string_view step, std::string_view reason) {
   impl_->degraded.Add({{"step", std::string(step)}, {"reason", std::string(reason)}}).Increment();
 }
 
-void Metrics::on_answer(std::string_view persona, std::string_view source, int prompt_tokens,
-                        int completion_tokens) {
+void Metrics::on_answer(std::string_view persona, std::string_view source,
+                        const personalize::AnswerTokens& tokens) {
   impl_->answers.Add({{"persona", std::string(persona)}, {"source", std::string(source)}})
       .Increment();
-  impl_->tokens.Add({{"kind", "prompt"}}).Increment(prompt_tokens);
-  impl_->tokens.Add({{"kind", "completion"}}).Increment(completion_tokens);
+  impl_->tokens.Add({{"kind", "prompt"}}).Increment(tokens.prompt);
+  impl_->tokens.Add({{"kind", "completion"}}).Increment(tokens.completion);
+  impl_->tokens.Add({{"kind", "generated"}}).Increment(tokens.generated);
 }
 
 void Metrics::on_http(std::string_view method, std::string_view route, int status, double seconds) {

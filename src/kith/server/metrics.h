@@ -24,8 +24,8 @@ class Metrics final : public personalize::PipelineMetrics {
   void on_request(std::string_view outcome) override;
   void on_step(std::string_view step, double ms) override;
   void on_degraded(std::string_view step, std::string_view reason) override;
-  void on_answer(std::string_view persona, std::string_view source, int prompt_tokens,
-                 int completion_tokens) override;
+  void on_answer(std::string_view persona, std::string_view source,
+                 const personalize::AnswerTokens& tokens) override;
 
   // `route` is a pattern ("/v1/users/{id}"), "static" or "none".
   void on_http(std::string_view method, std::string_view route, int status, double seconds);
