@@ -100,7 +100,7 @@ def test_best_of_and_a_list_of_texts(client):
 @pytest.mark.parametrize("wrong, param", [
     ({"suffix": "end"}, "suffix"), ({"n": 3, "best_of": 2}, "best_of"), ({"logprobs": 6}, "logprobs"),
     ({"extra_body": {"kith": {"style": {"tone": "dry"}}}}, "kith.style"), ({"prompt": []}, "prompt"),
-    ({"prompt": ["fine", ""]}, "prompt"), ({"prompt": [10**8]}, "prompt"), ({"extra_body": {"odd": 1}}, "odd")])
+    ({"prompt": ["fine", ""]}, "prompt"), ({"prompt": [10**8]}, "prompt"), ({"extra_body": {"min_tokens": 3}}, "min_tokens")])
 def test_what_is_wrong_is_named(client, wrong, param):
     with pytest.raises(openai.BadRequestError) as refused:
         complete(client, **wrong)
