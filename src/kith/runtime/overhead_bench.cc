@@ -1,7 +1,5 @@
 #include "kith/runtime/overhead_bench.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -166,8 +164,6 @@ Result<base::NewDirectory> copy_installation(const fs::path& from, const fs::pat
   fs::copy(from, copy.path(), fs::copy_options::recursive | fs::copy_options::overwrite_existing,
            error);
   if (error) return Error{ErrorCode::kUnavailable, "cannot copy " + from.string()};
-  // Else the first commits of the requests would carry hundreds of copied megabytes to the disk.
-  ::sync();
   return copy;
 }
 
