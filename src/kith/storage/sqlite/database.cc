@@ -109,6 +109,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
       database->free_readers_.push_back(
           std::make_unique<Session>(file, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX, options));
       database->free_readers_.back()->exec("PRAGMA temp_store = MEMORY");
+      // SQLite opens its files at the first read: here, and not while somebody waits for an answer.
+      database->free_readers_.back()->exec("SELECT 1 FROM sqlite_schema LIMIT 1");
     }
   } catch (const SQLite::Exception& exception) {
     return to_error(exception).with_context(file.string());
