@@ -1,4 +1,4 @@
-// kith bench decode|prefill|matmul|profile|memory|adapters|inputs|constrained|sharing|overhead|startup
+// kith bench SCENARIO, by the list in bench_scenarios.h.
 #include <algorithm>
 #include <memory>
 

@@ -11,7 +11,6 @@
 namespace kith::engine {
 namespace {
 
-
 // Probabilities 0.5, 0.25, 0.125, 0.125.
 const std::array<float, 4> kLogits{std::log(8.0F), std::log(4.0F), std::log(2.0F), std::log(2.0F)};
 
