@@ -22,7 +22,7 @@ struct Limit {
       : integer(bound.value.integer),
         fraction(bound.value.fraction),
         is_exclusive(bound.is_exclusive) {
-    if (integer.empty()) integer = "0";
+    if (integer.empty()) integer.push_back('0');
   }
 
   int digits() const { return static_cast<int>(integer.size()); }
