@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 // Steps are judged together: one can be interrupted on the quietest machine.
 constexpr TeamGovernor::Duration kWindow = 30ms;
 // Members of a team with cores of their own run nearly all the time, spinning where they wait.
-constexpr double kEnough = 0.7;
+constexpr double kEnough = 0.55;
 constexpr TeamGovernor::Duration kShortestRest = 250ms;
 constexpr TeamGovernor::Duration kLongestRest = 4s;
 
