@@ -400,10 +400,16 @@ KITH_INLINE void add_pair(const char* keys, const std::uint16_t* queries, std::s
   }
 }
 
-// Scores of bf16 keys, which lie in pairs of elements; `queries`: [Q][value_stride], bf16.
+// Queries as bf16, [Q][value_stride], wait where the sums will be.
+KITH_INLINE std::uint16_t* bf16_queries(const AttentionTile& tile) {
+  return reinterpret_cast<std::uint16_t*>(tile.sums);
+}
+
+// Scores of bf16 keys, which lie in pairs of elements.
 template <std::size_t Q, bool kFetch>
-KITH_INLINE void block_scores_bf16(const AttentionTile& tile, const std::uint16_t* queries,
-                                   std::size_t stride, std::size_t block, std::size_t last_block) {
+KITH_INLINE void block_scores_bf16(const AttentionTile& tile, std::size_t stride, std::size_t block,
+                                   std::size_t last_block) {
+  const std::uint16_t* queries = bf16_queries(tile);
   Float16 even[Q] = {};
   Float16 odd[Q] = {};
   const auto* keys = static_cast<const char*>(tile.keys[block]);
@@ -540,53 +546,68 @@ KITH_INLINE void copy_results(const AttentionTile& tile) {
   }
 }
 
-template <std::size_t Q, typename T>
-void attend(const AttentionTile& tile) {
-  const Seen seen = seen_by<Q>(tile);
-  const std::size_t blocks = seen.stride / 16;
-  for (std::size_t block = seen.first / 16; block < blocks; ++block) {
-    if (tile.is_cold) {
-      block_scores<Q, true, T>(tile, seen.stride, block, blocks - 1);
-    } else {
-      block_scores<Q, false, T>(tile, seen.stride, block, blocks - 1);
-    }
+template <std::size_t Q>
+KITH_INLINE void round_queries(const AttentionTile& tile) {
+  for (std::size_t q = 0; q < Q; ++q) {
+    round_to_bf16(tile.queries[q], static_cast<std::size_t>(tile.head_dim),
+                  bf16_queries(tile) + q * static_cast<std::size_t>(tile.value_stride));
   }
-  float inverse[Q];
-  weigh<Q>(tile, seen, inverse);
-  const auto width = static_cast<std::size_t>(tile.value_stride);
-  std::size_t column = 0;
-  for (; column + 64 <= width; column += 64) sum_values<Q, 4, T>(tile, seen, inverse, column);
-  for (; column < width; column += 16) sum_values<Q, 1, T>(tile, seen, inverse, column);
-  copy_results<Q>(tile);
 }
 
+// The weights become bf16, each where its score was.
 template <std::size_t Q>
-void attend_bf16(const AttentionTile& tile) {
-  const Seen seen = seen_by<Q>(tile);
-  const std::size_t blocks = seen.stride / 16;
-  // Queries wait where the sums will be.
-  auto* queries = reinterpret_cast<std::uint16_t*>(tile.sums);
-  const auto width = static_cast<std::size_t>(tile.value_stride);
-  for (std::size_t q = 0; q < Q; ++q) {
-    round_to_bf16(tile.queries[q], static_cast<std::size_t>(tile.head_dim), queries + q * width);
-  }
-  for (std::size_t block = seen.first / 16; block < blocks; ++block) {
-    if (tile.is_cold) {
-      block_scores_bf16<Q, true>(tile, queries, seen.stride, block, blocks - 1);
-    } else {
-      block_scores_bf16<Q, false>(tile, queries, seen.stride, block, blocks - 1);
-    }
-  }
-  float inverse[Q];
-  weigh<Q>(tile, seen, inverse);
+KITH_INLINE void round_weights(const AttentionTile& tile, const Seen& seen) {
   const std::size_t begin = seen.first / 16 * 16;
   for (std::size_t q = 0; q < Q; ++q) {
     float* row = tile.scores + q * seen.stride;
     round_to_bf16(row + begin, seen.stride - begin, reinterpret_cast<std::uint16_t*>(row) + begin);
   }
+}
+
+// Whether keys and values of this type lie in pairs, to be multiplied as bf16.
+template <typename T>
+constexpr bool kIsPaired = false;
+template <>
+constexpr bool kIsPaired<Bf16> = true;
+
+template <std::size_t Q, bool kFetch, typename T>
+KITH_INLINE void all_scores(const AttentionTile& tile, const Seen& seen) {
+  const std::size_t blocks = seen.stride / 16;
+  for (std::size_t block = seen.first / 16; block < blocks; ++block) {
+    if constexpr (kIsPaired<T>) {
+      block_scores_bf16<Q, kFetch>(tile, seen.stride, block, blocks - 1);
+    } else {
+      block_scores<Q, kFetch, T>(tile, seen.stride, block, blocks - 1);
+    }
+  }
+}
+
+template <std::size_t Q, std::size_t kWidth, typename T>
+KITH_INLINE void sum_columns(const AttentionTile& tile, const Seen& seen, const float* inverse,
+                             std::size_t column) {
+  if constexpr (kIsPaired<T>) {
+    sum_values_bf16<Q, kWidth>(tile, seen, inverse, column);
+  } else {
+    sum_values<Q, kWidth, T>(tile, seen, inverse, column);
+  }
+}
+
+template <std::size_t Q, typename T>
+void attend(const AttentionTile& tile) {
+  const Seen seen = seen_by<Q>(tile);
+  if constexpr (kIsPaired<T>) round_queries<Q>(tile);
+  if (tile.is_cold) {
+    all_scores<Q, true, T>(tile, seen);
+  } else {
+    all_scores<Q, false, T>(tile, seen);
+  }
+  float inverse[Q];
+  weigh<Q>(tile, seen, inverse);
+  if constexpr (kIsPaired<T>) round_weights<Q>(tile, seen);
+  const auto width = static_cast<std::size_t>(tile.value_stride);
   std::size_t column = 0;
-  for (; column + 64 <= width; column += 64) sum_values_bf16<Q, 4>(tile, seen, inverse, column);
-  for (; column < width; column += 16) sum_values_bf16<Q, 1>(tile, seen, inverse, column);
+  for (; column + 64 <= width; column += 64) sum_columns<Q, 4, T>(tile, seen, inverse, column);
+  for (; column < width; column += 16) sum_columns<Q, 1, T>(tile, seen, inverse, column);
   copy_results<Q>(tile);
 }
 
@@ -601,19 +622,6 @@ void attention(const AttentionTile& tile) {
       return attend<3, T>(tile);
     default:
       return attend<4, T>(tile);
-  }
-}
-
-void attention_bf16(const AttentionTile& tile) {
-  switch (tile.num_queries) {
-    case 1:
-      return attend_bf16<1>(tile);
-    case 2:
-      return attend_bf16<2>(tile);
-    case 3:
-      return attend_bf16<3>(tile);
-    default:
-      return attend_bf16<4>(tile);
   }
 }
 
@@ -865,7 +873,7 @@ const Kernels kKernels{.rms_norm = rms_norm,
                        .to_f16 = to_f16,
                        .attention_f32 = attention<float>,
                        .attention_f16 = attention<F16>,
-                       .attention_bf16 = attention_bf16,
+                       .attention_bf16 = attention<Bf16>,
                        .lora_down_f32 = lora_down<float>,
                        .lora_down_bf16 = lora_down_bf16,
                        .lora_up_f32 = lora_up<float>,
