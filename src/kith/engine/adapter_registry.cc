@@ -19,7 +19,7 @@ Status AdapterRegistry::check_free(const AdapterId& id, bool replaces) const {
 
 Status AdapterRegistry::load(const AdapterId& id, const std::filesystem::path& dir, bool replaces) {
   if (id.empty()) return Error{ErrorCode::kInvalidArgument, "an adapter needs a name"};
-  if (options_.reserved.contains(id)) {
+  if (is_reserved(id)) {
     return Error{ErrorCode::kInvalidArgument,
                  "an adapter cannot have the name of a model: " + id.str()};
   }

@@ -52,6 +52,9 @@ class AdapterRegistry {
   explicit AdapterRegistry(model::DecoderConfig config, const AdapterRegistryOptions& options = {})
       : config_(std::move(config)), options_(options) {}
 
+  // Whether no adapter may have this name.
+  bool is_reserved(const AdapterId& id) const { return options_.reserved.contains(id); }
+
   // Loads a PEFT directory under `id`, for later requests. On an error the adapter that was there
   // stays. Of two calls at once for a new name that do not replace, one alone succeeds.
   //   replaces: take the place of an adapter of that name

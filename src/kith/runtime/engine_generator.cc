@@ -133,7 +133,7 @@ Status EngineGenerator::load_adapter(const AdapterId& id, const std::string& pat
   if (options_.adapters_dir.empty()) {
     return Error{ErrorCode::kUnavailable, "no directory of adapters is set: model.adapters"};
   }
-  if (id.empty() || id.str() == kUsualModel || id.str() == name_) {
+  if (id.empty() || adapters_->is_reserved(id)) {
     return Error{ErrorCode::kInvalidArgument, "lora_name must not be that of a model: " + id.str()};
   }
   KITH_ASSIGN_OR_RETURN(const auto dir, resolve(path));
