@@ -1,4 +1,4 @@
-// kith eval personas|answers|voices
+// kith eval personas|facts|answers|voices
 #include <unistd.h>
 
 #include <iostream>
@@ -28,6 +28,7 @@ Result<eval::Report> run_suite(const std::string& suite, const eval::DeskData& d
                                const std::filesystem::path& example,
                                personalize::Generator& generator, std::size_t samples) {
   if (suite == "personas") return eval::evaluate_personas(data, generator, progress_bar());
+  if (suite == "facts") return eval::evaluate_facts(data, generator, progress_bar());
   if (suite == "answers") {
     return eval::evaluate_answers(data, generator, {.num_samples = samples}, progress_bar());
   }
@@ -69,7 +70,7 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("eval", "measure whether personalization helps");
   command->require_subcommand(1);
   const auto arguments = std::make_shared<EvalArguments>();
-  for (const std::string suite : {"personas", "answers", "voices"}) {
+  for (const std::string suite : {"personas", "facts", "answers", "voices"}) {
     auto* sub = command->add_subcommand(suite);
     sub->add_option("--example", arguments->example, "directory of the service-desk example");
     sub->add_option("--samples", arguments->samples, "answers to print");

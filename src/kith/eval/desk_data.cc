@@ -24,6 +24,22 @@ std::string text_of(const base::Json& record, const char* key) {
   return text && *text ? **text : std::string();
 }
 
+// Errors: kInvalidArgument for a fact without options, or whose answer is none of them.
+Result<DeskFact> read_fact(const base::Json& line) {
+  DeskFact fact{text_of(line, "id"), text_of(line, "persona"), text_of(line, "question"), {}, 0};
+  for (const auto& option : line.value("options", base::Json::array())) {
+    if (option.is_string()) fact.options.push_back(option.get<std::string>());
+  }
+  const auto answer = line.find("answer");
+  if (answer != line.end() && answer->is_number_unsigned())
+    fact.answer = answer->get<std::size_t>();
+  if (answer == line.end() || fact.options.size() < 2 || fact.answer >= fact.options.size()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "fact " + fact.id + " needs two options or more, and an answer among them"};
+  }
+  return fact;
+}
+
 }  // namespace
 
 std::vector<const DeskQuestion*> draw_test_questions(const DeskData& data, std::size_t count,
@@ -71,6 +87,17 @@ Result<DeskData> load_desk(const fs::path& example) {
     }
     data.conversations.push_back(std::move(conversation));
   }));
+  if (!fs::exists(example / "facts")) return data;
+  Status facts;
+  KITH_RETURN_IF_ERROR(read_folder(example / "facts", [&](const base::Json& line) {
+    auto fact = read_fact(line);
+    if (fact) {
+      data.facts.push_back(std::move(*fact));
+    } else if (facts) {
+      facts = fact.error();
+    }
+  }));
+  KITH_RETURN_IF_ERROR(facts);
   return data;
 }
 

@@ -41,12 +41,22 @@ struct DeskConversation {
   std::vector<personalize::Message> turns;
 };
 
+// Something that stands in the training conversations of one persona only.
+struct DeskFact {
+  std::string id;
+  std::string persona;
+  std::string question;
+  std::vector<std::string> options;  // at least two
+  std::size_t answer = 0;            // index of the right option
+};
+
 struct DeskData {
   // In the order of personas.toml.
   std::vector<std::string> personas;
   std::map<std::string, DeskArticle> articles;
   std::vector<DeskQuestion> questions;
   std::vector<DeskConversation> conversations;
+  std::vector<DeskFact> facts;
 };
 
 // At most `count` test questions, drawn by seed. `lang` empty: of every language.

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "kith/base/json.h"
+#include "kith/eval/loss.h"
 #include "kith/eval/suites.h"
 
 namespace kith::eval {
@@ -16,11 +17,14 @@ using ::testing::HasSubstr;
 // Answers questions with the passage that it is given, or with nothing.
 class FakeGenerator final : public personalize::Generator {
  public:
-  explicit FakeGenerator(bool reads = true) : reads_(reads) {}
+  explicit FakeGenerator(bool reads = true, bool has_shared = false)
+      : reads_(reads), has_shared_(has_shared) {}
   personalize::GeneratorCapabilities capabilities() const override { return {}; }
   bool ready() const override { return true; }
   std::vector<AdapterId> adapter_names() const override {
-    return {AdapterId("calm"), AdapterId("brisk")};
+    std::vector<AdapterId> names{AdapterId("calm"), AdapterId("brisk")};
+    if (has_shared_) names.emplace_back(kSharedAdapter);
+    return names;
   }
   Result<std::vector<personalize::GeneratedText>> generate(
       const personalize::GenerationRequest& request, personalize::DeltaSink*,
@@ -31,13 +35,17 @@ class FakeGenerator final : public personalize::Generator {
   }
   Result<std::vector<double>> score(const personalize::ScoreRequest& request) override {
     const std::string adapter = request.adapters.empty() ? "" : request.adapters[0].id.str();
-    const bool fits =
-        !adapter.empty() && request.continuations[0].find(adapter) != std::string::npos;
-    return std::vector<double>{fits ? -1.0 : -2.0};
+    std::vector<double> scores;
+    for (const auto& text : request.continuations) {
+      const bool fits = !adapter.empty() && text.find(adapter) != std::string::npos;
+      scores.push_back(fits ? -1.0 : -2.0);
+    }
+    return scores;
   }
 
  private:
   bool reads_;
+  bool has_shared_;
 };
 
 DeskData small_desk() {
@@ -117,6 +125,45 @@ TEST(TextMeasuresTest, PassageHoldsTheFactAndStartsWithItsParagraph) {
   EXPECT_THAT(passage_with(article, "FACT"), HasSubstr("FACT"));
 }
 
+TEST(PersonaSuiteTest, MeasuresTheSharedAdapterWhereThereIsOne) {
+  FakeGenerator generator(/*reads=*/true, /*has_shared=*/true);
+  const auto report = evaluate_personas(small_desk(), generator);
+  ASSERT_TRUE(report) << report.error().message;
+  // The shared adapter fits nobody better than the base does.
+  EXPECT_NEAR(report->figures.at("gain_over_shared").value, 1.0 - std::exp(-1.0), 1e-9);
+  EXPECT_NEAR(report->figures.at("perplexity_gain").baselines.at("shared_adapter"), 0.0, 1e-9);
+  FakeGenerator without;
+  EXPECT_FALSE(evaluate_personas(small_desk(), without)->figures.contains("gain_over_shared"));
+}
+
+TEST(FactSuiteTest, AFactIsKnownUnderItsOwnAdapterOnly) {
+  auto data = small_desk();
+  data.facts = {{"f1", "calm", "Who?", {"brisk Ann", "calm Bob", "Cid", "Dee"}, 1},
+                {"f2", "brisk", "Who?", {"Ann", "Bob", "Cid", "brisk Dee"}, 3}};
+  FakeGenerator generator;
+  const auto report = evaluate_facts(data, generator);
+  ASSERT_TRUE(report) << report.error().message;
+  const Figure& own = report->figures.at("facts_own");
+  EXPECT_EQ(own.value, 1.0);
+  // Without a likelier option the first one is chosen, which is wrong here.
+  EXPECT_EQ(own.baselines.at("base"), 0.0);
+  EXPECT_EQ(own.baselines.at("other_adapters"), 0.0);
+  EXPECT_EQ(own.baselines.at("chance"), 0.25);
+  EXPECT_EQ(report->figures.at("facts_own_calm").value, 1.0);
+  data.facts.clear();
+  EXPECT_EQ(evaluate_facts(data, generator).error().code, ErrorCode::kNotFound);
+}
+
+TEST(LossTest, ChangeOfPerplexityIsPairedByUser) {
+  const std::vector<Loss> current{{20.0, 10.0}, {60.0, 10.0}, {35.0, 10.0}};
+  std::vector<Loss> candidate = current;
+  for (Loss& loss : candidate) loss.nats -= 1.0;
+  const Figure change = perplexity_change(candidate, current);
+  EXPECT_NEAR(change.value, std::exp(-0.1) - 1.0, 1e-12);
+  EXPECT_NEAR(change.low, change.value, 1e-12);
+  EXPECT_NEAR(change.high, change.value, 1e-12);
+}
+
 TEST(FiguresTest, IntervalCoversTheValueAndJsonHasTheContractsShape) {
   const std::vector<double> values{0, 1, 1, 0, 1, 1, 1, 0};
   Report report{.suite = "x"};
@@ -132,6 +179,29 @@ TEST(FiguresTest, IntervalCoversTheValueAndJsonHasTheContractsShape) {
   const auto json = *base::parse_json(to_json(report));
   EXPECT_EQ(json["figures"]["mean"]["value"], 0.625);
   EXPECT_TRUE(json["figures"]["mean"]["baselines"].is_object());
+}
+
+TEST(FiguresTest, APairedDifferenceIsSurerThanItsParts) {
+  // Users differ much from each other; the candidate is better by about 0.1 for each.
+  const std::vector<double> current{1.0, 5.0, 9.0, 2.0, 7.0, 4.0, 8.0, 3.0};
+  std::vector<double> candidate = current;
+  for (std::size_t i = 0; i < candidate.size(); ++i) candidate[i] -= i % 2 == 0 ? 0.08 : 0.12;
+  const Figure difference = paired_bootstrap(candidate, current);
+  EXPECT_NEAR(difference.value, -0.1, 1e-12);
+  EXPECT_LT(difference.high, 0.0);
+  EXPECT_GE(difference.low, -0.12 - 1e-12);
+  const Figure none = paired_bootstrap(current, current);
+  EXPECT_EQ(none.low, 0.0);
+  EXPECT_EQ(none.high, 0.0);
+}
+
+TEST(FiguresTest, AReportIsATableForPeopleToo) {
+  Report report{.suite = "x"};
+  report.figures["f1"] = {.value = 0.5, .low = 0.25, .high = 0.75, .baselines = {{"chance", 0.1}}};
+  report.notes = {"a note"};
+  EXPECT_EQ(to_markdown(report),
+            "## x\n\n| figure | value | 95 % interval | baselines |\n|---|---|---|---|\n"
+            "| f1 | 0.5 | [0.25, 0.75] | chance 0.1 |\n\n```\na note\n```\n");
 }
 
 TEST(DeskDataTest, TheExampleLoadsAndKeepsItsPromises) {
@@ -151,6 +221,7 @@ TEST(DeskDataTest, TheExampleLoadsAndKeepsItsPromises) {
     test_questions += question.is_test ? 1 : 0;
   }
   EXPECT_GE(test_questions, 200U);
+  EXPECT_GE(data->facts.size(), 200U);
 }
 
 }  // namespace

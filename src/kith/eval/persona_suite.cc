@@ -1,26 +1,16 @@
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
+#include <numeric>
+#include <optional>
 #include <set>
 
+#include "kith/eval/loss.h"
 #include "kith/eval/suites.h"
 
 namespace kith::eval {
 namespace {
 
-// Sum of log-probabilities and number of tokens.
-struct Loss {
-  double nats = 0.0;
-  double tokens = 0.0;
-
-  void add(const Loss& other) {
-    nats += other.nats;
-    tokens += other.tokens;
-  }
-  double perplexity() const { return tokens > 0.0 ? std::exp(-nats / tokens) : 0.0; }
-};
-
-// The losses of one user's answers: [persona or base] under the adapter of that name.
+// The losses of one user's answers under each adapter of `Lineup`.
 struct UserLoss {
   std::string persona;
   std::vector<Loss> by_adapter;
@@ -45,13 +35,37 @@ Result<Loss> score_user(const std::vector<const DeskConversation*>& conversation
                                              .tenant = {},
                                              .continuations = {text}}));
       const auto tokens = static_cast<double>(generator.count_tokens(text));
-      loss.add({.nats = scores.front() * tokens, .tokens = tokens});
+      loss.add({.nats = -scores.front() * tokens, .tokens = tokens});
     }
   }
   return loss;
 }
 
-double perplexity_of(const std::vector<UserLoss>& users, const std::vector<std::size_t>& units,
+// Whose fits are compared: each persona's adapter, then the base model, then the shared one.
+struct Lineup {
+  std::vector<std::string> personas;
+  std::vector<AdapterId> adapters;
+
+  std::size_t base() const { return personas.size(); }
+  std::size_t shared() const { return personas.size() + 1; }
+  bool has_shared() const { return adapters.size() > shared(); }
+};
+
+Lineup line_up(const DeskData& data, const personalize::Generator& generator) {
+  Lineup lineup{.personas = data.personas, .adapters = {}};
+  for (const auto& persona : data.personas) lineup.adapters.emplace_back(persona);
+  lineup.adapters.emplace_back();
+  const auto names = generator.adapter_names();
+  const AdapterId shared(kSharedAdapter);
+  if (std::find(names.begin(), names.end(), shared) != names.end()) {
+    lineup.adapters.push_back(shared);
+  }
+  return lineup;
+}
+
+using Units = std::vector<std::size_t>;
+
+double perplexity_of(const std::vector<UserLoss>& users, const Units& units,
                      const std::string& persona, std::size_t adapter) {
   Loss total;
   for (const std::size_t unit : units) {
@@ -61,17 +75,16 @@ double perplexity_of(const std::vector<UserLoss>& users, const std::vector<std::
 }
 
 // Share of the personas whose users' answers are likeliest under their own adapter.
-double own_best(const DeskData& data, const std::vector<UserLoss>& users,
-                const std::vector<std::size_t>& units) {
+double own_best(const Lineup& lineup, const std::vector<UserLoss>& users, const Units& units) {
   double best = 0.0;
   double seen = 0.0;
-  for (std::size_t own = 0; own < data.personas.size(); ++own) {
-    const double mine = perplexity_of(users, units, data.personas[own], own);
+  for (std::size_t own = 0; own < lineup.personas.size(); ++own) {
+    const double mine = perplexity_of(users, units, lineup.personas[own], own);
     if (mine <= 0.0) continue;
     seen += 1.0;
     bool is_lowest = true;
-    for (std::size_t other = 0; other <= data.personas.size(); ++other) {
-      if (other != own && perplexity_of(users, units, data.personas[own], other) <= mine) {
+    for (std::size_t other = 0; other < lineup.adapters.size(); ++other) {
+      if (other != own && perplexity_of(users, units, lineup.personas[own], other) <= mine) {
         is_lowest = false;
       }
     }
@@ -80,34 +93,36 @@ double own_best(const DeskData& data, const std::vector<UserLoss>& users,
   return seen > 0.0 ? best / seen : 0.0;
 }
 
-// 1 - perplexity under the own adapter / under the base model, mean over personas.
-double gain(const DeskData& data, const std::vector<UserLoss>& users,
-            const std::vector<std::size_t>& units) {
+// 1 - perplexity under the own adapter / under `reference`, mean over personas. With `adapter`,
+// that one in the place of each own.
+double gain(const Lineup& lineup, const std::vector<UserLoss>& users, const Units& units,
+            std::size_t reference, std::optional<std::size_t> adapter = {}) {
   double total = 0.0;
   double seen = 0.0;
-  for (std::size_t own = 0; own < data.personas.size(); ++own) {
-    const double base = perplexity_of(users, units, data.personas[own], data.personas.size());
+  for (std::size_t own = 0; own < lineup.personas.size(); ++own) {
+    const auto& persona = lineup.personas[own];
+    const double base = perplexity_of(users, units, persona, reference);
     if (base <= 0.0) continue;
-    total += 1.0 - perplexity_of(users, units, data.personas[own], own) / base;
+    total += 1.0 - perplexity_of(users, units, persona, adapter.value_or(own)) / base;
     seen += 1.0;
   }
   return seen > 0.0 ? total / seen : 0.0;
 }
 
-void add_table(const DeskData& data, const std::vector<UserLoss>& users, bool middle,
+void add_table(const Lineup& lineup, const std::vector<UserLoss>& users, bool middle,
                Report& report) {
-  std::vector<std::size_t> all(users.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  Units all(users.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
   report.notes.push_back(middle ? "perplexity, first and last sentence cut off"
                                 : "perplexity of held-out users' answers");
   std::string header = "users of            ";
-  for (const auto& persona : data.personas) header += "  " + persona.substr(0, 10);
-  report.notes.push_back(header + "  base");
-  for (const auto& persona : data.personas) {
+  for (const auto& persona : lineup.personas) header += "  " + persona.substr(0, 10);
+  report.notes.push_back(header + "  base" + (lineup.has_shared() ? "        shared" : ""));
+  for (const auto& persona : lineup.personas) {
     char cell[32];
     std::snprintf(cell, sizeof(cell), "%-20s", persona.c_str());
     std::string line = cell;
-    for (std::size_t adapter = 0; adapter <= data.personas.size(); ++adapter) {
+    for (std::size_t adapter = 0; adapter < lineup.adapters.size(); ++adapter) {
       std::snprintf(cell, sizeof(cell), "  %10.2f", perplexity_of(users, all, persona, adapter));
       line += cell;
     }
@@ -115,7 +130,34 @@ void add_table(const DeskData& data, const std::vector<UserLoss>& users, bool mi
   }
 }
 
+void add_figures(const Lineup& lineup, const std::vector<UserLoss>& users,
+                 const std::string& suffix, Report& report) {
+  auto& best = report.figures["own_adapter_best" + suffix] =
+      bootstrap(users.size(), [&](const Units& units) { return own_best(lineup, users, units); });
+  best.baselines["chance"] = 1.0 / static_cast<double>(lineup.adapters.size());
+  auto& over_base = report.figures["perplexity_gain" + suffix] = bootstrap(
+      users.size(), [&](const Units& units) { return gain(lineup, users, units, lineup.base()); });
+  if (!lineup.has_shared()) return;
+  Units all(users.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  over_base.baselines["shared_adapter"] = gain(lineup, users, all, lineup.base(), lineup.shared());
+  report.figures["gain_over_shared" + suffix] = bootstrap(users.size(), [&](const Units& units) {
+    return gain(lineup, users, units, lineup.shared());
+  });
+}
+
 }  // namespace
+
+Status require_adapters(const DeskData& data, const personalize::Generator& generator) {
+  const auto names = generator.adapter_names();
+  const std::set<AdapterId> known(names.begin(), names.end());
+  for (const auto& persona : data.personas) {
+    if (!known.contains(AdapterId(persona))) {
+      return Error{ErrorCode::kNotFound, "the model has no adapter for persona " + persona};
+    }
+  }
+  return {};
+}
 
 Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& generator,
                                  const Progress& progress) {
@@ -123,25 +165,17 @@ Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& g
   for (const auto& conversation : data.conversations) {
     if (conversation.is_test) by_user[conversation.user].push_back(&conversation);
   }
-  const auto names = generator.adapter_names();
-  const std::set<AdapterId> known(names.begin(), names.end());
-  std::vector<AdapterId> adapters;
-  for (const auto& persona : data.personas) {
-    if (!known.contains(AdapterId(persona))) {
-      return Error{ErrorCode::kNotFound, "the model has no adapter for persona " + persona};
-    }
-    adapters.emplace_back(persona);
-  }
-  adapters.emplace_back();
+  KITH_RETURN_IF_ERROR(require_adapters(data, generator));
+  const Lineup lineup = line_up(data, generator);
 
   Report report{.suite = "personas"};
-  const double steps = 2.0 * static_cast<double>(by_user.size() * adapters.size());
+  const double steps = 2.0 * static_cast<double>(by_user.size() * lineup.adapters.size());
   double done = 0.0;
   for (const bool middle : {false, true}) {
     std::vector<UserLoss> users;
     for (const auto& [user, conversations] : by_user) {
       UserLoss losses{.persona = conversations.front()->persona};
-      for (const auto& adapter : adapters) {
+      for (const auto& adapter : lineup.adapters) {
         KITH_ASSIGN_OR_RETURN(const Loss loss,
                               score_user(conversations, generator, adapter, middle));
         losses.by_adapter.push_back(loss);
@@ -149,14 +183,8 @@ Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& g
       }
       users.push_back(std::move(losses));
     }
-    const std::string suffix = middle ? "_middle" : "";
-    report.figures["own_adapter_best" + suffix] =
-        bootstrap(users.size(), [&](const auto& units) { return own_best(data, users, units); });
-    report.figures["own_adapter_best" + suffix].baselines["chance"] =
-        1.0 / static_cast<double>(adapters.size());
-    report.figures["perplexity_gain" + suffix] =
-        bootstrap(users.size(), [&](const auto& units) { return gain(data, users, units); });
-    add_table(data, users, middle, report);
+    add_figures(lineup, users, middle ? "_middle" : "", report);
+    add_table(lineup, users, middle, report);
   }
   return report;
 }

@@ -14,17 +14,32 @@
 
 namespace kith::eval {
 
+// The adapter that was trained on all personas' conversations together: what a persona's own has to
+// beat.
+inline constexpr const char* kSharedAdapter = "use_case";
+
 // Called with the share of the work that is done.
 using Progress = std::function<void(double share)>;
 
 // Does each persona's adapter fit its own users best? Perplexity of the answers to held-out users
 // under every adapter and the base model, neither persona nor style card in the prompt; and again
 // with the first and the last sentence of every answer cut off.
-//   own_adapter_best (share of personas), own_adapter_best_middle, perplexity_gain (1 - own /
-//   base), perplexity_gain_middle
+//   own_adapter_best (share of personas), perplexity_gain (1 - own / base, mean over personas) and,
+//   if the model has an adapter kSharedAdapter, gain_over_shared (1 - own / shared); each also with
+//   the suffix _middle for the cut answers
 // Errors: those of the generator; kNotFound if it lacks an adapter for a persona.
 Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& generator,
                                  const Progress& progress = {});
+
+// Does a persona's adapter hold what only its users were told? Facts that stand in one persona's
+// conversations alone, asked closed book as a four-way choice by mean log-probability of each
+// option; every adapter answers every question.
+//   facts_own (share right under the own adapter; baselines base, other_adapters: mean over them,
+//   and chance), facts_own_PERSONA
+// Errors: those of the generator; kNotFound if it lacks an adapter for a persona, or there are no
+//   facts.
+Result<Report> evaluate_facts(const DeskData& data, personalize::Generator& generator,
+                              const Progress& progress = {});
 
 struct AnswerOptions {
   // Questions on articles that train nothing, at most.
@@ -63,6 +78,9 @@ Result<Report> evaluate_voices(const DeskData& data, const persona::PersonaCatal
 // The passage of an article that holds `fact`: the paragraph with it and what follows, up to 900
 // bytes.
 std::string passage_with(const DeskArticle& article, const std::string& fact);
+
+// Errors: kNotFound, naming the persona, if the generator lacks an adapter for one.
+Status require_adapters(const DeskData& data, const personalize::Generator& generator);
 
 // What the prompt names as evidence for `question`; empty: none.
 std::string evidence_text(const std::string& question, std::span<const memory::Passage> passages);
