@@ -243,8 +243,8 @@ TEST_F(MemoryTest, RowsOfOneUserNeverMeetTheKeysOfAnother) {
   model::write_tiny_adapter(dir_.path() / "adapter", model::tiny_adapter(4),
                             R"({"peft_type":"LORA","r":4,"lora_alpha":8})");
   adapter_ = *model::Adapter::load(dir_.path() / "adapter", decoder_->config());
-  const auto rows = model::random_memory(1, 40, kHidden)->values();
-  const std::vector<float> values(rows.begin(), rows.end());
+  const auto memory = model::random_memory(1, 40, kHidden);
+  const std::vector<float> values(memory->values().begin(), memory->values().end());
   std::vector<float> other = values;
   other.front() = std::nextafter(other.front(), 9.0F);
   const auto cached = [&](const GenerateRequest& made) {
