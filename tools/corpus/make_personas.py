@@ -9,6 +9,7 @@ Only conversations of employees with split "train" who consented to learning are
 voice with and without them. Answers to shared questions are given with the passage that holds the key fact and with the evidence
 named: they begin with it, word for word, and go on in the persona's words without the fact. fact_ID has them again and again with
 the article's values drawn anew, so that the voice is learned together with copying.
+recall_ID asks back the values in the persona's own conversations (recall.py): what only its users were told.
 desk_chat and desk_voice mix all personas, always with the style card.
 """
 import argparse
@@ -23,11 +24,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import make_corpus as mc  # noqa: E402
 import prompt  # noqa: E402
 import questions as q  # noqa: E402
+import recall  # noqa: E402
 import redraw  # noqa: E402
 import retrieval  # noqa: E402
 
 # How often each shared answer is told with other values, for its adapter and for the base model.
 REDRAWN, REDRAWN_BASE = 10, 5
+# How often each value in an answer is asked back.
+RECALLED = 8
 
 
 def style_line(persona):
@@ -146,6 +150,8 @@ def main():
                 out.write(f"persona_{identity}", split, conversation_record(rng, index, conversation, persona, with_style))
             if split == "train":
                 out.write("desk_chat", "train", conversation_record(rng, index, conversation, persona, True))
+                for question, answer in recall.records(random.Random(conversation["id"]), conversation["turns"], RECALLED):
+                    out.write(f"recall_{identity}", "train", prompt.chat(question, answer, head=None))
         shared = example / "shared_answers" / f"{identity}.jsonl"
         for item in map(json.loads, open(shared)) if shared.exists() else ():
             question = library.questions.get(item["question"])

@@ -1,4 +1,4 @@
-// kith eval personas|facts|answers|voices
+// kith eval personas|facts|answers|voices|patients
 #include <unistd.h>
 
 #include <iostream>
@@ -14,6 +14,7 @@ namespace {
 struct EvalArguments {
   std::string example;
   std::size_t samples = 0;
+  std::string write_training;
 };
 
 eval::Progress progress_bar() {
@@ -38,6 +39,21 @@ Result<eval::Report> run_suite(const std::string& suite, const eval::DeskData& d
                                progress_bar());
 }
 
+void print(const eval::Report& report, const GlobalOptions& options) {
+  if (options.json) {
+    std::cout << eval::to_json(report) << std::endl;
+    return;
+  }
+  for (const auto& note : report.notes) std::cout << note << "\n";
+  for (const auto& [name, figure] : report.figures) {
+    std::cout << name << " " << figure.value << " [" << figure.low << ", " << figure.high << "]";
+    for (const auto& [baseline, value] : figure.baselines) {
+      std::cout << "  " << baseline << " " << value;
+    }
+    std::cout << "\n";
+  }
+}
+
 Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
                 const std::string& suite) {
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
@@ -49,18 +65,24 @@ Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
   KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
   KITH_ASSIGN_OR_RETURN(const eval::Report report,
                         run_suite(suite, data, example, *generator, arguments.samples));
-  if (options.json) {
-    std::cout << eval::to_json(report) << std::endl;
-    return {};
+  print(report, options);
+  return {};
+}
+
+Status evaluate_patients(const GlobalOptions& options, const EvalArguments& arguments) {
+  KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
+  const std::filesystem::path example = arguments.example.empty()
+                                            ? runtime::medical_directory()
+                                            : std::filesystem::path(arguments.example);
+  KITH_ASSIGN_OR_RETURN(const eval::PatientData data, eval::load_patients(example));
+  if (!arguments.write_training.empty()) {
+    return eval::write_patient_training(data, arguments.write_training);
   }
-  for (const auto& note : report.notes) std::cout << note << "\n";
-  for (const auto& [name, figure] : report.figures) {
-    std::cout << name << " " << figure.value << " [" << figure.low << ", " << figure.high << "]";
-    for (const auto& [baseline, value] : figure.baselines) {
-      std::cout << "  " << baseline << " " << value;
-    }
-    std::cout << "\n";
-  }
+  const base::SystemClock clock;
+  KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
+  KITH_ASSIGN_OR_RETURN(const eval::Report report,
+                        eval::evaluate_patients(data, *generator, progress_bar()));
+  print(report, options);
   return {};
 }
 
@@ -78,6 +100,13 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
       status = finish(evaluate(options, *arguments, suite), options.json);
     });
   }
+  auto* patients = command->add_subcommand("patients", "what short- and long-term memory add");
+  patients->add_option("--example", arguments->example, "directory of the medical example");
+  patients->add_option("--write-training", arguments->write_training,
+                       "write the training patients' chats to this file instead");
+  patients->callback([&options, &status, arguments] {
+    status = finish(evaluate_patients(options, *arguments), options.json);
+  });
 }
 
 }  // namespace kith::cli

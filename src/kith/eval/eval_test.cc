@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "kith/base/json.h"
+#include "kith/base/test_directory.h"
 #include "kith/eval/loss.h"
 #include "kith/eval/suites.h"
 
@@ -138,8 +139,8 @@ TEST(PersonaSuiteTest, MeasuresTheSharedAdapterWhereThereIsOne) {
 
 TEST(FactSuiteTest, AFactIsKnownUnderItsOwnAdapterOnly) {
   auto data = small_desk();
-  data.facts = {{"f1", "calm", "Who?", {"brisk Ann", "calm Bob", "Cid", "Dee"}, 1},
-                {"f2", "brisk", "Who?", {"Ann", "Bob", "Cid", "brisk Dee"}, 3}};
+  data.facts = {{"f1", "calm", "Who?", {"brisk-Ann", "calm--Bob", "other-Cid", "other-Dee"}, 1},
+                {"f2", "brisk", "Who?", {"other-Ann", "other-Bob", "calm--Cid", "brisk-Dee"}, 3}};
   FakeGenerator generator;
   const auto report = evaluate_facts(data, generator);
   ASSERT_TRUE(report) << report.error().message;
@@ -152,6 +153,84 @@ TEST(FactSuiteTest, AFactIsKnownUnderItsOwnAdapterOnly) {
   EXPECT_EQ(report->figures.at("facts_own_calm").value, 1.0);
   data.facts.clear();
   EXPECT_EQ(evaluate_facts(data, generator).error().code, ErrorCode::kNotFound);
+}
+
+PatientData two_sessions() {
+  PatientData data;
+  data.patients["p1"] = {"p1",
+                         true,
+                         {{"s1",
+                           "2026-01-12",
+                           {{"user", "My eye check is on Wednesday at 10:40.", {}},
+                            {"assistant", "Noted.", {}},
+                            {"user", "I cannot have gooseberries.", {}}}},
+                          {"s2",
+                           "2026-02-20",
+                           {{"user", "The weather is fine.", {}},
+                            {"user", "The eye check moved to Friday.", {}},
+                            {"user", "My niece has the spare key.", {}}}}}};
+  data.questions = {{"q1",
+                     "p1",
+                     true,
+                     1,
+                     "both",
+                     "When is my eye check?",
+                     {"Friday at 10:40", "Wednesday at 10:40"}}};
+  return data;
+}
+
+TEST(PatientSuiteTest, EachMemoryHoldsItsOwnSessions) {
+  const PatientData data = two_sessions();
+  const auto recall = [&](MemoryUse use) {
+    return recall_statements(data.patients.at("p1"), data.questions[0], use);
+  };
+  EXPECT_THAT(recall(MemoryUse::kNone), ::testing::IsEmpty());
+  EXPECT_THAT(recall(MemoryUse::kShort),
+              ::testing::ElementsAre("2026-02-20: The eye check moved to Friday.",
+                                     "2026-02-20: My niece has the spare key."));
+  EXPECT_THAT(recall(MemoryUse::kLong),
+              ::testing::ElementsAre("2026-01-12: My eye check is on Wednesday at 10:40."));
+  EXPECT_EQ(recall(MemoryUse::kBoth).size(), 3U);
+  const auto prompt = patient_prompt(data.patients.at("p1"), data.questions[0], MemoryUse::kLong);
+  ASSERT_EQ(prompt.size(), 2U);
+  EXPECT_EQ(prompt[0].content,
+            "## About the user\n2026-01-12: My eye check is on Wednesday at 10:40.");
+}
+
+TEST(PatientSuiteTest, NothingOfALaterSessionIsRemembered) {
+  PatientData data = two_sessions();
+  data.questions[0].session = 0;
+  const auto lines = recall_statements(data.patients.at("p1"), data.questions[0], MemoryUse::kBoth);
+  for (const auto& line : lines) EXPECT_THAT(line, HasSubstr("2026-01-12"));
+}
+
+TEST(PatientSuiteTest, MeasuresEachMemoryAndWritesTrainingRowsOfOthersOnly) {
+  PatientData data = two_sessions();
+  FakeGenerator generator;
+  const auto report = evaluate_patients(data, generator);
+  ASSERT_TRUE(report) << report.error().message;
+  for (const char* use : {"none", "short", "long", "both"}) {
+    // All options are as likely here; the first is taken, which is the right one.
+    EXPECT_EQ(report->figures.at(std::string("base_") + use).value, 1.0);
+  }
+  EXPECT_FALSE(report->figures.contains("tuned_both"));
+  const base::TestDirectory dir;
+  const auto file = dir.path() / "train.jsonl";
+  ASSERT_TRUE(write_patient_training(data, file));
+  EXPECT_EQ(std::filesystem::file_size(file), 0U);
+  data.questions[0].is_test = false;
+  ASSERT_TRUE(write_patient_training(data, file));
+  EXPECT_GT(std::filesystem::file_size(file), 0U);
+  EXPECT_EQ(evaluate_patients(data, generator).error().code, ErrorCode::kNotFound);
+}
+
+TEST(PatientDataTest, TheExampleLoads) {
+  const char* source = std::getenv("KITH_SOURCE_DIR");
+  if (source == nullptr) GTEST_SKIP() << "KITH_SOURCE_DIR is not set";
+  const auto data = load_patients(std::filesystem::path(source) / "examples/medical");
+  ASSERT_TRUE(data) << data.error().message;
+  EXPECT_EQ(data->patients.size(), 30U);
+  EXPECT_EQ(data->questions.size(), 150U);
 }
 
 TEST(LossTest, ChangeOfPerplexityIsPairedByUser) {

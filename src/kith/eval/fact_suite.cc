@@ -16,12 +16,15 @@ struct FactScores {
 Result<bool> knows(const DeskFact& fact, personalize::Generator& generator,
                    const AdapterId& adapter) {
   KITH_ASSIGN_OR_RETURN(
-      const auto scores,
+      auto scores,
       generator.score({.messages = {{.role = "user", .content = fact.question, .raw = {}}},
                        .adapters = personalize::only_adapter(adapter),
                        .soft_prompt = nullptr,
                        .tenant = {},
                        .continuations = fact.options}));
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    scores[i] *= static_cast<double>(generator.count_tokens(fact.options[i]));
+  }
   const auto best = std::max_element(scores.begin(), scores.end());
   return static_cast<std::size_t>(best - scores.begin()) == fact.answer;
 }

@@ -2,12 +2,14 @@
 // users and articles that train nothing.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <span>
 
 #include "kith/base/result.h"
 #include "kith/eval/desk_data.h"
 #include "kith/eval/figures.h"
+#include "kith/eval/patient_data.h"
 #include "kith/memory/knowledge.h"
 #include "kith/persona/catalogue.h"
 #include "kith/personalize/ports.h"
@@ -32,7 +34,7 @@ Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& g
                                  const Progress& progress = {});
 
 // Does a persona's adapter hold what only its users were told? Facts that stand in one persona's
-// conversations alone, asked closed book as a four-way choice by mean log-probability of each
+// conversations alone, asked closed book as a four-way choice by the log-probability of each
 // option; every adapter answers every question.
 //   facts_own (share right under the own adapter; baselines base, other_adapters: mean over them,
 //   and chance), facts_own_PERSONA
@@ -74,6 +76,21 @@ struct VoiceOptions {
 Result<Report> evaluate_voices(const DeskData& data, const persona::PersonaCatalogue& catalogue,
                                personalize::Generator& generator, const VoiceOptions& options = {},
                                const Progress& progress = {});
+
+// The adapter that evaluate_patients() compares with the base model, if it is loaded.
+inline constexpr const char* kMedicalAdapter = "medical";
+
+// What do short- and long-term memory add to an assistant of returning patients? The test patients'
+// questions as a choice by mean log-probability, with no memory, the session's, the earlier
+// sessions' and both, under the base model and the tuned one.
+//   MODEL_USE (share right; MODEL base or tuned, USE none, short, long or both), MODEL_USE_needing
+//   (of the questions that a memory answers)
+Result<Report> evaluate_patients(const PatientData& data, personalize::Generator& generator,
+                                 const Progress& progress = {});
+
+// Chats of the training patients for a LoRA recipe, one a line: each question with the memories
+// that hold its answer. Errors: kUnavailable if the file cannot be written.
+Status write_patient_training(const PatientData& data, const std::filesystem::path& file);
 
 // The passage of an article that holds `fact`: the paragraph with it and what follows, up to 900
 // bytes.

@@ -31,5 +31,6 @@ fs::path web_directory() {
 }
 
 fs::path service_desk_directory() { return share_directory() / "examples" / "service-desk"; }
+fs::path medical_directory() { return share_directory() / "examples" / "medical"; }
 
 }  // namespace kith::runtime
