@@ -29,9 +29,10 @@ struct DecodeResult {
   double batch_ratio = 0.0;
   // Weights read a second, counting every weight once a step.
   double weight_bytes_per_second = 0.0;
-  // Of this machine, best of the reads between the measurements, in bytes a second.
+  // Of this machine, in bytes a second: mean of the reads just before and after each measurement,
+  // median over the rounds.
   double read_bandwidth = 0.0;
-  // weight_bytes_per_second / read_bandwidth.
+  // Weights read a second over the reads beside them, median over the rounds.
   double ratio = 0.0;
   // The same rows through the matrix products alone: by Kith's maps, and by oneDNN's primitives (0
   // where those are not measured: weights other than int8, no AVX512-VNNI).
