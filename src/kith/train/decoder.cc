@@ -102,12 +102,15 @@ Tensor Decoder::hidden(const Tensor& ids) const {
   return operations_ == Operations::kCustom ? custom_hidden(ids, shape) : plain_hidden(ids, shape);
 }
 
-Tensor Decoder::loss(const Tensor& ids, const Tensor& targets, double scale) const {
+Tensor Decoder::loss(const Tensor& ids, const Tensor& targets, double scale,
+                     const Tensor& weights) const {
   const Tensor x = hidden(ids);
   const Tensor& head = parameters_.leaf(layout_.head);
   const Tensor flat = targets.reshape({-1});
-  return operations_ == Operations::kCustom ? linear_cross_entropy(x, head, flat, scale)
-                                            : plain::linear_cross_entropy(x, head, flat, scale);
+  const Tensor factors = weights.defined() ? weights.reshape({-1}) : weights;
+  return operations_ == Operations::kCustom
+             ? linear_cross_entropy(x, head, flat, scale, factors)
+             : plain::linear_cross_entropy(x, head, flat, scale, factors);
 }
 
 Tensor Decoder::logits(const Tensor& ids) const {

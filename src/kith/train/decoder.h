@@ -37,8 +37,10 @@ class Decoder {
   // ids: [batch, seq] int64; returns: [batch * seq, hidden] after the final norm, compute dtype
   torch::Tensor hidden(const torch::Tensor& ids) const;
 
-  // scale * summed next-token loss. targets: [batch, seq] int64, negative where not counted.
-  torch::Tensor loss(const torch::Tensor& ids, const torch::Tensor& targets, double scale) const;
+  // scale * summed next-token loss. targets: [batch, seq] int64, negative where not counted;
+  // weights: [batch, seq] float, of each target's loss; undefined: all 1.
+  torch::Tensor loss(const torch::Tensor& ids, const torch::Tensor& targets, double scale,
+                     const torch::Tensor& weights = {}) const;
 
   // Summed next-token loss without gradients, logits in float.
   double evaluate(const torch::Tensor& ids, const torch::Tensor& targets) const;

@@ -140,6 +140,44 @@ Status read_part(const tensor::CheckpointReader& reader, const std::string& name
   return read_into(*view, name, std::move(to));
 }
 
+// Whether a key of PEFT's configuration asks for nothing: absent, null, false, empty or "none".
+bool is_off(const Json& config, const char* key) {
+  const auto found = config.find(key);
+  if (found == config.end() || found->is_null()) return true;
+  if (found->is_boolean()) return !found->get<bool>();
+  if (found->is_string()) return *found == "none";
+  return found->empty();
+}
+
+Result<LoraOptions> read_adapter_config(const fs::path& path) {
+  KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(path));
+  KITH_ASSIGN_OR_RETURN(const Json json, base::parse_json(text));
+  if (!json.is_object()) return invalid("must be an object");
+  KITH_ASSIGN_OR_RETURN(const auto type, base::read_string(json, "peft_type"));
+  if (type != "LORA") return invalid("peft_type must be LORA");
+  for (const char* key : {"bias", "use_rslora", "use_dora", "fan_in_fan_out", "modules_to_save",
+                          "rank_pattern", "alpha_pattern", "layers_to_transform"}) {
+    if (!is_off(json, key)) return invalid(std::string(key) + " is not supported in training");
+  }
+  LoraOptions options;
+  KITH_ASSIGN_OR_RETURN(const auto rank, base::read_integer(json, "r"));
+  KITH_ASSIGN_OR_RETURN(const auto alpha, base::read_number(json, "lora_alpha"));
+  if (!rank || !alpha) return invalid("r and lora_alpha must be given");
+  options.rank = *rank;
+  options.alpha = *alpha;
+  options.targets.clear();
+  const auto targets = json.find("target_modules");
+  if (targets == json.end() || !targets->is_array()) {
+    return invalid("target_modules must be an array");
+  }
+  for (const Json& target : *targets) {
+    if (!target.is_string()) return invalid("target_modules must be an array of strings");
+    options.targets.push_back(target.get<std::string>());
+  }
+  KITH_RETURN_IF_ERROR(check_lora_options(options));
+  return options;
+}
+
 Result<std::int64_t> read_metadata(const tensor::SafetensorsHeader& header, const char* key) {
   const auto found = header.metadata.find(key);
   if (found == header.metadata.end()) {
@@ -221,6 +259,33 @@ Status save_adapter(const LoraWeights& lora, const std::string& base_model,
   file.add_all(lora.parameters(), torch::kFloat);
   return tensor::save_safetensors(directory / "adapter_model.safetensors", file.entries,
                                   {{"format", "pt"}});
+}
+
+Result<std::unique_ptr<LoraWeights>> load_adapter(const fs::path& directory,
+                                                  const ModelConfig& config, double dropout,
+                                                  torch::Device device, torch::Dtype dtype) {
+  const fs::path config_path = directory / "adapter_config.json";
+  auto options = read_adapter_config(config_path);
+  if (!options) return std::move(options).error().with_context(config_path.string());
+  options->dropout = dropout;
+  const fs::path path = directory / "adapter_model.safetensors";
+  KITH_ASSIGN_OR_RETURN(const auto file, tensor::SafetensorsFile::open(path));
+  auto lora = std::make_unique<LoraWeights>(config, *options, device, dtype);
+  ParameterStore& parameters = lora->parameters();
+  const torch::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
+    const std::string& name = parameters.specs()[i].parts.front().name;
+    const auto view = file.find(name);
+    if (!view) return invalid(path.string() + ": tensor is missing: " + name);
+    if (auto read = read_into(*view, name, parameters.master_of(i)); !read) {
+      return std::move(read).error().with_context(path.string());
+    }
+  }
+  if (file.header().tensors.size() != parameters.specs().size()) {
+    return invalid(path.string() + ": holds tensors of modules that are not in target_modules");
+  }
+  parameters.refresh();
+  return lora;
 }
 
 Status save_checkpoint(const fs::path& path, const ParameterStore& parameters,

@@ -31,6 +31,15 @@ Result<std::unique_ptr<Decoder>> load_model(const std::filesystem::path& directo
 Status save_adapter(const LoraWeights& lora, const std::string& base_model,
                     const std::filesystem::path& directory);
 
+// The adapter of a PEFT directory, for a model of this shape.
+//   dropout: for further training; the file's own is not used
+// Errors: those of the files; kInvalidArgument naming what the directory asks for and training does
+//   not do (another method, rsLoRA, DoRA, trained biases), and for tensors that are missing, of
+//   another shape or unknown.
+Result<std::unique_ptr<LoraWeights>> load_adapter(const std::filesystem::path& directory,
+                                                  const ModelConfig& config, double dropout,
+                                                  torch::Device device, torch::Dtype dtype);
+
 // Everything beside the weights that a run needs to go on as if it had not stopped.
 struct RunState {
   std::int64_t step = 0;

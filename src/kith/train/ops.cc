@@ -132,14 +132,19 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
   }
 };
 
-// Turns logits into scale * (softmax - onehot) in place and returns the summed loss.
-double cross_entropy_in_place(Tensor& logits, const Tensor& targets, double scale) {
+// Turns logits into scale * weight * (softmax - onehot) in place and returns the summed loss.
+//   weights: [rows] float, or undefined
+double cross_entropy_in_place(Tensor& logits, const Tensor& targets, double scale,
+                              const Tensor& weights) {
   if (!has_kernels(logits)) {
     Tensor log_p = at::log_softmax(logits, 1, torch::kFloat);
     const Tensor index = targets.unsqueeze(1);
-    const double loss = -log_p.gather(1, index).sum().item<double>();
+    Tensor losses = -log_p.gather(1, index);
+    if (weights.defined()) losses = losses * weights.unsqueeze(1);
+    const double loss = losses.sum().item<double>();
     Tensor p = log_p.exp_();
     p.scatter_add_(1, index, torch::full_like(index, -1.0, p.options()));
+    if (weights.defined()) p.mul_(weights.unsqueeze(1));
     logits.copy_(p.mul_(scale));
     return loss;
   }
@@ -147,14 +152,25 @@ double cross_entropy_in_place(Tensor& logits, const Tensor& targets, double scal
   // One slot per row block, summed in order: the total does not depend on the number of threads.
   constexpr std::int64_t kRows = 16;
   std::vector<double> sums(static_cast<std::size_t>((rows + kRows - 1) / kRows));
+  const float* weight = weights.defined() ? data<float>(weights) : nullptr;
   with_storage(logits.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
+    const auto compute = [&](const RowRange& range, double factor) {
+      return cpu_kernels<T>().cross_entropy(data<T>(logits), data<std::int64_t>(targets),
+                                            logits.size(1), static_cast<float>(factor), range);
+    };
     at::parallel_for(0, static_cast<std::int64_t>(sums.size()), 1, [&](auto begin, auto end) {
       for (auto i = begin; i < end; ++i) {
         const RowRange range{i * kRows, std::min(rows, (i + 1) * kRows)};
-        sums[static_cast<std::size_t>(i)] =
-            cpu_kernels<T>().cross_entropy(data<T>(logits), data<std::int64_t>(targets),
-                                           logits.size(1), static_cast<float>(scale), range);
+        double& sum = sums[static_cast<std::size_t>(i)];
+        if (weight == nullptr) {
+          sum = compute(range, scale);
+          continue;
+        }
+        for (std::int64_t row = range.begin; row < range.end; ++row) {
+          const auto factor = static_cast<double>(weight[row]);
+          sum += factor * compute({row, row + 1}, scale * factor);
+        }
       }
     });
   });
@@ -170,7 +186,8 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
   static constexpr std::int64_t kChunkRows = 1024;
 
   static Tensor forward(AutogradContext* ctx, const Tensor& hidden, const Tensor& weight,
-                        const Tensor& targets, double scale) {
+                        const Tensor& targets, double scale,
+                        const c10::optional<Tensor>& row_weights) {
     Tensor grad_hidden = torch::empty_like(hidden);
     const bool wants_weight = weight.requires_grad();
     Tensor grad_weight;
@@ -182,7 +199,8 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
       const std::int64_t rows = std::min(kChunkRows, hidden.size(0) - begin);
       const Tensor h = hidden.narrow(0, begin, rows);
       Tensor logits = at::mm(h, weight.t());
-      loss += cross_entropy_in_place(logits, targets.narrow(0, begin, rows), scale);
+      const Tensor factors = row_weights ? row_weights->narrow(0, begin, rows) : Tensor();
+      loss += cross_entropy_in_place(logits, targets.narrow(0, begin, rows), scale, factors);
       Tensor out = grad_hidden.narrow(0, begin, rows);
       at::mm_out(out, logits, weight);
       if (wants_weight) grad_weight.add_(at::mm(logits.t(), h));
@@ -197,7 +215,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
     const bool wants_weight = ctx->saved_data["wants_weight"].toBool();
     const double factor = grads[0].item<double>();
     const auto scaled = [&](const Tensor& g) { return factor == 1.0 ? g : g * factor; };
-    return {scaled(saved[0]), wants_weight ? scaled(saved[1]) : Tensor(), {}, {}};
+    return {scaled(saved[0]), wants_weight ? scaled(saved[1]) : Tensor(), {}, {}, {}};
   }
 };
 
@@ -223,14 +241,18 @@ Tensor swiglu(const Tensor& gate_up) {
 }
 
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets,
-                            double scale) {
+                            double scale, const Tensor& row_weights) {
+  // An autograd function takes no undefined tensors.
+  c10::optional<Tensor> factors;
+  if (row_weights.defined()) factors = row_weights;
   const Tensor counted = targets.ge(0);
   if (counted.all().item<bool>()) {
-    return LinearCrossEntropy::apply(hidden, weight, targets, scale);
+    return LinearCrossEntropy::apply(hidden, weight, targets, scale, factors);
   }
   const Tensor rows = counted.nonzero().squeeze(1);
+  if (factors) factors = row_weights.index_select(0, rows);
   return LinearCrossEntropy::apply(hidden.index_select(0, rows), weight,
-                                   targets.index_select(0, rows), scale);
+                                   targets.index_select(0, rows), scale, factors);
 }
 
 }  // namespace kith::train

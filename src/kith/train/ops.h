@@ -45,8 +45,10 @@ torch::Tensor causal_attention(const torch::Tensor& qkv, const RotaryTable& rota
 // of more than a chunk of rows. Gradients are computed in the forward pass. Rows whose target is
 // negative do not count.
 //   hidden: [rows, dim] T; weight: [vocab, dim] T; targets: [rows] int64; returns: float scalar
+//   row_weights: [rows] float, factors of the rows' losses; undefined: all 1
 torch::Tensor linear_cross_entropy(const torch::Tensor& hidden, const torch::Tensor& weight,
-                                   const torch::Tensor& targets, double scale);
+                                   const torch::Tensor& targets, double scale,
+                                   const torch::Tensor& row_weights = {});
 
 // The same functions in plain differentiable operations, on any device and in any float dtype.
 namespace plain {
@@ -56,7 +58,8 @@ torch::Tensor swiglu(const torch::Tensor& gate_up);
 torch::Tensor causal_attention(const torch::Tensor& qkv, const RotaryTable& rotary,
                                const AttentionShape& shape);
 torch::Tensor linear_cross_entropy(const torch::Tensor& hidden, const torch::Tensor& weight,
-                                   const torch::Tensor& targets, double scale);
+                                   const torch::Tensor& targets, double scale,
+                                   const torch::Tensor& row_weights = {});
 }  // namespace plain
 
 }  // namespace kith::train

@@ -64,12 +64,18 @@ Tensor causal_attention(const Tensor& qkv, const RotaryTable& rotary, const Atte
 }
 
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets,
-                            double scale) {
+                            double scale, const Tensor& row_weights) {
   const Tensor logits = at::linear(hidden, weight);
   const auto wide = logits.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat;
-  const auto sum =
-      torch::nn::functional::CrossEntropyFuncOptions().ignore_index(-1).reduction(torch::kSum);
-  return torch::nn::functional::cross_entropy(logits.to(wide), targets, sum) * scale;
+  namespace functional = torch::nn::functional;
+  const auto options = functional::CrossEntropyFuncOptions().ignore_index(-1);
+  if (!row_weights.defined()) {
+    const auto sum = functional::CrossEntropyFuncOptions(options).reduction(torch::kSum);
+    return functional::cross_entropy(logits.to(wide), targets, sum) * scale;
+  }
+  const auto each = functional::CrossEntropyFuncOptions(options).reduction(torch::kNone);
+  const Tensor losses = functional::cross_entropy(logits.to(wide), targets, each);
+  return (losses * row_weights.to(wide)).sum() * scale;
 }
 
 }  // namespace kith::train::plain

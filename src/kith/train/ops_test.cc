@@ -139,6 +139,32 @@ TEST_P(OpsTest, LinearCrossEntropyHasTheGradientsOfThePlainForm) {
   EXPECT_EQ(hidden.grad().narrow(0, 3, 9).abs().max().item<double>(), 0.0);
 }
 
+TEST_P(OpsTest, WeightedRowsCountAsOftenAsTheirWeight) {
+  const std::int64_t rows = 70;
+  const Tensor hidden = random({rows, 24}, GetParam());
+  const Tensor weight = random({50, 24}, GetParam());
+  Tensor targets = torch::randint(50, {rows}, torch::kLong);
+  targets.narrow(0, 3, 9).fill_(-1);
+  const Tensor factors = torch::rand({rows}) + 0.25;
+  const Tensor loss = linear_cross_entropy(hidden, weight, targets, 0.02, factors);
+  loss.backward();
+  const Tensor hidden2 = in_double(hidden);
+  const Tensor weight2 = in_double(weight);
+  const Tensor loss2 = plain::linear_cross_entropy(hidden2, weight2, targets, 0.02, factors);
+  loss2.backward();
+  EXPECT_NEAR(loss.item<double>() / loss2.item<double>(), 1.0, tolerance());
+  EXPECT_LT(distance(hidden.grad(), hidden2.grad()), tolerance());
+  EXPECT_LT(distance(weight.grad(), weight2.grad()), tolerance());
+  // By definition: a row of weight 2 is the row twice.
+  Tensor twice = torch::ones({rows});
+  twice.narrow(0, 20, 10).fill_(2.0);
+  const Tensor weighted = plain::linear_cross_entropy(hidden2, weight2, targets, 1.0, twice);
+  const Tensor repeated = plain::linear_cross_entropy(
+      torch::cat({hidden2, hidden2.narrow(0, 20, 10)}), weight2,
+      torch::cat({targets, targets.narrow(0, 20, 10)}), 1.0);
+  EXPECT_NEAR(weighted.item<double>(), repeated.item<double>(), 1e-9);
+}
+
 INSTANTIATE_TEST_SUITE_P(Dtypes, OpsTest, ::testing::Values(torch::kFloat, torch::kBFloat16),
                          [](const auto& param) {
                            return param.param == torch::kFloat ? "Float" : "Bfloat16";

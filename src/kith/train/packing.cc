@@ -116,6 +116,7 @@ void write_window(const Window& window, const TokenShard& shard, std::int32_t pa
       if (i < sequence) batch.ids[at + i] = id;
       if (i == 0 || (tokens[t] & kCountedBit) == 0) continue;
       batch.targets[at + i - 1] = id;
+      if (!batch.weights.empty()) batch.weights[at + i - 1] = shard.weight(piece.document);
       ++batch.counted;
     }
   }
@@ -182,6 +183,10 @@ void WindowStream::build_cycle() {
 
 Batch WindowStream::next(std::int64_t rows) {
   Batch batch = empty_batch(rows, sequence_);
+  const bool is_weighted =
+      std::any_of(sources_.begin(), sources_.end(),
+                  [](const StreamSource& source) { return source.shard->has_weights(); });
+  if (is_weighted) batch.weights.assign(batch.targets.size(), 1.0F);
   for (std::int64_t row = 0; row < rows; ++row) {
     // A tiny weighted source may give an empty cycle by chance, but not for ever.
     for (int tries = 0; position_.index >= cycle_size(); ++tries) {

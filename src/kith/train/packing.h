@@ -48,6 +48,8 @@ struct Batch {
   std::int64_t sequence = 0;
   std::vector<std::int64_t> ids;      // [rows, sequence]
   std::vector<std::int64_t> targets;  // [rows, sequence]
+  // Of each target's loss, [rows, sequence]; empty if all are 1.
+  std::vector<float> weights;
   std::int64_t counted = 0;
 };
 
@@ -86,7 +88,7 @@ class WindowStream {
   std::vector<Window> windows_;
 };
 
-// Windows of a shard in file order, for validation; at most `max_tokens` targets.
+// Windows of a shard in file order, for validation, where every target weighs 1; at most `max_tokens` targets.
 std::vector<Batch> validation_batches(const TokenShard& shard, Packing packing,
                                       std::int64_t sequence, std::int64_t max_tokens,
                                       std::int64_t rows, std::int32_t pad);

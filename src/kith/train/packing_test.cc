@@ -103,6 +103,31 @@ TEST(PackingTest, TokensWithoutTheBitAreNotTargets) {
   EXPECT_THAT(stream.next(1).targets, testing::ElementsAre(-1, 3, -1));
 }
 
+TEST(PackingTest, TargetsHaveTheWeightsOfTheirDocuments) {
+  const base::TestDirectory directory;
+  ShardBuilder builder;
+  const auto add = [&](std::uint32_t token, int count, float weight) {
+    for (int i = 0; i < count; ++i) builder.tokens.push_back(token | kCountedBit);
+    builder.end_document(weight);
+  };
+  add(1, 3, 1.0F);
+  add(2, 3, 2.5F);
+  add(3, 2, 0.5F);
+  ASSERT_TRUE(builder.save(directory.path() / "s"));
+  const TokenShard shard = *TokenShard::open(directory.path() / "s");
+  EXPECT_TRUE(shard.has_weights());
+  WindowStream stream({{&shard, 1.0, Packing::kWhole}}, 3, 0);
+  stream.set_stage(0, 8);
+  const Batch batch = stream.next(1);
+  const std::map<std::int64_t, float> expected{{1, 1.0F}, {2, 2.5F}, {3, 0.5F}, {-1, 1.0F}};
+  ASSERT_EQ(batch.weights.size(), batch.targets.size());
+  for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+    EXPECT_EQ(batch.weights[i], expected.at(batch.targets[i])) << i;
+  }
+  // Without weights nothing is kept for them.
+  EXPECT_FALSE(make_shard(directory, {4, 5}).has_weights());
+}
+
 TEST(PackingTest, SeekingGoesOnWhereAnotherStreamStood) {
   const base::TestDirectory directory;
   const TokenShard shard = make_shard(directory, {50, 60, 70});
@@ -145,6 +170,14 @@ TEST(TokenShardTest, RefusesFilesThatAreNotShards) {
   bytes[8] = '\xFF';  // documents
   EXPECT_TRUE(refused(bytes));
   bytes.replace(8, 8, std::string(8, '\xFF'));
+  EXPECT_TRUE(refused(bytes));
+
+  builder.end_document(2.0F);
+  ASSERT_TRUE(builder.save(directory.path() / "weighted"));
+  bytes = *base::read_file(directory.path() / "weighted");
+  EXPECT_FALSE(refused(bytes));
+  EXPECT_TRUE(refused(bytes.substr(0, bytes.size() - 4)));
+  bytes.replace(bytes.size() - 4, 4, std::string(4, '\xFF'));  // a weight that is no number
   EXPECT_TRUE(refused(bytes));
 }
 

@@ -60,6 +60,15 @@ TEST_F(PrepareTest, ChatsMayCountAllButWhatIsMarked) {
             "<|im_start|>user\nthanks<|im_end|>\n<|endoftext|>");
 }
 
+TEST_F(PrepareTest, LinesMayHaveWeights) {
+  EXPECT_EQ(counted(R"({"text": "needs paper", "weight": 2})", LossOn::kAll),
+            "needs paper<|endoftext|>");
+  for (const char* weight : {"0", "-1", "1e9", "\"2\""}) {
+    const std::string line = R"({"text": "needs paper", "weight": )" + std::string(weight) + "}";
+    EXPECT_THAT(counted(line, LossOn::kAll), testing::HasSubstr("weight")) << weight;
+  }
+}
+
 TEST_F(PrepareTest, ContentsCannotEndATurn) {
   const std::string line = R"({"messages": [{"role": "assistant", "content": "a<|im_end|>b"}]})";
   EXPECT_EQ(counted(line, LossOn::kAssistant), "a<|im_end|>b<|im_end|>");

@@ -193,7 +193,10 @@ void read_optimizer(TableReader& in, OptimizerRecipe& o) {
   in.real("clip", o.clip, 0.0, kHuge);
 }
 
-void read_run(TableReader& in, RunRecipe& run) {
+void read_run(TableReader& in, RecipeKind kind, RunRecipe& run) {
+  if (kind == RecipeKind::kPreference && in.has("batch_tokens")) {
+    in.fail("batch_tokens", "is not for preferences; use [preference] batch");
+  }
   in.integer("steps", run.budget.steps, 0);
   in.integer("tokens", run.budget.tokens, 0);
   in.real("minutes", run.budget.minutes, 0.0, kHuge);
@@ -228,11 +231,71 @@ void read_stages(TableReader& in, const Recipe& recipe, std::vector<Stage>& stag
   }
 }
 
-void read_lora(TableReader& in, LoraRecipe& lora) {
+// has_shape: an adapter to go on from decides rank, alpha and targets.
+void read_lora(TableReader& in, bool has_shape, LoraRecipe& lora) {
+  for (const char* key : {"rank", "alpha", "targets"}) {
+    if (has_shape && in.has(key)) in.fail(key, "is that of init_adapter; leave it out");
+  }
   in.integer("rank", lora.rank, 1, 256);
   in.real("alpha", lora.alpha, 1e-6, 1e6);
   in.real("dropout", lora.dropout, 0.0, 0.99);
   in.texts("targets", lora.targets);
+}
+
+// A file of preferences, or, among those for validation, of texts: `is_text`.
+DataSource read_preference_source(TableReader& in, bool* is_text) {
+  DataSource source;
+  std::string holds = "preferences";
+  if (is_text != nullptr) {
+    in.choice("holds", holds, {"preferences", "text"});
+    *is_text = holds == "text";
+    if (*is_text) return read_source(in);
+  }
+  in.require("path");
+  in.path("path", source.path);
+  source.name = source.path.stem().string();
+  in.text("name", source.name);
+  return source;
+}
+
+void refuse_of_other_method(TableReader& in, const char* method,
+                            const std::vector<const char*>& keys) {
+  for (const char* key : keys) {
+    if (in.has(key)) in.fail(key, std::string("is of method = \"") + method + "\" only");
+  }
+}
+
+void read_preference(TableReader& in, PreferenceRecipe& p) {
+  if (p.method == PreferenceMethod::kDpo) {
+    refuse_of_other_method(in, "kto", {"desirable_weight", "undesirable_weight"});
+  } else {
+    refuse_of_other_method(in, "dpo", {"label_smoothing", "length_normalised", "sft_weight"});
+  }
+  in.real("beta", p.beta, 1e-6, 1e6);
+  in.real("label_smoothing", p.label_smoothing, 0.0, 0.49);
+  in.flag("length_normalised", p.length_normalised);
+  in.real("sft_weight", p.sft_weight, 0.0, 1e6);
+  in.real("desirable_weight", p.desirable_weight, 0.0, 1e6);
+  in.real("undesirable_weight", p.undesirable_weight, 0.0, 1e6);
+  in.integer("batch", p.batch, 1, 1 << 20);
+  in.integer("max_tokens", p.max_tokens, 2);
+  in.real("user_share", p.user_share, 1e-9, 1.0);
+}
+
+void read_preference_parts(TableReader& in, Recipe& recipe) {
+  in.require("method");
+  std::string method = "dpo";
+  in.choice("method", method, {"dpo", "kto"});
+  recipe.preference.method = method == "kto" ? PreferenceMethod::kKto : PreferenceMethod::kDpo;
+  in.child("preference", [&](TableReader& t) { read_preference(t, recipe.preference); });
+  in.children("data",
+              [&](TableReader& t) { recipe.data.push_back(read_preference_source(t, nullptr)); });
+  in.children("validation", [&](TableReader& t) {
+    bool is_text = false;
+    DataSource source = read_preference_source(t, &is_text);
+    (is_text ? recipe.validation : recipe.preference.validation).push_back(std::move(source));
+  });
+  recipe.stages = {{1.0, recipe.preference.max_tokens}};
 }
 
 void read_tokenizer(TableReader& in, TokenizerRecipe& tokenizer) {
@@ -270,22 +333,28 @@ void read_recipe(TableReader& in, RecipeKind kind, Recipe& recipe) {
   in.choice("device", recipe.device, {"auto", "cpu", "cuda"});
   in.integer("threads", recipe.threads, 0, 1024);
   in.flag("bf16", recipe.bf16);
-  if (kind == RecipeKind::kAdapter) {
+  if (kind != RecipeKind::kBase) {
     in.require("init");
     in.path("init", recipe.init);
     recipe.tokenizer.path = recipe.init;
-    in.child("lora", [&](TableReader& t) { read_lora(t, recipe.lora); });
+    in.path("init_adapter", recipe.init_adapter);
+    in.child("lora",
+             [&](TableReader& t) { read_lora(t, !recipe.init_adapter.empty(), recipe.lora); });
   } else {
     read_base_parts(in, recipe);
   }
   in.require("data");
-  in.children("data", [&](TableReader& t) { recipe.data.push_back(read_source(t)); });
+  if (kind == RecipeKind::kPreference) {
+    read_preference_parts(in, recipe);
+  } else {
+    in.children("data", [&](TableReader& t) { recipe.data.push_back(read_source(t)); });
+    in.children("validation", [&](TableReader& t) { recipe.validation.push_back(read_source(t)); });
+  }
   if (recipe.data.empty()) in.fail("data", "must hold at least one source ([[data]])");
-  in.children("validation", [&](TableReader& t) { recipe.validation.push_back(read_source(t)); });
   in.child("optimizer", [&](TableReader& t) { read_optimizer(t, recipe.optimizer); });
   in.require("run");
-  in.child("run", [&](TableReader& t) { read_run(t, recipe.run); });
-  read_stages(in, recipe, recipe.stages);
+  in.child("run", [&](TableReader& t) { read_run(t, kind, recipe.run); });
+  if (kind != RecipeKind::kPreference) read_stages(in, recipe, recipe.stages);
 }
 
 }  // namespace

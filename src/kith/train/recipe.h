@@ -84,7 +84,33 @@ struct LoraRecipe {
                                    "gate_proj", "up_proj", "down_proj"};
 };
 
-enum class RecipeKind : std::uint8_t { kBase, kAdapter };
+enum class PreferenceMethod : std::uint8_t { kDpo, kKto };
+
+// What a preference file holds: two answers to a prompt, one chosen, or one answer with a thumb.
+enum class PreferenceForm : std::uint8_t { kPairs, kThumbs };
+
+// See preference_loss.h for what the numbers do.
+struct PreferenceRecipe {
+  PreferenceMethod method = PreferenceMethod::kDpo;
+  double beta = 0.1;
+  // DPO only.
+  double label_smoothing = 0.0;
+  bool length_normalised = false;
+  double sft_weight = 0.0;
+  // KTO only.
+  double desirable_weight = 1.0;
+  double undesirable_weight = 1.0;
+  // Pairs or thumbs of one optimizer step.
+  std::int64_t batch = 16;
+  // Longest prompt with answer.
+  std::int64_t max_tokens = 1024;
+  // Largest share of the weight that one user's examples have together.
+  double user_share = 0.02;
+  // Preference files; Recipe::validation holds texts, for their perplexity.
+  std::vector<DataSource> validation;
+};
+
+enum class RecipeKind : std::uint8_t { kBase, kAdapter, kPreference };
 
 struct Recipe {
   std::uint64_t seed = 1;
@@ -96,6 +122,9 @@ struct Recipe {
   bool bf16 = true;
   // A Hugging Face directory to start from: required for adapters, optional for base models.
   std::filesystem::path init;
+  // A PEFT directory to go on from, adapters only; its rank, alpha and targets hold. Empty: a fresh
+  // adapter.
+  std::filesystem::path init_adapter;
   ModelConfig model;  // base models without init only
   TokenizerRecipe tokenizer;
   std::vector<DataSource> data;
@@ -103,7 +132,8 @@ struct Recipe {
   std::vector<Stage> stages;
   OptimizerRecipe optimizer;
   RunRecipe run;
-  LoraRecipe lora;  // adapters only
+  LoraRecipe lora;              // adapters only
+  PreferenceRecipe preference;  // preference runs only
 };
 
 // Reads and checks a recipe. Paths in it are relative to the working directory.

@@ -41,6 +41,18 @@ TEST(RecipeTest, ReadsWhatIsGivenAndDefaultsTheRest) {
   EXPECT_EQ(recipe->run.budget.steps, 10);
 }
 
+TEST(RecipeTest, AnAdapterToGoOnFromDecidesTheShape) {
+  const std::string recipe =
+      "output = \"out\"\ninit = \"base\"\ninit_adapter = \"before\"\n[[data]]\npath = \"a.jsonl\"\n"
+      "[run]\nsteps = 1\n[lora]\n";
+  const auto parsed = parse_recipe(recipe + "dropout = 0.1\n", "r.toml", RecipeKind::kAdapter);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->init_adapter, "before");
+  EXPECT_EQ(parsed->lora.dropout, 0.1);
+  EXPECT_THAT(error_of(recipe + "rank = 8\n", RecipeKind::kAdapter),
+              HasSubstr("[lora] rank is that of init_adapter"));
+}
+
 TEST(RecipeTest, NamesFileLineAndKeyOfWhatIsWrong) {
   EXPECT_THAT(error_of("output = "), HasSubstr("r.toml: line 1"));
   EXPECT_THAT(error_of(std::string("colour = 1\n") + kBase),

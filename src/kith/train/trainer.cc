@@ -163,10 +163,28 @@ Result<TrainReport> run_base(const Recipe& recipe, const TrainOptions& options) 
   return report;
 }
 
+Result<std::unique_ptr<LoraWeights>> make_lora(const Recipe& recipe, const Decoder& decoder) {
+  if (!recipe.init_adapter.empty()) {
+    return load_adapter(recipe.init_adapter, decoder.config(), recipe.lora.dropout,
+                        decoder.device(), compute_dtype(recipe));
+  }
+  const LoraOptions options{recipe.lora.rank, recipe.lora.alpha, recipe.lora.dropout,
+                            recipe.lora.targets};
+  KITH_RETURN_IF_ERROR(check_lora_options(options));
+  auto lora = std::make_unique<LoraWeights>(decoder.config(), options, decoder.device(),
+                                            compute_dtype(recipe));
+  lora->initialize(recipe.seed);
+  return lora;
+}
+
+// Identifies the shape of an adapter's run in checkpoints.
+std::string adapter_run_config(const Decoder& decoder, const LoraWeights& lora) {
+  return to_config_json(decoder.config(), -1, -1, "float32") + "lora rank " +
+         std::to_string(lora.options().rank) + " of " +
+         std::to_string(lora.parameters().specs().size());
+}
+
 Result<TrainReport> run_adapter(const Recipe& recipe, const TrainOptions& options) {
-  const LoraOptions lora_options{recipe.lora.rank, recipe.lora.alpha, recipe.lora.dropout,
-                                 recipe.lora.targets};
-  KITH_RETURN_IF_ERROR(check_lora_options(lora_options));
   KITH_ASSIGN_OR_RETURN(const torch::Device device, set_up(recipe));
   KITH_ASSIGN_OR_RETURN(auto reporter,
                         ProgressReporter::open(recipe.output / "log.jsonl", options.quiet));
@@ -175,19 +193,16 @@ Result<TrainReport> run_adapter(const Recipe& recipe, const TrainOptions& option
   KITH_RETURN_IF_ERROR(check_vocabulary(data, *decoder));
   KITH_RETURN_IF_ERROR(check_sequence(recipe, decoder->config()));
   decoder->parameters().set_requires_grad(false);
-  LoraWeights lora(decoder->config(), lora_options, device, compute_dtype(recipe));
-  lora.initialize(recipe.seed);
-  decoder->set_lora(&lora);
-  reporter.say(std::to_string(lora.parameters().num_parameters()) + " trained parameters");
-  const std::string config = to_config_json(decoder->config(), -1, -1, "float32") + "lora rank " +
-                             std::to_string(lora_options.rank) + " of " +
-                             std::to_string(lora.parameters().specs().size());
-  TrainingLoop loop({recipe, options, data, *decoder, lora.parameters(), config,
-                     [&](bool training) { lora.set_training(training); }, reporter});
+  KITH_ASSIGN_OR_RETURN(const auto lora, make_lora(recipe, *decoder));
+  decoder->set_lora(lora.get());
+  reporter.say(std::to_string(lora->parameters().num_parameters()) + " trained parameters");
+  TrainingLoop loop({recipe, options, data, *decoder, lora->parameters(),
+                     adapter_run_config(*decoder, *lora),
+                     [&](bool training) { lora->set_training(training); }, reporter});
   KITH_ASSIGN_OR_RETURN(TrainReport report, loop.run());
   if (!report.finished) return report;
   report.result = recipe.output / "adapter";
-  KITH_RETURN_IF_ERROR(save_adapter(lora, recipe.init.string(), report.result));
+  KITH_RETURN_IF_ERROR(save_adapter(*lora, recipe.init.string(), report.result));
   return report;
 }
 

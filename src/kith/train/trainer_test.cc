@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "kith/base/file.h"
+#include "kith/base/fingerprint.h"
 #include "kith/base/json.h"
 #include "kith/tensor/safetensors.h"
 #include "kith/train/model_files.h"
@@ -211,6 +212,30 @@ TEST_F(AdapterTest, TrainingLowersTheLossAndLeavesTheBaseAlone) {
   EXPECT_EQ(bytes_of(adapter_.init / "model.safetensors"), before);
 }
 
+// Weights of 1 change no bit; others change what is learned.
+TEST_F(AdapterTest, WeightsOfRowsAreWeightsOfTheLoss) {
+  const auto row = [](const std::string& answer, const char* weight) {
+    return R"({"messages": [{"role": "user", "content": "where"}, {"role": "assistant", "content": ")" +
+           answer + R"("}])" + weight + "}\n";
+  };
+  adapter_.lora.dropout = 0.0;
+  adapter_.run.budget.steps = 30;
+  adapter_.stages = {{1.0, 32}};
+  const auto loss_with = [&](const char* one, const char* other) {
+    adapter_.output =
+        directory_.path() / ("w" + std::to_string(base::hash_bytes(one + std::string(other))));
+    std::string lines;
+    for (int i = 0; i < 8; ++i) lines += row("floor two", one) + row("floor nine", other);
+    adapter_.data[0].path = directory_.write("weighted.jsonl", lines);
+    const auto report = train_adapter(adapter_, quiet());
+    EXPECT_TRUE(report) << report.error().message;
+    return report ? bytes_of(report->result / "adapter_model.safetensors") : std::string();
+  };
+  const std::string equal = loss_with("", "");
+  EXPECT_EQ(equal, loss_with(R"(, "weight": 1)", R"(, "weight": 1.0)"));
+  EXPECT_NE(equal, loss_with(R"(, "weight": 1.9)", R"(, "weight": 0.1)"));
+}
+
 TEST_F(AdapterTest, WritesAPeftDirectory) {
   adapter_.lora.targets = {"q_proj", "down_proj"};
   ASSERT_TRUE(train_adapter(adapter_, quiet()));
@@ -227,6 +252,46 @@ TEST_F(AdapterTest, WritesAPeftDirectory) {
   ASSERT_TRUE(a && b);
   EXPECT_THAT(a->shape, testing::ElementsAre(4, 32));
   EXPECT_THAT(b->shape, testing::ElementsAre(32, 4));
+}
+
+TEST_F(AdapterTest, GoesOnFromAnotherAdapter) {
+  const auto first = train_adapter(adapter_, quiet());
+  ASSERT_TRUE(first) << first.error().message;
+  Recipe further = adapter_;
+  further.init_adapter = first->result;
+  further.lora = {};  // rank, alpha and targets are the adapter's
+  further.output = directory_.path() / "further";
+  further.optimizer.schedule.peak = 0.0;
+  further.run.budget.steps = 1;
+  const auto same = train_adapter(further, quiet());
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_EQ(same->validation.at(0).loss, first->validation.at(0).loss);
+  EXPECT_EQ(bytes_of(same->result / "adapter_model.safetensors"),
+            bytes_of(first->result / "adapter_model.safetensors"));
+}
+
+TEST_F(AdapterTest, RefusesAnAdapterThatItCannotGoOnFrom) {
+  adapter_.run.budget.steps = 1;
+  const auto made = train_adapter(adapter_, quiet());
+  ASSERT_TRUE(made) << made.error().message;
+  const auto path = made->result / "adapter_config.json";
+  const std::string config = bytes_of(path);
+  const auto error_with = [&](const std::string& from, const std::string& to) {
+    std::string text = config;
+    const auto at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    std::ofstream(path) << text.replace(at, from.size(), to);
+    Recipe further = adapter_;
+    further.init_adapter = made->result;
+    const auto report = train_adapter(further, quiet());
+    return report ? "no error" : report.error().message;
+  };
+  EXPECT_THAT(error_with("\"LORA\"", "\"LOHA\""), testing::HasSubstr("peft_type must be LORA"));
+  EXPECT_THAT(error_with("\"use_dora\": false", "\"use_dora\": true"),
+              testing::HasSubstr("use_dora is not supported"));
+  EXPECT_THAT(error_with("\"r\": 4", "\"r\": 8"), testing::HasSubstr("shape of"));
+  EXPECT_THAT(error_with("\"r\": 4", "\"r\": 0"), testing::HasSubstr("rank must be in [1, 256]"));
+  EXPECT_THAT(error_with("\"q_proj\",", ""), testing::HasSubstr("not in target_modules"));
 }
 
 TEST_F(AdapterTest, ResumingGivesTheSameAdapterBitForBitWithDropout) {

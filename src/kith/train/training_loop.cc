@@ -18,6 +18,13 @@ torch::Tensor to_tensor(const std::vector<std::int64_t>& values, const Batch& ba
   return torch::from_blob(data, {batch.rows, batch.sequence}, torch::kLong).clone().to(device);
 }
 
+// Undefined if all weigh 1.
+torch::Tensor weights_of(const Batch& batch, torch::Device device) {
+  if (batch.weights.empty()) return {};
+  auto* data = const_cast<float*>(batch.weights.data());
+  return torch::from_blob(data, {batch.rows, batch.sequence}, torch::kFloat).clone().to(device);
+}
+
 }  // namespace
 
 TrainingLoop::TrainingLoop(Parts parts)
@@ -113,7 +120,8 @@ double TrainingLoop::accumulate_gradients(std::int64_t& tokens) {
     if (batch.counted == 0) continue;
     const auto device = parts_.decoder.device();
     const torch::Tensor value = parts_.decoder.loss(to_tensor(batch.ids, batch, device),
-                                                    to_tensor(batch.targets, batch, device), scale);
+                                                    to_tensor(batch.targets, batch, device), scale,
+                                                    weights_of(batch, device));
     value.backward();
     parts_.parameters.collect_gradients();
     loss += value.item<double>();
@@ -184,6 +192,11 @@ Result<TrainReport> TrainingLoop::run() {
   KITH_RETURN_IF_ERROR(resume_if_asked());
   started_ = now_seconds();
   std::vector<ValidationFigure> figures;
+  if (run.validate_every > 0 && state_.step == 0 && progress() < 1.0) {
+    // What training starts from, to compare with.
+    enter_stage();
+    parts_.reporter.validation(0, validate());
+  }
   while (progress() < 1.0 && !should_stop()) {
     KITH_RETURN_IF_ERROR(train_step());
     if (run.validate_every > 0 && state_.step % run.validate_every == 0) {
