@@ -95,6 +95,7 @@ Json kith_json(const KithResponse& kith) {
   put_text(object, "assigned_persona", kith.assigned_persona);
   put_list(object, "evidence", evidence_json(kith.evidence));
   put_text(object, "adapter", kith.adapter);
+  if (kith.adapter_version > 0) object["adapter_version"] = kith.adapter_version;
   put_list(object, "adapters", numbers_json(kith.adapters));
   put_list(object, "plan", plan_json(kith.plan));
   put_list(object, "passages", passages_json(kith.passages));

@@ -65,6 +65,7 @@ struct KithResponse {
   std::string assigned_persona;
   std::vector<KithEvidence> evidence;
   std::string adapter;
+  int adapter_version = 0;  // 0: not a registered version
   // Name to weight, of a blend alone.
   std::vector<std::pair<std::string, double>> adapters;
   std::vector<KithPlanStep> plan;

@@ -180,6 +180,7 @@ std::string decision_body(const DecisionView& decision) {
   body["at"] = decision.at;
   put_text(body, "persona", decision.persona);
   put_text(body, "adapter", decision.adapter);
+  if (decision.adapter_version > 0) body["adapter_version"] = decision.adapter_version;
   put_text(body, "chosen", decision.chosen);
   body["probability"] = decision.probability;
   put_json(body, "decision", decision.document);

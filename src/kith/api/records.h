@@ -83,6 +83,7 @@ struct DecisionView {
   std::string at;
   std::string persona;
   std::string adapter;
+  int adapter_version = 0;  // 0: not a registered version
   std::string chosen;
   double probability = 1.0;
   std::string document;  // JSON

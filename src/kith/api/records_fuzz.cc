@@ -9,6 +9,7 @@
 
 #include "kith/api/field_reader.h"
 #include "kith/api/records.h"
+#include "kith/api/version_orders.h"
 #include "kith/base/check.h"
 #include "kith/base/fuzz_input.h"
 
@@ -30,6 +31,20 @@ void check_update(std::string_view text) {
   KITH_CHECK(again->consent == user.consent, "choices come back as they were");
 }
 
+void check_version_orders(std::string_view text) {
+  const auto order = kith::api::parse_version_order(text);
+  if (!order) check_refusal(order.error());
+  if (order) KITH_CHECK(order->version >= 1, "versions count from one");
+  const auto trial = kith::api::parse_trial_order(text);
+  if (!trial) check_refusal(trial.error());
+  if (trial) KITH_CHECK(trial->share > 0.0 && trial->share <= 1.0, "shares keep their range");
+  const auto gate = kith::api::parse_gate_result(text);
+  if (!gate) check_refusal(gate.error());
+  if (gate) KITH_CHECK(gate->document.starts_with('{'), "a gate's document is an object");
+  const auto reason = kith::api::parse_rollback(text);
+  if (!reason) check_refusal(reason.error());
+}
+
 void check_orders(std::string_view text) {
   const auto load = kith::api::parse_load_adapter(text);
   if (!load) check_refusal(load.error());
@@ -49,5 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   check_update(text);
   check_orders(text);
+  check_version_orders(text);
   return 0;
 }

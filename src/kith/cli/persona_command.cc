@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "kith/cli/command.h"
+#include "kith/cli/persona_version_commands.h"
 #include "kith/runtime/installation.h"
 
 namespace kith::cli {
@@ -94,6 +95,9 @@ Status show_assignment(const GlobalOptions& options, const PersonaArguments& arg
 void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("persona", "personas and who has which");
   command->require_subcommand(1);
+  add_persona_version_commands(*command, options, status);
+  add_persona_gate_commands(*command, options, status);
+  add_persona_train_command(*command, options, status);
   const auto arguments = std::make_shared<PersonaArguments>();
   command->add_subcommand("list", "the catalogue")->callback([&options, &status, arguments] {
     status = finish(list(options, *arguments), options.json);

@@ -57,6 +57,23 @@ Status AdapterRegistry::load_all(const std::filesystem::path& dir) {
   return first;
 }
 
+Status AdapterRegistry::assign(const AdapterId& id, const AdapterId& from) {
+  if (id.empty() || is_reserved(id)) {
+    return Error{ErrorCode::kInvalidArgument, "no adapter may have this name: " + id.str()};
+  }
+  const std::lock_guard lock(mutex_);
+  const auto source = entries_.find(from);
+  if (source == entries_.end()) return not_loaded(from);
+  Entry copy = source->second;
+  const auto [it, is_new] = entries_.try_emplace(id);
+  copy.number = is_new ? next_number_++ : it->second.number;
+  copy.generation = ++generations_;
+  copy.used = ++clock_;
+  it->second = std::move(copy);
+  evict();
+  return {};
+}
+
 Status AdapterRegistry::unload(const AdapterId& id) {
   const std::lock_guard lock(mutex_);
   if (entries_.erase(id) == 0) return not_loaded(id);

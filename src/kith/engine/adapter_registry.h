@@ -67,6 +67,11 @@ class AdapterRegistry {
   // `dir` means no adapters. Errors: those of load(), naming the adapter; the others are loaded.
   Status load_all(const std::filesystem::path& dir);
 
+  // Gives `id` the weights of the adapter `from`, in one step for whoever looks: to change over to
+  // an adapter that has been loaded and found good. `id` keeps its number, or gets one.
+  // Errors: kNotFound if there is no `from`; kInvalidArgument for an empty or reserved id.
+  Status assign(const AdapterId& id, const AdapterId& from);
+
   // Errors: kNotFound.
   Status unload(const AdapterId& id);
 

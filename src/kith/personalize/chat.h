@@ -168,6 +168,7 @@ struct ChatAnswer {
   // All adapters that wrote, and the one with the most weight; empty: the base model.
   std::vector<AdapterShare> adapters;
   AdapterId adapter;
+  int adapter_version = 0;  // of `adapter`, if it is a registered version; else 0
   std::vector<PlanStep> plan;
   std::vector<CitedPassage> passages;
   std::vector<CandidateReport> candidates;

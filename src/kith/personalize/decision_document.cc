@@ -127,6 +127,7 @@ std::string to_decision_document(const ChatAnswer& answer, bool keeps_text) {
   put(json, "user", answer.user.str());
   put(json, "conversation", answer.conversation.str());
   put(json, "adapter", answer.adapter.str());
+  if (answer.adapter_version > 0) json["adapter_version"] = answer.adapter_version;
   if (answer.adapters.size() > 1) {
     for (const AdapterShare& share : answer.adapters) {
       json["adapters"][share.id.str()] = share.weight;
@@ -143,6 +144,7 @@ storage::DecisionRow to_decision_row(const ChatAnswer& answer, bool keeps_text) 
   row.at = answer.created_at;
   row.persona = answer.persona;
   row.adapter = answer.adapter;
+  row.adapter_version = answer.adapter_version;
   row.chosen = answer.choices.empty() ? "" : answer.choices.front().source;
   row.probability = answer.probability;
   row.document = to_decision_document(answer, keeps_text);

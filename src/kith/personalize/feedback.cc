@@ -65,8 +65,9 @@ std::optional<double> to_rating(const Signal& signal) {
 
 }  // namespace
 
-FeedbackRecorder::FeedbackRecorder(storage::StoreSet& stores, const base::Clock& clock)
-    : stores_(stores), clock_(clock) {}
+FeedbackRecorder::FeedbackRecorder(storage::StoreSet& stores, const base::Clock& clock,
+                                   AdapterVersions* versions)
+    : stores_(stores), clock_(clock), versions_(versions) {}
 
 Result<FeedbackOutcome> FeedbackRecorder::record(const FeedbackRequest& request) {
   KITH_RETURN_IF_ERROR(check_request(request));
@@ -91,6 +92,9 @@ Result<FeedbackOutcome> FeedbackRecorder::record(const FeedbackRequest& request)
     KITH_ASSIGN_OR_RETURN(const bool is_new, stores_.feedback().add(request.scope, row));
     if (!is_new) continue;
     ++outcome.num_added;
+    if (versions_ != nullptr && signal.kind == "thumb" && signal.value) {
+      versions_->on_thumb(*decision, *signal.value);
+    }
     const auto rating = to_rating(signal);
     if (!rating) continue;
     KITH_ASSIGN_OR_RETURN(const auto turn, stores_.conversations().find_completion(

@@ -9,6 +9,7 @@
 #include "kith/base/clock.h"
 #include "kith/base/ids.h"
 #include "kith/base/result.h"
+#include "kith/personalize/adapter_versions.h"
 #include "kith/storage/store_set.h"
 
 namespace kith::personalize {
@@ -41,8 +42,9 @@ struct FeedbackOutcome {
 // Thread-safe.
 class FeedbackRecorder {
  public:
-  // Both are borrowed and must outlive the recorder.
-  FeedbackRecorder(storage::StoreSet& stores, const base::Clock& clock);
+  // All are borrowed and must outlive the recorder. `versions` hears of thumbs; may be null.
+  FeedbackRecorder(storage::StoreSet& stores, const base::Clock& clock,
+                   AdapterVersions* versions = nullptr);
 
   // Records the signals. A "rating" or "thumb" is also put on the turn that holds the answer.
   // Errors: kInvalidArgument (no signal, no decision or completion, a value out of range or neither
@@ -52,6 +54,7 @@ class FeedbackRecorder {
  private:
   storage::StoreSet& stores_;
   const base::Clock& clock_;
+  AdapterVersions* versions_;
 };
 
 }  // namespace kith::personalize

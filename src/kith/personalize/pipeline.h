@@ -15,6 +15,7 @@
 #include "kith/base/clock.h"
 #include "kith/base/result.h"
 #include "kith/persona/assignment.h"
+#include "kith/personalize/adapter_versions.h"
 #include "kith/personalize/candidates.h"
 #include "kith/personalize/chat.h"
 #include "kith/personalize/composer.h"
@@ -78,6 +79,8 @@ struct PipelineServices {
   storage::StoreSet& stores;
   PipelineMetrics& metrics;
   const base::Clock& clock;
+  // Null: adapters have no registered versions.
+  const AdapterVersions* versions = nullptr;
 };
 
 // Thread-safe: answer() may be called from many threads.

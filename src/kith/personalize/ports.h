@@ -84,6 +84,10 @@ struct LoadedAdapter {
 class HeldAdapters {
  public:
   virtual ~HeldAdapters() = default;
+
+  // What tells each adapter's bytes from other ones, in the order that they were asked for in;
+  // empty if the generator does not know.
+  virtual std::vector<std::string> fingerprints() const { return {}; }
 };
 
 // Embedding rows that stand before a prompt's first token.
@@ -113,6 +117,9 @@ struct GenerationRequest {
   std::shared_ptr<const HeldAdapters> held_adapters;
   // May be null. From read_soft_prompt() of the same generator.
   std::shared_ptr<const SoftPrompt> soft_prompt;
+  // How the answer begins: what is generated goes on from there and does not hold it. Own engine
+  // only; an upstream refuses one.
+  std::string answer_prefix;
   // One answer is generated for each entry, all on the same prompt. Never empty.
   std::vector<SamplingParams> samples;
   // Prompts of different tenants share nothing in a generator's caches.

@@ -272,6 +272,8 @@ Status Session::take_named_adapters() {
       [](const auto& a, const auto& b) { return std::abs(a.weight) < std::abs(b.weight); });
   answer_.adapter = heaviest->id;
   if (answer_.adapter.str() == request_.model) answer_.model = request_.model;
+  answer_.adapter_version =
+      held_version(kit_.services.versions, held_adapters_.get(), answer_.adapters);
   plan(kTechniqueAdapter, true,
        answer_.adapters.size() > 1 ? "a blend named by the request" : "named by the request");
   return {};
@@ -280,8 +282,7 @@ Status Session::take_named_adapters() {
 // Nobody asked for it by name: without it the base model answers.
 void Session::take_personas_adapter() {
   const Generator& generator = kit_.services.generator;
-  const auto adapters = only_adapter(persona_->adapter);
-  auto held = generator.hold_adapters(adapters);
+  auto held = hold_version(generator, kit_.services.versions, request_.scope, persona_->adapter);
   if (!held) {
     // A model without any adapters is no failure of each of its answers.
     const bool is_usual =
@@ -289,9 +290,10 @@ void Session::take_personas_adapter() {
     if (!is_usual) degrade(kTechniqueAdapter, held.error());
     return plan(kTechniqueAdapter, false, held.error().message);
   }
-  held_adapters_ = *std::move(held);
+  held_adapters_ = std::move(held->held);
   answer_.adapter = persona_->adapter;
-  answer_.adapters = adapters;
+  answer_.adapters = std::move(held->shares);
+  answer_.adapter_version = held->version;
   plan(kTechniqueAdapter, true, "the persona's own");
 }
 

@@ -80,6 +80,7 @@ OrderedJson decisions_of(const std::vector<storage::DecisionRow>& rows) {
     add_if(decision, "completion", row.completion);
     add_if(decision, "persona", row.persona.str());
     add_if(decision, "adapter", row.adapter.str());
+    if (row.adapter_version > 0) decision["adapter_version"] = row.adapter_version;
     add_if(decision, "chosen", row.chosen);
     decision["probability"] = row.probability;
     decision["document"] = document_of(row.document);
@@ -136,6 +137,9 @@ Result<std::string> export_user(StoreSet& stores, const Scope& scope, const base
   KITH_ASSIGN_OR_RETURN(const auto feedback, stores.feedback().list(scope, kAll));
   out["feedback"] = feedback_of(feedback);
   KITH_ASSIGN_OR_RETURN(out["api_keys"], keys_of(stores, scope));
+  KITH_ASSIGN_OR_RETURN(const auto contributions, stores.adapter_versions().contributions(scope));
+  out["trained_into"] = OrderedJson::array();
+  for (const auto& id : contributions) out["trained_into"].push_back(storage::to_string(id));
   // "replace": bytes that are not UTF-8 must not keep users from their data.
   return out.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }

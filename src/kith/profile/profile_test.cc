@@ -49,6 +49,15 @@ class ProfileTest : public testing::Test {
                                      {}}));
   }
 
+  // Registers a version of an adapter that all of `contributors` are in.
+  void train(int version, std::span<const Scope> contributors) {
+    storage::AdapterVersionRow row;
+    row.id = {AdapterId("field"), version};
+    row.path = "adapters/field/v" + std::to_string(version);
+    row.content_hash = "00";
+    ASSERT_TRUE(stores_->adapter_versions().add(row, contributors));
+  }
+
   const base::TestDirectory directory_;
   const std::unique_ptr<storage::StoreSet> stores_ =
       *storage::open_sqlite(directory_.path() / "kith.db");
@@ -96,6 +105,20 @@ TEST_F(ProfileTest, AnErasedUserLeavesNoByteAndAReceipt) {
   EXPECT_EQ((*json)["rows"]["turns"], 2);
   EXPECT_EQ((*json)["total"], 11);
   EXPECT_EQ(erase_user(*stores_, ada_, clock_)->total(), 0);
+}
+
+TEST_F(ProfileTest, VersionsOfAdaptersAreExportedAndFlaggedAtErasure) {
+  plant(ada_, "xylophonist");
+  plant(bob_, "bassoonist");
+  train(1, std::array{ada_, bob_});
+  train(2, std::array{bob_});
+  EXPECT_EQ((*base::parse_json(*export_user(*stores_, ada_, clock_)))["trained_into"],
+            Json::array({"field@1"}));
+  ASSERT_TRUE(erase_user(*stores_, ada_, clock_));
+  EXPECT_THAT(directory_.files_holding("xylophonist"), IsEmpty());
+  const auto versions = stores_->adapter_versions().list(AdapterId("field"));
+  EXPECT_THAT(versions->at(0).flags, IsEmpty());
+  EXPECT_THAT(versions->at(1).flags, testing::ElementsAre(storage::kFlagErasedContributor));
 }
 
 TEST_F(ProfileTest, ConsentThatCannotBeReadCountsAsRefused) {

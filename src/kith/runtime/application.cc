@@ -110,12 +110,17 @@ Result<std::unique_ptr<Application>> Application::create(
                       home.clock()));
   KITH_ASSIGN_OR_RETURN(application->completions_,
                         make_completions(config, *application->generator_));
-  application->feedback_ =
-      std::make_unique<personalize::FeedbackRecorder>(home.stores(), home.clock());
+  if (own_engine != nullptr) {
+    KITH_ASSIGN_OR_RETURN(application->versions_,
+                          ServedVersions::create(home, &own_engine->adapters()));
+  }
+  application->feedback_ = std::make_unique<personalize::FeedbackRecorder>(
+      home.stores(), home.clock(), application->versions_.get());
   const personalize::PipelineServices services{.generator = *application->generator_,
                                                .stores = home.stores(),
                                                .metrics = application->metrics_,
-                                               .clock = home.clock()};
+                                               .clock = home.clock(),
+                                               .versions = application->versions_.get()};
   KITH_ASSIGN_OR_RETURN(
       application->pipeline_,
       personalize::Pipeline::create(services, home.assigner(), pipeline_options(config)));
@@ -132,7 +137,8 @@ Status Application::serve(const std::function<void(const std::string& url)>& on_
                                   .metrics = metrics_,
                                   .clock = installation_->clock(),
                                   .embeddings = embeddings_.get(),
-                                  .completions = completions_.get()};
+                                  .completions = completions_.get(),
+                                  .versions = versions_.get()};
   KITH_ASSIGN_OR_RETURN(const std::string token, make_token());
   KITH_ASSIGN_OR_RETURN(const auto server,
                         server::Server::create(server_options(config_, token), services));

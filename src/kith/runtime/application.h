@@ -10,6 +10,7 @@
 #include "kith/personalize/pipeline.h"
 #include "kith/runtime/config.h"
 #include "kith/runtime/installation.h"
+#include "kith/runtime/served_versions.h"
 #include "kith/runtime/stop_signals.h"
 #include "kith/server/completion_service.h"
 #include "kith/server/embedding_service.h"
@@ -46,6 +47,8 @@ class Application {
   Installation& installation() { return *installation_; }
   personalize::Generator& generator() { return *generator_; }
   personalize::Pipeline& pipeline() { return *pipeline_; }
+  // Null for an upstream.
+  ServedVersions* versions() { return versions_.get(); }
 
  private:
   explicit Application(Config config) : config_(std::move(config)) {}
@@ -60,6 +63,8 @@ class Application {
   std::unique_ptr<server::EmbeddingService> embeddings_;
   // Generates with the generator's model, or asks the same upstream.
   std::unique_ptr<server::CompletionService> completions_;
+  // Null for an upstream, which has no adapters of ours.
+  std::unique_ptr<ServedVersions> versions_;
   std::unique_ptr<personalize::FeedbackRecorder> feedback_;
   // Last: its threads use what stands above.
   std::unique_ptr<personalize::Pipeline> pipeline_;

@@ -25,6 +25,12 @@ std::vector<text::ChatMessage> to_chat(std::span<const personalize::Message> mes
 constexpr const char* kUsualModel = "kith";
 
 struct HeldWeights final : personalize::HeldAdapters {
+  std::vector<std::string> fingerprints() const override {
+    std::vector<std::string> all;
+    for (const auto& weighted : adapters) all.push_back(weighted.adapter->version());
+    return all;
+  }
+
   std::vector<engine::WeightedAdapter> adapters;
 };
 
@@ -107,7 +113,8 @@ std::vector<personalize::LoadedAdapter> EngineGenerator::loaded_adapters() const
   for (const auto& info : adapters_->list()) {
     // As load_adapter() takes it: where the server's files lie is nobody's business.
     const auto path = info.dir.lexically_relative(options_.adapters_dir);
-    loaded.push_back({info.number, info.id, path.string()});
+    const bool is_inside = !path.empty() && *path.begin() != "..";
+    loaded.push_back({info.number, info.id, is_inside ? path.string() : ""});
   }
   std::sort(loaded.begin(), loaded.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });
@@ -205,6 +212,10 @@ Result<engine::GenerateRequest> EngineGenerator::to_engine(
     const personalize::GenerationRequest& request) const {
   engine::GenerateRequest out;
   KITH_ASSIGN_OR_RETURN(out.prompt, model_->encode(to_chat(request.messages)));
+  if (!request.answer_prefix.empty()) {
+    const auto begun = model_->tokenizer.encode(request.answer_prefix);
+    out.prompt.insert(out.prompt.end(), begun.begin(), begun.end());
+  }
   KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(request.soft_prompt, out.prompt));
   KITH_ASSIGN_OR_RETURN(out.adapters, weights_of(request.adapters, request.held_adapters.get()));
   out.cache_space = request.tenant.str();

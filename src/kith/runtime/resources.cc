@@ -33,4 +33,6 @@ fs::path web_directory() {
 fs::path service_desk_directory() { return share_directory() / "examples" / "service-desk"; }
 fs::path medical_directory() { return share_directory() / "examples" / "medical"; }
 
+fs::path gate_directory() { return share_directory() / "examples" / "gate"; }
+
 }  // namespace kith::runtime

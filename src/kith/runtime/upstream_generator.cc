@@ -330,6 +330,9 @@ personalize::GeneratorCapabilities UpstreamGenerator::capabilities() const {
 Result<std::vector<GeneratedText>> UpstreamGenerator::generate(
     const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
     const personalize::CancelToken& cancel) {
+  if (!request.answer_prefix.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "an upstream does not go on with a begun answer"};
+  }
   std::atomic<bool> cancelled = false;
   const std::stop_callback on_cancel(cancel, [&cancelled] { cancelled = true; });
   std::vector<GeneratedText> answers;

@@ -30,6 +30,8 @@ std::string_view host_name(std::string_view host) {
   return has_port ? host.substr(0, colon) : host;
 }
 
+constexpr const char* kThisMachine = "this machine";
+
 // A name that another site has pointed at this machine is not one of ours.
 bool is_loopback_name(std::string_view name) {
   const bool is_ipv4 = name.find_first_not_of("0123456789.") == std::string_view::npos;
@@ -59,12 +61,16 @@ api::Outcome<Principal> Authenticator::authenticate(const HttpRequest& request) 
   const std::string_view token = bearer_token(request);
   const TenantId default_tenant{storage::kDefaultTenant};
   if (!options_.local_token.empty() && equals_secret(token, options_.local_token)) {
-    return Principal{storage::KeyRole::kOperator, default_tenant, {}, true};
+    return Principal{storage::KeyRole::kOperator, default_tenant, {}, true, kThisMachine};
   }
   if (!token.empty()) {
     const auto key = storage::authenticate(keys_, token);
     if (!key) return api::to_api_error(key.error());
-    if (*key) return Principal{(*key)->role, (*key)->tenant, (*key)->user, false};
+    if (*key) {
+      const std::string& label = (*key)->label;
+      return Principal{(*key)->role, (*key)->tenant, (*key)->user, false,
+                       label.empty() ? (*key)->id : label};
+    }
   }
   const auto any_key = has_keys();
   if (!any_key) return api::to_api_error(any_key.error());
@@ -89,7 +95,8 @@ api::Outcome<Principal> Authenticator::admit_local(const HttpRequest& request) c
   if (!is_own && !is_listed) {
     return api::forbidden("pages of another origin are refused: list it in cors_origins");
   }
-  return Principal{storage::KeyRole::kOperator, TenantId{storage::kDefaultTenant}, {}, true};
+  return Principal{
+      storage::KeyRole::kOperator, TenantId{storage::kDefaultTenant}, {}, true, kThisMachine};
 }
 
 }  // namespace kith::server

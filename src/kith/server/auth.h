@@ -18,6 +18,8 @@ struct Principal {
   UserId user;
   // Whether the request may name another tenant: not with a stored key.
   bool may_choose_tenant = false;
+  // For records of who did what: the key's label, or its id; "this machine" for local callers.
+  std::string name;
 
   bool is_operator() const { return role == storage::KeyRole::kOperator; }
 };

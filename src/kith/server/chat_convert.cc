@@ -152,6 +152,7 @@ api::ChatCompletion to_chat_head(const personalize::ChatAnswer& answer) {
   head.kith.decision = answer.decision.str();
   head.kith.assigned_persona = answer.persona.str();
   head.kith.adapter = answer.adapter.str();
+  head.kith.adapter_version = answer.adapter_version;
   if (answer.adapters.size() > 1) {
     for (const auto& share : answer.adapters) {
       head.kith.adapters.emplace_back(share.id.str(), share.weight);

@@ -30,6 +30,7 @@ api::DecisionView to_view(const storage::DecisionRow& row) {
   view.at = base::to_iso8601(row.at);
   view.persona = row.persona.str();
   view.adapter = row.adapter.str();
+  view.adapter_version = row.adapter_version;
   view.chosen = row.chosen;
   view.probability = row.probability;
   view.document = row.document;

@@ -57,6 +57,12 @@ api::Outcome<HttpResponse> get_decision(const Context& context, const Call& call
 api::Outcome<HttpResponse> post_import(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_document(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_personas(const Context& context, const Call& call);
+api::Outcome<HttpResponse> get_versions(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_promote(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_rollback(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_try(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_withdraw(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_gate(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_healthz(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_readyz(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_metrics(const Context& context, const Call& call);

@@ -11,6 +11,7 @@
 #include "kith/server/completion_service.h"
 #include "kith/server/embedding_service.h"
 #include "kith/server/metrics.h"
+#include "kith/server/version_service.h"
 #include "kith/storage/store_set.h"
 
 namespace kith::server {
@@ -31,6 +32,8 @@ struct Services {
   EmbeddingService* embeddings = nullptr;
   // Null: no plain completions are served.
   CompletionService* completions = nullptr;
+  // Null: adapters have no versions.
+  VersionService* versions = nullptr;
 };
 
 }  // namespace kith::server

@@ -114,6 +114,7 @@ struct TestServerOptions {
   // Stand instead of the made-up ones if not null; borrowed.
   personalize::Generator* generator = nullptr;
   CompletionService* completions = nullptr;
+  VersionService* versions = nullptr;
 };
 
 // Options whose drafts go straight to the client.

@@ -22,6 +22,8 @@ struct DecisionRow {
   base::UnixMicros at = 0;
   PersonaId persona;
   AdapterId adapter;
+  // Of the adapter, if it is a registered version (adapter_version_store.h); else 0.
+  int adapter_version = 0;
   std::string chosen;           // source of the chosen candidate
   double probability = 1.0;     // (0, 1], the one that was sampled from
   std::string document = "{}";  // JSON, the whole decision

@@ -425,6 +425,186 @@ TEST_P(StorageConformanceTest, KeepsApiKeysByIdAndRevokesThem) {
   EXPECT_THAT(*stores().keys().list(other_ada_.tenant_scope()), IsEmpty());
 }
 
+inline AdapterVersionRow new_version(const std::string& adapter, int version) {
+  AdapterVersionRow row;
+  row.id = {AdapterId(adapter), version};
+  row.path = "adapters/" + to_string(row.id);
+  row.content_hash = "00";
+  row.created_at = 5;
+  row.created_by = "test";
+  row.reason = "because";
+  return row;
+}
+
+TEST_P(StorageConformanceTest, KeepsVersionsOfAdaptersWithTheirLineage) {
+  EXPECT_EQ(*stores().adapter_versions().next_version(AdapterId("field")), 1);
+  AdapterVersionRow row = new_version("field", 1);
+  row.parents = {"use_case@2", "field \"quoted\""};
+  row.base_hash = "b";
+  row.data_hash = "d";
+  row.recipe_hash = "r";
+  row.metrics = "{\"loss\":1.5}";
+  ASSERT_TRUE(stores().adapter_versions().add(row, {}));
+  EXPECT_EQ(code_of(stores().adapter_versions().add(row, {})), ErrorCode::kConflict);
+  reopen();
+  AdapterVersionStore& versions = stores().adapter_versions();
+  EXPECT_EQ(**versions.find(row.id), row);
+  EXPECT_EQ(*versions.next_version(AdapterId("field")), 2);
+  ASSERT_TRUE(versions.set_metrics(row.id, "{}"));
+  EXPECT_EQ((**versions.find(row.id)).metrics, "{}");
+  EXPECT_FALSE(versions.find({AdapterId("field"), 2})->has_value());
+  ASSERT_TRUE(versions.add(new_version("field", 2), {}));
+  ASSERT_TRUE(versions.add(new_version("desk", 1), {}));
+  EXPECT_EQ(versions.list(AdapterId("field"))->at(0).id.version, 2);
+  EXPECT_THAT(*versions.list(AdapterId{}), SizeIs(3));
+  EXPECT_EQ(versions.list(AdapterId{})->at(0).id.adapter, AdapterId("desk"));
+}
+
+TEST_P(StorageConformanceTest, RefusesVersionsWithoutNameNumberOrFiles) {
+  AdapterVersionStore& versions = stores().adapter_versions();
+  EXPECT_EQ(code_of(versions.add(new_version("", 1), {})), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(versions.add(new_version("field", 0), {})), ErrorCode::kInvalidArgument);
+  AdapterVersionRow row = new_version("field", 1);
+  row.path.clear();
+  EXPECT_EQ(code_of(versions.add(row, {})), ErrorCode::kInvalidArgument);
+  const AdapterVersionId none{AdapterId("field"), 7};
+  EXPECT_EQ(code_of(versions.change({.id = none, .to = VersionStatus::kServing})),
+            ErrorCode::kNotFound);
+  EXPECT_EQ(code_of(versions.set_gate(none, {}, "")), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of(versions.set_metrics(none, "{}")), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of(versions.set_trial(none, "{}")), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of(versions.add_flag(none, "odd", 1)), ErrorCode::kNotFound);
+}
+
+TEST_P(StorageConformanceTest, OneVersionServesAndHistorySaysHowItCameToThat) {
+  AdapterVersionStore& versions = stores().adapter_versions();
+  const AdapterVersionId first{AdapterId("field"), 1};
+  const AdapterVersionId second{AdapterId("field"), 2};
+  ASSERT_TRUE(versions.add(new_version("field", 1), {}));
+  ASSERT_TRUE(versions.add(new_version("field", 2), {}));
+  using enum VersionStatus;
+  ASSERT_TRUE(versions.change({first, std::nullopt, kServing, "ann", "better", 10}));
+  ASSERT_TRUE(versions.change({second, kCandidate, kServing, "bob", "best", 20}));
+  EXPECT_EQ(code_of(versions.change({second, kCandidate, kServing, "bob", "again", 21})),
+            ErrorCode::kConflict);
+  EXPECT_EQ(code_of(versions.change({first, kRetired, kRefused, "bob", "no", 21})),
+            ErrorCode::kConflict);
+  EXPECT_EQ((**versions.find(first)).status, kRetired);
+  EXPECT_EQ((**versions.find_status(AdapterId("field"), kServing)).id, second);
+  EXPECT_FALSE(versions.find_status(AdapterId("other"), kServing)->has_value());
+  const auto history = versions.history(AdapterId("field"), 9);
+  ASSERT_THAT(*history, SizeIs(5));
+  EXPECT_EQ(history->at(0), (VersionChange{second, kCandidate, kServing, "bob", "best", 20}));
+  EXPECT_EQ(history->at(1),
+            (VersionChange{first, kServing, kRetired, "bob", "field@2 takes its place", 20}));
+  EXPECT_EQ(history->at(4), (VersionChange{first, std::nullopt, kCandidate, "test", "because", 5}));
+  EXPECT_THAT(*versions.history(AdapterId{}, 2), SizeIs(2));
+  ASSERT_TRUE(
+      versions.change({first, kRetired, kServing, "bob", "back", 30}, {.withdraws_former = true}));
+  EXPECT_EQ((**versions.find(second)).status, kWithdrawn);
+  ASSERT_TRUE(versions.set_gate(second, {true, "{}", 40}, "gate"));
+  EXPECT_EQ((**versions.find(second)).status, kCandidate);
+}
+
+TEST_P(StorageConformanceTest, CanaryAndShadowHaveAShareAndATrial) {
+  AdapterVersionStore& versions = stores().adapter_versions();
+  const AdapterVersionId id{AdapterId("field"), 1};
+  ASSERT_TRUE(versions.add(new_version("field", 1), {}));
+  using enum VersionStatus;
+  EXPECT_EQ(code_of(versions.set_trial(id, "{}")), ErrorCode::kConflict);
+  EXPECT_EQ(code_of(versions.change({.id = id, .to = kCanary}, {.share = 0.0})),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(versions.change({.id = id, .to = kCanary}, {.share = 1.5})),
+            ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(versions.change({.id = id, .to = kShadow}, {.share = 0.25}));
+  ASSERT_TRUE(versions.set_trial(id, "{\"n\":1}"));
+  EXPECT_EQ((**versions.find(id)).share, 0.25);
+  EXPECT_EQ((**versions.find(id)).trial, "{\"n\":1}");
+  ASSERT_TRUE(versions.change({.id = id, .to = kCanary}, {.share = 0.5}));
+  EXPECT_EQ((**versions.find(id)).trial, "");
+  ASSERT_TRUE(versions.set_trial(id, "{\"n\":2}"));
+  ASSERT_TRUE(versions.change({.id = id, .to = kWithdrawn}));
+  EXPECT_EQ((**versions.find(id)).share, 0.0);
+  EXPECT_EQ((**versions.find(id)).trial, "{\"n\":2}");
+}
+
+TEST_P(StorageConformanceTest, AGateRefusesACandidateAndMayChangeItsMind) {
+  AdapterVersionStore& versions = stores().adapter_versions();
+  const AdapterVersionId id{AdapterId("field"), 1};
+  ASSERT_TRUE(versions.add(new_version("field", 1), {}));
+  const GateOutcome failed{false, "{\"checks\":[]}", 7};
+  ASSERT_TRUE(versions.set_gate(id, failed, "gate"));
+  EXPECT_EQ((**versions.find(id)).status, VersionStatus::kRefused);
+  EXPECT_EQ((**versions.find(id)).gate, failed);
+  EXPECT_EQ(code_of(versions.change({.id = id, .to = VersionStatus::kServing})),
+            ErrorCode::kConflict);
+  ASSERT_TRUE(versions.set_gate(id, {true, "{}", 8}, "gate"));
+  EXPECT_EQ((**versions.find(id)).status, VersionStatus::kCandidate);
+  ASSERT_TRUE(versions.change({.id = id, .to = VersionStatus::kServing}));
+  ASSERT_TRUE(versions.set_gate(id, failed, "gate"));
+  EXPECT_EQ((**versions.find(id)).status, VersionStatus::kServing);
+}
+
+TEST_P(StorageConformanceTest, CountsTheFirstThumbOfEachUserForAVersion) {
+  const auto answer = [&](const Scope& scope, const std::string& id, int version,
+                          base::UnixMicros at) {
+    DecisionRow row;
+    row.id = DecisionId(id);
+    row.adapter = AdapterId("field");
+    row.adapter_version = version;
+    row.at = at;
+    ASSERT_TRUE(stores().decisions().put(scope, row));
+    EXPECT_EQ((**stores().decisions().find(scope, row.id)).adapter_version, version);
+  };
+  const auto thumb = [&](const Scope& scope, const std::string& id, double value,
+                         base::UnixMicros at) {
+    ASSERT_TRUE(stores().feedback().add(
+        scope, {id + std::to_string(at), DecisionId(id), "thumb", value, "", at, at}));
+  };
+  answer(ada_, "a1", 1, 10);
+  answer(ada_, "a2", 1, 11);
+  answer(ada_, "a3", 2, 12);
+  answer(bob_, "b1", 1, 13);
+  answer(bob_, "b0", 0, 13);
+  answer(other_ada_, "o1", 2, 14);
+  thumb(ada_, "a2", -1.0, 20);
+  thumb(ada_, "a1", 1.0, 21);
+  thumb(ada_, "a3", -1.0, 22);
+  thumb(bob_, "b1", 1.0, 23);
+  thumb(bob_, "b0", 1.0, 23);
+  thumb(other_ada_, "o1", -1.0, 24);
+  AdapterVersionStore& versions = stores().adapter_versions();
+  EXPECT_THAT(*versions.thumbs(AdapterId("field"), 0),
+              ElementsAre(VersionThumbs{1, 1, 1}, VersionThumbs{2, 0, 2}));
+  EXPECT_THAT(*versions.thumbs(AdapterId("field"), 14), ElementsAre(VersionThumbs{2, 0, 1}));
+  EXPECT_THAT(*versions.thumbs(AdapterId("desk"), 0), IsEmpty());
+}
+
+TEST_P(StorageConformanceTest, AnErasedContributorIsForgottenAndTheVersionFlagged) {
+  AdapterVersionStore& versions = stores().adapter_versions();
+  for (const Scope& scope : {ada_, bob_}) ASSERT_TRUE(stores().users().upsert(scope, {}, 1));
+  const AdapterVersionId both{AdapterId("field"), 1};
+  const AdapterVersionId one{AdapterId("field"), 2};
+  const AdapterVersionId late{AdapterId("field"), 3};
+  ASSERT_TRUE(versions.add(new_version("field", 1), std::array{bob_, ada_}));
+  ASSERT_TRUE(versions.add(new_version("field", 2), std::array{bob_}));
+  EXPECT_THAT(*versions.contributors(both), ElementsAre(ada_, bob_));
+  EXPECT_THAT(*versions.contributions(bob_), ElementsAre(both, one));
+  ASSERT_TRUE(stores().users().erase(ada_, 30));
+  EXPECT_THAT(*versions.contributors(both), ElementsAre(bob_));
+  EXPECT_THAT(*versions.contributions(ada_), IsEmpty());
+  EXPECT_THAT((**versions.find(both)).flags, ElementsAre(kFlagErasedContributor));
+  EXPECT_THAT((**versions.find(one)).flags, IsEmpty());
+  // Erased between the reading of the data and the end of the training.
+  ASSERT_TRUE(versions.add(new_version("field", 3), std::array{ada_, bob_}));
+  EXPECT_THAT((**versions.find(late)).flags, ElementsAre(kFlagErasedContributor));
+  EXPECT_THAT(*versions.contributors(late), ElementsAre(bob_));
+  EXPECT_FALSE(stores().users().find(ada_)->has_value());
+  EXPECT_FALSE(*versions.add_flag(late, kFlagErasedContributor, 40));
+  EXPECT_TRUE(*versions.add_flag(late, "data_withdrawn", 40));
+  EXPECT_THAT((**versions.find(late)).flags, ElementsAre("data_withdrawn", kFlagErasedContributor));
+}
+
 // Writes one row of every kind that a user can have.
 inline void write_everything(StoreSet& stores, const Scope& scope, const std::string& word) {
   const std::string id = scope.tenant.str() + scope.user.str();
@@ -444,6 +624,9 @@ inline void write_everything(StoreSet& stores, const Scope& scope, const std::st
       scope, {"k", DecisionId(id), "reply", std::nullopt, word + " indeed", 4, 4}));
   ASSERT_TRUE(stores.keys().add(
       {"key" + id, "00", KeyRole::kEndUser, scope.tenant, scope.user, word, 1, {}}));
+  const auto number = stores.adapter_versions().next_version(AdapterId("field"));
+  ASSERT_TRUE(number);
+  ASSERT_TRUE(stores.adapter_versions().add(new_version("field", *number), std::array{scope}));
 }
 
 TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
@@ -454,10 +637,10 @@ TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
   ASSERT_TRUE(receipt) << receipt.error().message;
   EXPECT_EQ(receipt->at, 77);
   EXPECT_THAT(receipt->rows,
-              ElementsAre(Pair("api_keys", 1), Pair("consents", 1), Pair("conversations", 2),
-                          Pair("decisions", 1), Pair("feedback", 1), Pair("persona_assignments", 1),
-                          Pair("persona_weights", 1), Pair("turns", 3), Pair("user_attributes", 1),
-                          Pair("users", 1)));
+              ElementsAre(Pair("adapter_contributors", 1), Pair("api_keys", 1), Pair("consents", 1),
+                          Pair("conversations", 2), Pair("decisions", 1), Pair("feedback", 1),
+                          Pair("persona_assignments", 1), Pair("persona_weights", 1),
+                          Pair("turns", 3), Pair("user_attributes", 1), Pair("users", 1)));
   EXPECT_FALSE(stores().users().find(ada_)->has_value());
   EXPECT_TRUE(*stores().consents().allows(ada_, kConsentLearn));
   EXPECT_FALSE(stores().personas().find(ada_)->has_value());

@@ -9,6 +9,7 @@
 #include "kith/base/test_directory.h"
 #include "kith/storage/api_key.h"
 #include "kith/storage/data_directory.h"
+#include "kith/storage/directory_digest.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
 
 namespace kith::storage {
@@ -133,6 +134,18 @@ TEST(ScopeTest, RefusesIdsThatCouldNotBeNamedSafely) {
   EXPECT_FALSE(check_row_id("", "user id"));
   EXPECT_FALSE(check_row_id("a\tb", "user id"));
   EXPECT_FALSE(check_row_id(std::string(kMaxIdBytes + 1, 'a'), "user id"));
+}
+
+// The same hash as the tools that everybody has.
+TEST(DirectoryDigestTest, IsWhatSha256sumPrints) {
+  const base::TestDirectory directory;
+  directory.write("b.txt", "two");
+  directory.write("a.txt", "one");
+  EXPECT_EQ(*digest_directory(directory.path()),
+            "408e5b7a92221a051491158c0d15a8d6594bb09115cf53e0a1359e7a05321f40");
+  EXPECT_EQ(digest_directory(directory.path() / "none").error().code, ErrorCode::kNotFound);
+  std::filesystem::create_directory(directory.path() / "inner");
+  EXPECT_EQ(digest_directory(directory.path()).error().code, ErrorCode::kInvalidArgument);
 }
 
 }  // namespace

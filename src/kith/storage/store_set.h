@@ -1,6 +1,7 @@
 // All stores of one backend. `runtime` owns one; modules borrow the stores they need.
 #pragma once
 
+#include "kith/storage/adapter_version_store.h"
 #include "kith/storage/conversation_store.h"
 #include "kith/storage/decision_store.h"
 #include "kith/storage/key_store.h"
@@ -22,6 +23,7 @@ class StoreSet {
   virtual FeedbackStore& feedback() = 0;
   virtual KnowledgeStore& knowledge() = 0;
   virtual KeyStore& keys() = 0;
+  virtual AdapterVersionStore& adapter_versions() = 0;
 };
 
 }  // namespace kith::storage

@@ -257,6 +257,62 @@ class FaultyKeyStore final : public KeyStore {
   FaultGate& gate_;
 };
 
+class FaultyAdapterVersionStore final : public AdapterVersionStore {
+ public:
+  FaultyAdapterVersionStore(AdapterVersionStore& inner, FaultGate& gate)
+      : inner_(inner), gate_(gate) {}
+  Status add(const AdapterVersionRow& row, std::span<const Scope> contributors) override {
+    return gate_.pass([&] { return inner_.add(row, contributors); });
+  }
+  Result<int> next_version(const AdapterId& adapter) override {
+    return gate_.pass([&] { return inner_.next_version(adapter); });
+  }
+  Result<std::optional<AdapterVersionRow>> find(const AdapterVersionId& id) override {
+    return gate_.pass([&] { return inner_.find(id); });
+  }
+  Result<std::optional<AdapterVersionRow>> find_status(const AdapterId& adapter,
+                                                       VersionStatus status) override {
+    return gate_.pass([&] { return inner_.find_status(adapter, status); });
+  }
+  Result<std::vector<AdapterVersionRow>> list(const AdapterId& adapter) override {
+    return gate_.pass([&] { return inner_.list(adapter); });
+  }
+  Status change(const VersionChange& change, const ChangeOptions& options) override {
+    return gate_.pass([&] { return inner_.change(change, options); });
+  }
+  Status set_gate(const AdapterVersionId& id, const GateOutcome& gate,
+                  const std::string& by) override {
+    return gate_.pass([&] { return inner_.set_gate(id, gate, by); });
+  }
+  Status set_metrics(const AdapterVersionId& id, const std::string& metrics) override {
+    return gate_.pass([&] { return inner_.set_metrics(id, metrics); });
+  }
+  Status set_trial(const AdapterVersionId& id, const std::string& trial) override {
+    return gate_.pass([&] { return inner_.set_trial(id, trial); });
+  }
+  Result<bool> add_flag(const AdapterVersionId& id, const std::string& flag,
+                        base::UnixMicros at) override {
+    return gate_.pass([&] { return inner_.add_flag(id, flag, at); });
+  }
+  Result<std::vector<VersionThumbs>> thumbs(const AdapterId& adapter,
+                                            base::UnixMicros since) override {
+    return gate_.pass([&] { return inner_.thumbs(adapter, since); });
+  }
+  Result<std::vector<VersionChange>> history(const AdapterId& adapter, std::size_t limit) override {
+    return gate_.pass([&] { return inner_.history(adapter, limit); });
+  }
+  Result<std::vector<Scope>> contributors(const AdapterVersionId& id) override {
+    return gate_.pass([&] { return inner_.contributors(id); });
+  }
+  Result<std::vector<AdapterVersionId>> contributions(const Scope& scope) override {
+    return gate_.pass([&] { return inner_.contributions(scope); });
+  }
+
+ private:
+  AdapterVersionStore& inner_;
+  FaultGate& gate_;
+};
+
 class FaultyStoreSetImpl final : public FaultyStoreSet {
  public:
   explicit FaultyStoreSetImpl(StoreSet& inner)
@@ -267,7 +323,8 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
         decisions_(inner.decisions(), gate_),
         feedback_(inner.feedback(), gate_),
         knowledge_(inner.knowledge(), gate_),
-        keys_(inner.keys(), gate_) {}
+        keys_(inner.keys(), gate_),
+        adapter_versions_(inner.adapter_versions(), gate_) {}
 
   void set_plan(const FaultPlan& plan) override { gate_.set_plan(plan); }
   std::int64_t num_calls() const override { return gate_.num_calls(); }
@@ -281,6 +338,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   FeedbackStore& feedback() override { return feedback_; }
   KnowledgeStore& knowledge() override { return knowledge_; }
   KeyStore& keys() override { return keys_; }
+  AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
 
  private:
   FaultGate gate_;
@@ -292,6 +350,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   FaultyFeedbackStore feedback_;
   FaultyKnowledgeStore knowledge_;
   FaultyKeyStore keys_;
+  FaultyAdapterVersionStore adapter_versions_;
 };
 
 }  // namespace

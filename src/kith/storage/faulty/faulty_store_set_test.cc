@@ -70,7 +70,8 @@ TEST_F(FaultyStoreSetTest, ReachesEveryStore) {
   EXPECT_FALSE(faulty_->feedback().list(ada_, 1));
   EXPECT_FALSE(faulty_->knowledge().list(ada_.tenant_scope(), DocumentId{}, 1));
   EXPECT_FALSE(faulty_->keys().list(ada_.tenant_scope()));
-  EXPECT_EQ(faulty_->num_failures(), 8);
+  EXPECT_FALSE(faulty_->adapter_versions().list(AdapterId{}));
+  EXPECT_EQ(faulty_->num_failures(), 9);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 
 #define KITH_DECISION_COLUMNS                                                       \
   "SELECT decision, user, conversation, completion, at, persona, adapter, chosen, " \
-  "probability, document FROM decisions "
+  "probability, document, adapter_version FROM decisions "
 #define KITH_FEEDBACK_COLUMNS \
   "SELECT key, decision, kind, value, text, at, received_at FROM feedback "
 
@@ -25,6 +25,7 @@ DecisionRow read_decision(const Query& query) {
   row.chosen = query.text(7);
   row.probability = query.number(8);
   row.document = query.text(9);
+  row.adapter_version = static_cast<int>(query.integer(10));
   return row;
 }
 
@@ -75,10 +76,10 @@ Status SqliteDecisionStore::put(const Scope& scope, const DecisionRow& decision)
       return Error{ErrorCode::kConflict, "the decision id is taken"};
     }
     ensure_user(session, scope, decision.at);
-    session.query("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    session.query("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(scope.tenant, scope.user, decision.id, decision.conversation, decision.completion,
               decision.at, decision.persona, decision.adapter, decision.chosen,
-              decision.probability, decision.document)
+              decision.probability, decision.document, decision.adapter_version)
         .run();
     return {};
   });

@@ -107,7 +107,49 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_by_user ON api_keys (tenant, user);
 )sql";
 
-constexpr std::array<const char*, kSchemaVersion> kMigrations = {kUsers, kTenants};
+// Versions of adapters belong to the installation; who contributed to one is keyed by tenant and
+// user. The unique indices hold what change() promises even if it were wrong.
+constexpr const char* kAdapterVersions = R"sql(
+CREATE TABLE adapter_versions (
+  adapter TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL,
+  path TEXT NOT NULL, content_hash TEXT NOT NULL,
+  created_at INTEGER NOT NULL, created_by TEXT NOT NULL, reason TEXT NOT NULL,
+  parents TEXT NOT NULL, base_hash TEXT NOT NULL, data_hash TEXT NOT NULL,
+  recipe_hash TEXT NOT NULL, metrics TEXT NOT NULL,
+  gate_passed INTEGER, gate TEXT, gate_at INTEGER,
+  share REAL NOT NULL, trial TEXT NOT NULL,
+  PRIMARY KEY (adapter, version)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX adapter_versions_serving ON adapter_versions (adapter)
+  WHERE status = 'serving';
+CREATE UNIQUE INDEX adapter_versions_canary ON adapter_versions (adapter) WHERE status = 'canary';
+CREATE UNIQUE INDEX adapter_versions_shadow ON adapter_versions (adapter) WHERE status = 'shadow';
+CREATE TABLE adapter_flags (
+  adapter TEXT NOT NULL, version INTEGER NOT NULL, flag TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (adapter, version, flag),
+  FOREIGN KEY (adapter, version) REFERENCES adapter_versions
+) WITHOUT ROWID;
+CREATE TABLE adapter_history (
+  row INTEGER PRIMARY KEY,
+  adapter TEXT NOT NULL, version INTEGER NOT NULL, from_status TEXT, to_status TEXT NOT NULL,
+  by TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
+  FOREIGN KEY (adapter, version) REFERENCES adapter_versions
+);
+CREATE INDEX adapter_history_by_adapter ON adapter_history (adapter);
+CREATE TABLE adapter_contributors (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, adapter TEXT NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user, adapter, version),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE,
+  FOREIGN KEY (adapter, version) REFERENCES adapter_versions
+) WITHOUT ROWID;
+CREATE INDEX adapter_contributors_by_version ON adapter_contributors (adapter, version);
+ALTER TABLE decisions ADD COLUMN adapter_version INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX decisions_by_version ON decisions (adapter, adapter_version)
+  WHERE adapter_version > 0;
+)sql";
+
+constexpr std::array<const char*, kSchemaVersion> kMigrations = {kUsers, kTenants,
+                                                                 kAdapterVersions};
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #include "kith/storage/sqlite/sqlite_store_set.h"
 
+#include "kith/storage/sqlite/adapter_version_store.h"
 #include "kith/storage/sqlite/conversation_store.h"
 #include "kith/storage/sqlite/database.h"
 #include "kith/storage/sqlite/decision_stores.h"
@@ -22,6 +23,7 @@ class SqliteStoreSet final : public StoreSet {
   FeedbackStore& feedback() override { return feedback_; }
   KnowledgeStore& knowledge() override { return knowledge_; }
   KeyStore& keys() override { return keys_; }
+  AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
 
  private:
   std::unique_ptr<sqlite::Database> database_;
@@ -33,6 +35,7 @@ class SqliteStoreSet final : public StoreSet {
   sqlite::SqliteFeedbackStore feedback_{*database_};
   sqlite::SqliteKnowledgeStore knowledge_{*database_};
   sqlite::SqliteKeyStore keys_{*database_};
+  sqlite::SqliteAdapterVersionStore adapter_versions_{*database_};
 };
 
 }  // namespace

@@ -109,7 +109,7 @@ TEST_F(SqliteStoreSetTest, EveryTableAboutUsersIsKeyedByTenantAndUser) {
   const auto tables = raw.column(
       "SELECT name FROM sqlite_schema AS s WHERE type = 'table' AND EXISTS "
       "(SELECT 1 FROM pragma_table_info(s.name) WHERE name = 'user') AND name <> 'api_keys'");
-  EXPECT_EQ(tables.size(), 9U);
+  EXPECT_EQ(tables.size(), 10U);
   for (const std::string& table : tables) {
     EXPECT_THAT(raw.column("SELECT name FROM pragma_table_info('" + table +
                            "') WHERE pk IN (1, 2) ORDER BY pk"),
@@ -140,6 +140,24 @@ TEST_F(SqliteStoreSetTest, ReadsAFileOfVersionOne) {
   EXPECT_EQ((*stores->decisions().find(scope, DecisionId("d-1")))->probability, 0.75);
   EXPECT_EQ(stores->feedback().list(scope, 9)->size(), 1U);
   EXPECT_TRUE(stores->knowledge().list({TenantId("default")}, DocumentId{}, 9)->empty());
+}
+
+// Once for each version of the schema that a program was released with.
+TEST_F(SqliteStoreSetTest, ReadsAFileOfVersionTwo) {
+  const char* source_dir = std::getenv("KITH_SOURCE_DIR");
+  const std::filesystem::path source(source_dir ? source_dir : ".");
+  const auto sql = base::read_file(source / "src/kith/storage/sqlite/testdata/schema_v2.sql");
+  ASSERT_TRUE(sql) << sql.error().message;
+  RawDatabase(file()).run(*sql);
+
+  const auto stores = open(file());
+  const Scope scope{TenantId("default"), UserId("e001")};
+  EXPECT_EQ((*stores->decisions().find(scope, DecisionId("d-1")))->adapter_version, 0);
+  EXPECT_THAT(*stores->knowledge().search(scope.tenant_scope(), {{"rope"}, {}, "", 3.0, 10}),
+              testing::SizeIs(1));
+  EXPECT_EQ((**stores->keys().find("k1")).label, "ci");
+  EXPECT_THAT(*stores->adapter_versions().list(AdapterId{}), testing::IsEmpty());
+  EXPECT_EQ(stores->users().erase(scope, 9)->rows.at("decisions"), 1);
 }
 
 TEST_F(SqliteStoreSetTest, RefusesAFileOfANewerProgram) {

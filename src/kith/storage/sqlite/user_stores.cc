@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "kith/storage/sqlite/adapter_version_store.h"
 #include "kith/storage/sqlite/rows.h"
 
 namespace kith::storage::sqlite {
@@ -43,6 +44,8 @@ constexpr std::array kEraseSteps = {
               "DELETE FROM persona_assignments WHERE tenant = ? AND user = ?"},
     EraseStep{"consents", "DELETE FROM consents WHERE tenant = ? AND user = ?"},
     EraseStep{"user_attributes", "DELETE FROM user_attributes WHERE tenant = ? AND user = ?"},
+    EraseStep{"adapter_contributors",
+              "DELETE FROM adapter_contributors WHERE tenant = ? AND user = ?"},
     EraseStep{"api_keys", "DELETE FROM api_keys WHERE tenant = ? AND user = ?"},
     EraseStep{"users", "DELETE FROM users WHERE tenant = ? AND user = ?"},
 };
@@ -107,6 +110,7 @@ Result<EraseReceipt> SqliteUserStore::erase(const Scope& scope, base::UnixMicros
   KITH_ASSIGN_OR_RETURN(
       EraseReceipt receipt, database_.write([&](Session& session) -> Result<EraseReceipt> {
         EraseReceipt counts{at, {}};
+        flag_contributions(session, scope, at);
         for (const EraseStep& step : kEraseSteps) {
           counts.rows[step.table] = session.query(step.sql).bind(scope.tenant, scope.user).run();
         }

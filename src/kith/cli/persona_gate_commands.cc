@@ -1,0 +1,191 @@
+// kith persona evaluate|diff
+#include <unistd.h>
+
+#include <iostream>
+
+#include "kith/cli/persona_version_commands.h"
+#include "kith/cli/version_access.h"
+#include "kith/eval/desk_data.h"
+#include "kith/eval/gate.h"
+#include "kith/eval/version_diff.h"
+#include "kith/runtime/application.h"
+#include "kith/runtime/engine_generator.h"
+#include "kith/runtime/resources.h"
+#include "kith/storage/directory_digest.h"
+
+namespace kith::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using base::OrderedJson;
+
+struct GateArguments {
+  std::string persona;
+  int version = 0;
+  int second = 0;
+  std::string example;
+  std::vector<std::string> data;
+  bool is_dry = false;
+  eval::GateLimits limits;
+};
+
+std::function<void(double)> progress_bar() {
+  if (::isatty(STDERR_FILENO) == 0) return {};
+  return [](double share) {
+    std::cerr << "\r" << static_cast<int>(100.0 * share) << " % " << std::flush;
+    if (share >= 1.0) std::cerr << "\r      \r";
+  };
+}
+
+// What ships with Kith (other domains, false premises), the example if asked for, then the named
+// directories, the later ones over the earlier.
+Result<eval::GateData> gate_data(const GateArguments& arguments) {
+  eval::GateData data;
+  KITH_RETURN_IF_ERROR(eval::read_gate_data(runtime::gate_directory(), data));
+  if (!arguments.example.empty()) {
+    KITH_ASSIGN_OR_RETURN(const auto desk, eval::load_desk(arguments.example));
+    eval::add_desk_users(desk, arguments.persona, data);
+  }
+  for (const std::string& dir : arguments.data) {
+    KITH_RETURN_IF_ERROR(eval::read_gate_data(dir, data));
+  }
+  return data;
+}
+
+// The configured model with versions loaded on it.
+class Bench {
+ public:
+  static Result<Bench> open(const runtime::Config& config) {
+    Bench bench;
+    KITH_ASSIGN_OR_RETURN(bench.generator_, runtime::make_generator(config, bench.clock()));
+    bench.engine_ = dynamic_cast<runtime::EngineGenerator*>(bench.generator_.get());
+    if (bench.engine_ != nullptr) return bench;
+    return Error{ErrorCode::kInvalidArgument,
+                 "versions are measured on a model of our own, not on an upstream"};
+  }
+
+  // Under its own name. Errors: kConflict if the files have changed.
+  Result<AdapterId> load(const VersionInfo& info) {
+    const auto hash = storage::digest_directory(info.path);
+    if (!hash || *hash != info.content_hash) {
+      return Error{ErrorCode::kConflict,
+                   "the files of " + info.name() + " are not those that were registered"};
+    }
+    const AdapterId name(info.name());
+    KITH_RETURN_IF_ERROR(engine_->adapters().load(name, info.path));
+    return name;
+  }
+
+  // The model's own adapter of that name; empty: it has none.
+  AdapterId own(const std::string& adapter) const {
+    for (const AdapterId& name : generator_->adapter_names()) {
+      if (name.str() == adapter) return name;
+    }
+    return {};
+  }
+
+  personalize::Generator& generator() { return *generator_; }
+
+ private:
+  static const base::Clock& clock() {
+    static const base::SystemClock clock;
+    return clock;
+  }
+
+  std::unique_ptr<personalize::Generator> generator_;
+  runtime::EngineGenerator* engine_ = nullptr;
+};
+
+// What the candidate is compared with: the version that serves, else what the model brings along.
+Result<eval::GateAdapters> line_up(Bench& bench, const VersionAccess& access,
+                                   const OrderedJson& document, const VersionInfo& candidate) {
+  eval::GateAdapters adapters;
+  KITH_ASSIGN_OR_RETURN(adapters.candidate, bench.load(candidate));
+  const int serving = document.value("serving", 0);
+  if (serving == 0 || serving == candidate.version) {
+    adapters.current = bench.own(candidate.adapter);
+    return adapters;
+  }
+  KITH_ASSIGN_OR_RETURN(const VersionInfo info, access.find(document, serving));
+  KITH_ASSIGN_OR_RETURN(adapters.current, bench.load(info));
+  adapters.is_first = false;
+  return adapters;
+}
+
+Status evaluate(const GlobalOptions& options, const GateArguments& arguments) {
+  KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
+  KITH_ASSIGN_OR_RETURN(VersionAccess access, VersionAccess::open(config));
+  KITH_ASSIGN_OR_RETURN(const OrderedJson document, access.list(arguments.persona));
+  KITH_ASSIGN_OR_RETURN(const VersionInfo candidate, access.find(document, arguments.version));
+  KITH_ASSIGN_OR_RETURN(const eval::GateData data, gate_data(arguments));
+  KITH_ASSIGN_OR_RETURN(Bench bench, Bench::open(config));
+  KITH_ASSIGN_OR_RETURN(const auto adapters, line_up(bench, access, document, candidate));
+  KITH_ASSIGN_OR_RETURN(const auto report, eval::run_gate(data, adapters, bench.generator(),
+                                                          arguments.limits, progress_bar()));
+  KITH_ASSIGN_OR_RETURN(OrderedJson result, base::parse_ordered_json(eval::to_json(report)));
+  result["markdown"] = eval::to_markdown(report);
+  if (!arguments.is_dry) {
+    KITH_RETURN_IF_ERROR(
+        access.set_gate(arguments.persona, candidate.version, report.passed(), result));
+  }
+  if (options.json) {
+    print_json(result);
+  } else {
+    std::cout << eval::to_markdown(report) << std::flush;
+  }
+  if (report.passed()) return {};
+  return Error{ErrorCode::kConflict, candidate.name() + " is refused by its gate"};
+}
+
+Status diff(const GlobalOptions& options, const GateArguments& arguments) {
+  KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
+  KITH_ASSIGN_OR_RETURN(VersionAccess access, VersionAccess::open(config));
+  KITH_ASSIGN_OR_RETURN(const OrderedJson document, access.list(arguments.persona));
+  KITH_ASSIGN_OR_RETURN(const VersionInfo first, access.find(document, arguments.version));
+  KITH_ASSIGN_OR_RETURN(const VersionInfo second, access.find(document, arguments.second));
+  KITH_ASSIGN_OR_RETURN(const eval::GateData data, gate_data(arguments));
+  KITH_ASSIGN_OR_RETURN(Bench bench, Bench::open(config));
+  KITH_ASSIGN_OR_RETURN(const AdapterId one, bench.load(first));
+  KITH_ASSIGN_OR_RETURN(const AdapterId two, bench.load(second));
+  KITH_ASSIGN_OR_RETURN(const auto found,
+                        eval::diff_versions(data, one, two, bench.generator(), {}, progress_bar()));
+  std::cout << (options.json ? eval::to_json(found) + "\n" : eval::to_markdown(found))
+            << std::flush;
+  return {};
+}
+
+void add_data_options(CLI::App& sub, GateArguments& arguments) {
+  sub.add_option("--held-out", arguments.data,
+                 "directories of held-out data (docs/formats/adapter-versions.md)");
+  sub.add_option("--example", arguments.example,
+                 "the service-desk example, whose test users are held-out data");
+}
+
+}  // namespace
+
+void add_persona_gate_commands(CLI::App& command, GlobalOptions& options, int& status) {
+  const auto arguments = std::make_shared<GateArguments>();
+  auto* gate = command.add_subcommand("evaluate", "measure a version and let its gate decide");
+  gate->add_option("persona", arguments->persona)->required();
+  gate->add_option("--version", arguments->version, "default: the newest");
+  add_data_options(*gate, *arguments);
+  gate->add_flag("--dry-run", arguments->is_dry, "keep no result");
+  eval::GateLimits& limits = arguments->limits;
+  gate->add_option("--max-off-domain", limits.off_domain, "perplexity on other domains");
+  gate->add_option("--max-others", limits.others, "perplexity on other personas");
+  gate->add_option("--max-first-off-domain", limits.first_off_domain,
+                   "the same of a first version, against the base model");
+  gate->add_option("--max-first-others", limits.first_others);
+  gate->callback([&options, &status, arguments] {
+    status = finish(evaluate(options, *arguments), options.json);
+  });
+  auto* compared = command.add_subcommand("diff", "two versions: figures by slice, and answers");
+  compared->add_option("persona", arguments->persona)->required();
+  compared->add_option("first", arguments->version)->required()->check(CLI::PositiveNumber);
+  compared->add_option("second", arguments->second)->required()->check(CLI::PositiveNumber);
+  add_data_options(*compared, *arguments);
+  compared->callback(
+      [&options, &status, arguments] { status = finish(diff(options, *arguments), options.json); });
+}
+
+}  // namespace kith::cli

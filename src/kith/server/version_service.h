@@ -1,0 +1,43 @@
+// What the server's handlers need of the versions of adapters. Implemented in `runtime`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kith/base/result.h"
+#include "kith/persona/version_registry.h"
+#include "kith/storage/adapter_version_store.h"
+
+namespace kith::server {
+
+// Personas are named by their id; the shared adapter, and others that no persona names, by their
+// own name. Thread-safe; each change is one step for requests.
+class VersionService {
+ public:
+  virtual ~VersionService() = default;
+
+  // The adapter that speaks for the persona. Errors: kNotFound if there is neither such a persona
+  // nor a version of such an adapter.
+  virtual Result<AdapterId> adapter_of(const std::string& persona) = 0;
+
+  // Newest first.
+  virtual Result<std::vector<storage::AdapterVersionRow>> list(const AdapterId& adapter) = 0;
+  virtual Result<std::vector<storage::VersionChange>> history(const AdapterId& adapter) = 0;
+
+  // As those of persona::VersionRegistry; what changes serves at once.
+  virtual Result<storage::AdapterVersionRow> promote(const storage::AdapterVersionId& id,
+                                                     const persona::ChangeOrder& order) = 0;
+  virtual Result<storage::AdapterVersionRow> rollback(const AdapterId& adapter,
+                                                      const persona::ChangeOrder& order) = 0;
+  virtual Result<storage::AdapterVersionRow> try_on(const storage::AdapterVersionId& id,
+                                                    storage::VersionStatus as, double share,
+                                                    const persona::ChangeOrder& order) = 0;
+  virtual Result<storage::AdapterVersionRow> withdraw(const storage::AdapterVersionId& id,
+                                                      const persona::ChangeOrder& order) = 0;
+  // Keeps the outcome of a gate that was run elsewhere on the version's files. Errors: kNotFound.
+  virtual Result<storage::AdapterVersionRow> set_gate(const storage::AdapterVersionId& id,
+                                                      bool passed, const std::string& document,
+                                                      const std::string& by) = 0;
+};
+
+}  // namespace kith::server
