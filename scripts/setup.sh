@@ -6,7 +6,7 @@ set -euo pipefail
 
 run_packages=(
   ca-certificates g++ cmake ninja-build python3 nodejs npm
-  libdnnl-dev libsqlitecpp-dev libsqlite3-dev libboost1.81-dev libutf8proc-dev libpcre2-dev libcld2-dev libsodium-dev
+  libdnnl-dev liblinear-dev libsqlitecpp-dev libsqlite3-dev libboost1.81-dev libutf8proc-dev libpcre2-dev libcld2-dev libsodium-dev
   prometheus-cpp-dev libstemmer-dev pkg-config libcurl4-openssl-dev libssl-dev zlib1g-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev)
 test_packages=(
   libgtest-dev libgmock-dev libtorch-dev libopenblas0-pthread libgloo-dev

@@ -33,6 +33,13 @@ std::string trainer_program() {
   std::exit(kExitFailure);
 }
 
+// Whether `kith train ...` names what this program trains.
+bool trains_itself(int argc, char** argv) {
+  if (argc < 3) return false;
+  const std::string_view what(argv[2]);
+  return what == "router" || what == "encoder";
+}
+
 void configure_log(const GlobalOptions& options) {
   const auto config = load_config(options);
   if (!config) return;
@@ -116,7 +123,9 @@ int finish(const Status& status, bool json) {
 }
 
 int run(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "train") become_trainer(argc, argv);
+  if (argc > 1 && std::string_view(argv[1]) == "train" && !trains_itself(argc, argv)) {
+    become_trainer(argc, argv);
+  }
   CLI::App app{"Kith makes a language model know the person it talks to."};
   app.set_version_flag("--version", "kith 0.1.0");
   app.require_subcommand(1);
@@ -138,7 +147,7 @@ int run(int argc, char** argv) {
   add_embed_commands(app, options, status);
   add_config_commands(app, options, status);
   add_doctor_command(app, options, status);
-  app.add_subcommand("train", "train models and adapters (kith-train)");
+  add_train_commands(app, options, status);
   app.parse_complete_callback([&options] { configure_log(options); });
   try {
     app.parse(argc, argv);

@@ -1,12 +1,14 @@
-// kith eval personas|facts|answers|voices|patients
+// kith eval personas|facts|answers|voices|patients|router
 #include <unistd.h>
 
 #include <iostream>
 
 #include "kith/cli/command.h"
+#include "kith/eval/router_suite.h"
 #include "kith/eval/suites.h"
 #include "kith/runtime/application.h"
 #include "kith/runtime/resources.h"
+#include "kith/runtime/sentence_features.h"
 
 namespace kith::cli {
 namespace {
@@ -86,6 +88,39 @@ Status evaluate_patients(const GlobalOptions& options, const EvalArguments& argu
   return {};
 }
 
+struct RouterArguments {
+  std::string data;
+  std::string test;
+  std::string encoder;
+  std::uint64_t seed = 1;
+};
+
+Status evaluate_router(const GlobalOptions& options, const RouterArguments& arguments) {
+  const base::SystemClock clock;
+  KITH_ASSIGN_OR_RETURN(auto encoder, runtime::load_text_encoder(arguments.encoder, clock));
+  eval::RouterOptions suite{.data = arguments.data, .training = {.seed = arguments.seed}};
+  if (!arguments.test.empty()) suite.test = arguments.test;
+  KITH_ASSIGN_OR_RETURN(const eval::Report report,
+                        eval::evaluate_router(suite, std::move(encoder), progress_bar()));
+  print(report, options);
+  return {};
+}
+
+void add_router_suite(CLI::App& command, GlobalOptions& options, int& status) {
+  const auto arguments = std::make_shared<RouterArguments>();
+  auto* sub = command.add_subcommand("router", "the prompt classifier, on public data");
+  sub->add_option("--data", arguments->data,
+                  "directory with it-tickets-endava, clinc150, hwu64, or some of them")
+      ->required();
+  sub->add_option("--test", arguments->test,
+                  "the same with other texts: --data trains and tunes, this is reported on");
+  sub->add_option("--encoder", arguments->encoder, "text encoder: a directory (default: built in)");
+  sub->add_option("--seed", arguments->seed, "seed of the training (default: 1)");
+  sub->callback([&options, &status, arguments] {
+    status = finish(evaluate_router(options, *arguments), options.json);
+  });
+}
+
 }  // namespace
 
 void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
@@ -107,6 +142,7 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
   patients->callback([&options, &status, arguments] {
     status = finish(evaluate_patients(options, *arguments), options.json);
   });
+  add_router_suite(*command, options, status);
 }
 
 }  // namespace kith::cli

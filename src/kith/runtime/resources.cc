@@ -25,6 +25,8 @@ fs::path share_directory() {
 
 fs::path builtin_model_directory() { return share_directory() / "models" / "builtin"; }
 
+fs::path builtin_encoder_directory() { return share_directory() / "models" / "router"; }
+
 fs::path web_directory() {
   const fs::path built = share_directory() / "web" / "dist";
   return is_there(built) ? built : share_directory() / "web";

@@ -9,8 +9,9 @@ namespace kith::runtime {
 // directory, and the source tree that the program was built from.
 std::filesystem::path share_directory();
 
-// share/models/builtin, share/web (or web/dist), share/examples/service-desk and medical.
+// share/models/builtin and router, share/web (or web/dist), share/examples/service-desk and medical.
 std::filesystem::path builtin_model_directory();
+std::filesystem::path builtin_encoder_directory();
 std::filesystem::path web_directory();
 std::filesystem::path service_desk_directory();
 std::filesystem::path medical_directory();

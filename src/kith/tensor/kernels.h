@@ -35,6 +35,24 @@ struct Int8Rows {
   std::size_t sums_stride;
 };
 
+// Adam's constants for one step (Kingma and Ba 2015), bias corrections included.
+struct AdamStep {
+  // learning rate / (1 - beta1^t).
+  float rate;
+  float beta1;
+  float beta2;
+  // 1 / (1 - beta2^t).
+  float square_correction;
+  float epsilon;
+};
+
+// Parameters with their running means of gradients and of squared gradients.
+struct AdamRow {
+  float* parameters;
+  float* means;
+  float* squares;
+};
+
 struct Kernels {
   // out[i] = bf16(in[i]), rounded to nearest even.
   void (*to_bf16)(const float* in, std::size_t count, std::uint16_t* out);
@@ -68,6 +86,17 @@ struct Kernels {
   // every row are read; those behind its inputs meet weights of 0. Null without VNNI.
   void (*int8_rows_blocked)(const Int8Rows& rows, const std::int8_t* w, std::size_t in_padded,
                             std::size_t first, std::size_t last, std::int32_t* sums);
+
+  // sums[i] += weight * row[i]: for sparse inputs, which add up a few rows of a matrix.
+  void (*add_row)(const float* row, float weight, std::size_t count, float* sums);
+  void (*add_int8_row)(const std::int8_t* row, float weight, std::size_t count, float* sums);
+
+  // Sum of a[i] * b[i].
+  float (*dot_row)(const float* a, const float* b, std::size_t count);
+
+  // One step of Adam for `count` parameters.
+  void (*adam_row)(const AdamStep& step, const float* gradient, std::size_t count,
+                   const AdamRow& row);
 };
 
 // The kernels compiled for `level`, or for the best level below it that this build has.

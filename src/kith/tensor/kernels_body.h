@@ -232,11 +232,44 @@ constexpr decltype(Kernels::int8_rows_blocked) int8_rows_blocked = nullptr;
 constexpr decltype(Kernels::int8_row_blocked) int8_row_blocked = nullptr;
 #endif
 
+void add_row(const float* row, float weight, std::size_t count, float* sums) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) sums[i] += weight * row[i];
+}
+
+void add_int8_row(const std::int8_t* row, float weight, std::size_t count, float* sums) {
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) sums[i] += weight * static_cast<float>(row[i]);
+}
+
+float dot_row(const float* a, const float* b, std::size_t count) {
+  float sum = 0.0F;
+#pragma omp simd reduction(+ : sum)
+  for (std::size_t i = 0; i < count; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+void adam_row(const AdamStep& step, const float* gradient, std::size_t count, const AdamRow& row) {
+  const AdamStep s = step;
+  float* parameters = row.parameters;
+  float* means = row.means;
+  float* squares = row.squares;
+#pragma omp simd
+  for (std::size_t i = 0; i < count; ++i) {
+    const float g = gradient[i];
+    means[i] = s.beta1 * means[i] + (1.0F - s.beta1) * g;
+    squares[i] = s.beta2 * squares[i] + (1.0F - s.beta2) * g * g;
+    const float spread = __builtin_sqrtf(squares[i] * s.square_correction) + s.epsilon;
+    parameters[i] -= s.rate * means[i] / spread;
+  }
+}
+
 }  // namespace
 
 extern const Kernels kKernels;
 const Kernels kKernels{to_bf16,   split_bf16,     quantize_row,     finish_row,
-                       f32_plain, int8_row_plain, int8_row_blocked, int8_rows_blocked};
+                       f32_plain, int8_row_plain, int8_row_blocked, int8_rows_blocked,
+                       add_row,   add_int8_row,   dot_row,          adam_row};
 
 }  // namespace kith::tensor::KITH_KERNEL_NAMESPACE
 // NOLINTEND(misc-definitions-in-headers)

@@ -1,0 +1,121 @@
+#include "kith/persona/feature_table.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <string>
+#include <unordered_map>
+
+namespace kith::persona {
+
+FeatureTable FeatureTable::build(std::span<const std::vector<FeatureHash>> documents,
+                                 std::size_t min_documents, std::size_t max_features) {
+  struct Count {
+    std::uint32_t documents = 0;
+    std::size_t last = 0;  // document + 1
+  };
+  std::unordered_map<FeatureHash, Count> counts;
+  for (std::size_t d = 0; d < documents.size(); ++d) {
+    for (const FeatureHash hash : documents[d]) {
+      Count& count = counts[hash];
+      if (count.last == d + 1) continue;
+      count.last = d + 1;
+      ++count.documents;
+    }
+  }
+  std::vector<std::pair<FeatureHash, std::uint32_t>> known;
+  for (const auto& [hash, count] : counts) {
+    if (count.documents >= min_documents) known.emplace_back(hash, count.documents);
+  }
+  if (known.size() > max_features) {
+    std::sort(known.begin(), known.end(), [](const auto& a, const auto& b) {
+      return a.second != b.second ? a.second > b.second : a.first < b.first;
+    });
+    known.resize(max_features);
+  }
+  std::sort(known.begin(), known.end());
+  FeatureTable table;
+  const double total = 1.0 + static_cast<double>(documents.size());
+  for (const auto& [hash, count] : known) {
+    table.hashes_.push_back(hash);
+    table.idf_.push_back(static_cast<float>(1.0 + std::log(total / (1.0 + count))));
+  }
+  table.index();
+  return table;
+}
+
+Result<FeatureTable> FeatureTable::create(std::vector<FeatureHash> hashes, std::vector<float> idf) {
+  if (hashes.size() > kMaxFeatures || hashes.size() != idf.size()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "features must be at most " + std::to_string(kMaxFeatures) +
+                     " and have an idf each: " + std::to_string(hashes.size()) + " and " +
+                     std::to_string(idf.size())};
+  }
+  if (std::adjacent_find(hashes.begin(), hashes.end(), std::greater_equal<>()) != hashes.end()) {
+    return Error{ErrorCode::kInvalidArgument, "features must be strictly ascending"};
+  }
+  if (!std::all_of(idf.begin(), idf.end(), [](float x) { return x >= 0.0F && x <= 100.0F; })) {
+    return Error{ErrorCode::kInvalidArgument, "every idf must be in [0, 100]"};
+  }
+  FeatureTable table;
+  table.hashes_ = std::move(hashes);
+  table.idf_ = std::move(idf);
+  table.index();
+  return table;
+}
+
+void FeatureTable::index() {
+  const int bits = std::max(4, static_cast<int>(std::bit_width(2 * hashes_.size())));
+  shift_ = 64 - bits;
+  slots_.assign(std::size_t{1} << bits, 0);
+  for (std::size_t row = 0; row < hashes_.size(); ++row) {
+    std::size_t slot = static_cast<std::size_t>(hashes_[row] >> shift_);
+    while (slots_[slot] != 0) slot = (slot + 1) & (slots_.size() - 1);
+    slots_[slot] = static_cast<std::uint32_t>(row + 1);
+  }
+  greatest_idf_ = idf_.empty() ? 1.0F : *std::max_element(idf_.begin(), idf_.end());
+}
+
+std::uint32_t FeatureTable::find(FeatureHash hash) const {
+  std::size_t slot = static_cast<std::size_t>(hash >> shift_);
+  for (; slots_[slot] != 0; slot = (slot + 1) & (slots_.size() - 1)) {
+    if (hashes_[slots_[slot] - 1] == hash) return slots_[slot] - 1;
+  }
+  return static_cast<std::uint32_t>(hashes_.size());
+}
+
+void FeatureTable::weigh(std::span<const FeatureHash> features,
+                         std::vector<WeighedRow>& rows) const {
+  if (slots_.empty()) return;
+  const std::size_t first = rows.size();
+  std::vector<std::uint16_t> counts(hashes_.size(), 0);
+  std::array<double, 2> squares{};
+  for (const FeatureHash hash : features) {
+    const std::uint32_t row = find(hash);
+    if (row == hashes_.size()) {
+      squares[hash & 1U] += static_cast<double>(greatest_idf_) * greatest_idf_;
+    } else if (counts[row] == 0) {
+      rows.push_back({row, 0.0F});
+      counts[row] = 1;
+    } else if (counts[row] < UINT16_MAX) {
+      ++counts[row];
+    }
+  }
+  for (WeighedRow& known : std::span(rows).subspan(first)) {
+    const std::uint16_t count = counts[known.row];
+    // Most occur once; a logarithm costs as much as finding the feature.
+    const float term = count == 1 ? 1.0F : 1.0F + std::log(static_cast<float>(count));
+    known.weight = term * idf_[known.row];
+    squares[hashes_[known.row] & 1U] += static_cast<double>(known.weight) * known.weight;
+  }
+  std::array<float, 2> scales{};
+  for (std::size_t group = 0; group < 2; ++group) {
+    if (squares[group] > 0.0) scales[group] = static_cast<float>(std::sqrt(0.5 / squares[group]));
+  }
+  for (WeighedRow& known : std::span(rows).subspan(first)) {
+    known.weight *= scales[hashes_[known.row] & 1U];
+  }
+}
+
+}  // namespace kith::persona

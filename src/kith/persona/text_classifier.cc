@@ -1,0 +1,335 @@
+#include "kith/persona/text_classifier.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <thread>
+
+#include "kith/base/check.h"
+#include "kith/base/file.h"
+#include "kith/base/fingerprint.h"
+#include "kith/base/new_directory.h"
+#include "kith/base/rng.h"
+#include "kith/persona/calibration.h"
+#include "kith/persona/classifier_card.h"
+#include "kith/persona/network_trainer.h"
+#include "kith/persona/ngram_features.h"
+#include "kith/persona/sparse_model.h"
+
+namespace kith::persona {
+namespace {
+
+// Below so many texts, an n-gram that occurs once is worth keeping.
+constexpr std::size_t kFewTexts = 2000;
+constexpr int kMaxThreads = 8;
+
+Error invalid(const std::string& what) { return Error{ErrorCode::kInvalidArgument, what}; }
+
+Status check(const TrainOptions& options) {
+  if (options.epochs > 1000) return invalid("epochs must be in [0, 1000]");
+  if (options.hidden > 4096 || options.hidden % 16 != 0) {
+    return invalid("hidden must be a multiple of 16 in [0, 4096]");
+  }
+  if (options.members < 1 || options.members > kMaxMembers) {
+    return invalid("members must be in [1, " + std::to_string(kMaxMembers) + "]");
+  }
+  if (!(options.held_out >= 0.02 && options.held_out <= 0.5)) {
+    return invalid("held_out must be in [0.02, 0.5]");
+  }
+  if (!(options.false_abstentions > 0.0 && options.false_abstentions < 1.0)) {
+    return invalid("false_abstentions must be in (0, 1)");
+  }
+  return {};
+}
+
+// What a text is to a classifier before it has weights.
+struct EncodedText {
+  std::vector<FeatureHash> features;
+  std::vector<float> vector;
+  std::size_t label = kOutOfScope;
+};
+
+// Rows of a text: its n-grams, then the elements of its vector.
+void append_rows(const FeatureTable& table, std::span<const FeatureHash> features,
+                 std::span<const float> vector, std::vector<WeighedRow>& rows) {
+  table.weigh(features, rows);
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    rows.push_back({static_cast<std::uint32_t>(table.size() + i), vector[i]});
+  }
+}
+
+Result<std::vector<std::string>> labels_of(std::span<const LabelledText> texts) {
+  std::map<std::string, std::size_t> counts;
+  for (const LabelledText& text : texts) {
+    if (!text.label.empty()) ++counts[text.label];
+  }
+  if (counts.size() < 2 || counts.size() > kMaxLabels) {
+    return invalid("texts must have 2 to " + std::to_string(kMaxLabels) +
+                   " labels: " + std::to_string(counts.size()));
+  }
+  std::vector<std::string> labels;
+  for (const auto& [label, count] : counts) {
+    if (count < 2) return invalid("every label must have at least two texts: " + label);
+    labels.push_back(label);
+  }
+  return labels;
+}
+
+Result<std::vector<EncodedText>> encode_texts(std::span<const LabelledText> texts,
+                                              const std::vector<std::string>& labels,
+                                              const TextEncoder& encoder) {
+  std::vector<EncodedText> out(texts.size());
+  std::vector<std::string_view> views;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    append_ngrams(fold_text(texts[i].text), out[i].features);
+    views.emplace_back(texts[i].text);
+    if (texts[i].label.empty()) continue;
+    const auto at = std::lower_bound(labels.begin(), labels.end(), texts[i].label);
+    out[i].label = static_cast<std::size_t>(at - labels.begin());
+  }
+  const std::size_t width = encoder.dimensions();
+  std::vector<float> vectors(texts.size() * width);
+  KITH_RETURN_IF_ERROR(encoder.encode_all(views, vectors));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto first = vectors.begin() + static_cast<std::ptrdiff_t>(i * width);
+    out[i].vector.assign(first, first + static_cast<std::ptrdiff_t>(width));
+  }
+  return out;
+}
+
+// Indices of the texts that are kept from the weights: of every label its share, at least one.
+std::vector<char> draw_held_out(const std::vector<EncodedText>& texts, double share,
+                                std::uint64_t seed) {
+  std::map<std::size_t, std::vector<std::size_t>> by_label;
+  for (std::size_t i = 0; i < texts.size(); ++i) by_label[texts[i].label].push_back(i);
+  std::vector<char> is_held_out(texts.size(), 0);
+  base::Rng rng(seed);
+  for (auto& [label, members] : by_label) {
+    for (std::size_t i = members.size(); i > 1; --i) {
+      std::swap(members[i - 1], members[rng.below(i)]);
+    }
+    const auto wanted =
+        static_cast<std::size_t>(std::lround(share * static_cast<double>(members.size())));
+    const std::size_t least = members.size() >= 2 ? 1 : 0;
+    for (std::size_t i = 0; i < std::max(wanted, least); ++i) is_held_out[members[i]] = 1;
+  }
+  return is_held_out;
+}
+
+class Training {
+ public:
+  Training(const TrainOptions& options, std::size_t labels, std::size_t dimensions)
+      : options_(options), labels_(labels), dimensions_(dimensions) {}
+
+  // `first` and `last`: the shares of the whole work between which this part lies.
+  SparseModel train(const std::vector<const EncodedText*>& texts, double first, double last) const {
+    std::vector<std::vector<FeatureHash>> documents;
+    for (const EncodedText* text : texts) documents.push_back(text->features);
+    SparseModel weights;
+    weights.features = FeatureTable::build(documents, texts.size() < kFewTexts ? 1 : 2);
+    std::vector<TrainingExample> examples;
+    for (const EncodedText* text : texts) {
+      TrainingExample example{.rows = {}, .label = text->label, .target = {}};
+      append_rows(weights.features, text->features, text->vector, example.rows);
+      examples.push_back(std::move(example));
+    }
+    const auto members = static_cast<double>(options_.members);
+    for (std::size_t i = 0; i < options_.members; ++i) {
+      const double begin = first + (last - first) * static_cast<double>(i) / members;
+      weights.members.push_back(train_network(
+          examples, network_options(weights.features.size() + dimensions_, texts.size(), i),
+          [&](double share) {
+            if (options_.progress) options_.progress(begin + share * (last - first) / members);
+          }));
+    }
+    return weights;
+  }
+
+ private:
+  NetworkOptions network_options(std::size_t inputs, std::size_t texts, std::size_t member) const {
+    const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+    return {.inputs = inputs,
+            .outputs = labels_,
+            .hidden = options_.hidden,
+            .epochs = options_.epochs > 0 ? options_.epochs : usual_epochs(texts),
+            .seed = options_.seed + 1000003 * member,
+            .threads = std::clamp(cores, 1, kMaxThreads)};
+  }
+
+  // Small sets need more passes for the same number of steps.
+  static std::size_t usual_epochs(std::size_t texts) {
+    return std::clamp<std::size_t>(120'000 / std::max<std::size_t>(texts, 1), 10, 60);
+  }
+
+  const TrainOptions& options_;
+  std::size_t labels_;
+  std::size_t dimensions_;
+};
+
+float greatest_of(std::span<const float> logits) {
+  return *std::max_element(logits.begin(), logits.end());
+}
+
+// Sets temperature, threshold and metrics from texts that the weights have not seen.
+void calibrate(const SparseModel& weights, const std::vector<const EncodedText*>& texts,
+               double false_abstentions, ClassifierCard& card) {
+  const std::size_t labels = card.labels.size();
+  std::vector<float> logits;
+  std::vector<std::size_t> answers;
+  std::vector<std::size_t> given;
+  std::vector<float> inside;
+  std::vector<float> outside;
+  for (const EncodedText* text : texts) {
+    std::vector<WeighedRow> rows;
+    append_rows(weights.features, text->features, text->vector, rows);
+    std::vector<float> row(labels);
+    weights.run(rows, row);
+    const float score = -greatest_of(row);
+    (text->label == kOutOfScope ? outside : inside).push_back(score);
+    if (text->label == kOutOfScope) continue;
+    answers.push_back(text->label);
+    given.push_back(
+        static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()));
+    logits.insert(logits.end(), row.begin(), row.end());
+  }
+  card.temperature = fit_temperature(logits, answers);
+  card.threshold = upper_quantile(inside, false_abstentions);
+  std::vector<float> confidences;
+  std::vector<char> is_right;
+  double right = 0.0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const auto row = std::span(logits).subspan(i * labels, labels);
+    to_probabilities(row, card.temperature);
+    confidences.push_back(row[given[i]]);
+    is_right.push_back(given[i] == answers[i] ? 1 : 0);
+    right += is_right.back();
+  }
+  card.metrics["accuracy"] = right / static_cast<double>(answers.size());
+  card.metrics["macro_f1"] = macro_f1(given, answers, labels);
+  card.metrics["ece"] = calibration_error(confidences, is_right);
+  if (!outside.empty()) card.metrics["oos_auroc"] = auroc(inside, outside);
+}
+
+std::string hash_of(std::span<const LabelledText> texts) {
+  std::uint64_t hash = base::kHashSeed;
+  for (const LabelledText& text : texts) {
+    hash = base::hash_bytes(text.text, hash);
+    hash = base::hash_bytes(std::string_view("\0", 1), hash);
+    hash = base::hash_bytes(text.label, hash);
+    hash = base::hash_bytes(std::string_view("\0", 1), hash);
+  }
+  return base::to_hex(hash);
+}
+
+}  // namespace
+
+struct TextClassifier::Parts {
+  ClassifierCard card;
+  SparseModel weights;
+  std::string bytes;  // of the weights' file
+  std::shared_ptr<const TextEncoder> encoder;
+};
+
+Result<TextClassifier> TextClassifier::train(std::span<const LabelledText> texts,
+                                             std::shared_ptr<const TextEncoder> encoder,
+                                             const TrainOptions& options) {
+  KITH_RETURN_IF_ERROR(check(options));
+  ClassifierCard card;
+  KITH_ASSIGN_OR_RETURN(card.labels, labels_of(texts));
+  card.encoder_hash = encoder->hash();
+  card.encoder_dimensions = encoder->dimensions();
+  card.members = options.members;
+  card.hidden = options.hidden;
+  card.seed = options.seed;
+  card.data_hash = hash_of(texts);
+  card.num_texts = texts.size();
+  card.num_out_of_scope = static_cast<std::size_t>(
+      std::count_if(texts.begin(), texts.end(), [](const auto& x) { return x.label.empty(); }));
+  KITH_ASSIGN_OR_RETURN(const auto encoded, encode_texts(texts, card.labels, *encoder));
+  const auto is_held_out = draw_held_out(encoded, options.held_out, options.seed);
+  std::vector<const EncodedText*> all;
+  std::vector<const EncodedText*> kept;
+  std::vector<const EncodedText*> held_out;
+  for (std::size_t i = 0; i < encoded.size(); ++i) {
+    all.push_back(&encoded[i]);
+    (is_held_out[i] != 0 ? held_out : kept).push_back(&encoded[i]);
+  }
+  const Training training(options, card.labels.size(), card.encoder_dimensions);
+  calibrate(training.train(kept, 0.0, 0.5), held_out, options.false_abstentions, card);
+  // What is calibrated is the recipe: the weights that serve have learned from every text.
+  auto parts = std::make_shared<Parts>();
+  parts->weights = training.train(all, 0.5, 1.0);
+  parts->bytes = to_bytes(parts->weights);
+  card.version = base::to_hex(base::hash_bytes(parts->bytes));
+  parts->card = std::move(card);
+  parts->encoder = std::move(encoder);
+  return TextClassifier(std::move(parts));
+}
+
+Result<TextClassifier> TextClassifier::load(const std::filesystem::path& dir,
+                                            std::shared_ptr<const TextEncoder> encoder) {
+  auto parts = std::make_shared<Parts>();
+  KITH_ASSIGN_OR_RETURN(const std::string card, base::read_file(dir / kClassifierCard, 1U << 24));
+  KITH_ASSIGN_OR_RETURN(parts->card, parse_card(card));
+  if (parts->card.encoder_hash != encoder->hash() ||
+      parts->card.encoder_dimensions != encoder->dimensions()) {
+    return Error{ErrorCode::kConflict,
+                 "the classifier was calibrated with another text encoder; recalibrate it (kith "
+                 "train router): classifier " +
+                     parts->card.encoder_hash + ", encoder " + encoder->hash()};
+  }
+  KITH_ASSIGN_OR_RETURN(parts->bytes, base::read_file(dir / kClassifierWeights));
+  if (base::to_hex(base::hash_bytes(parts->bytes)) != parts->card.version) {
+    return Error{ErrorCode::kConflict, std::string(kClassifierWeights) + ": is not the file that " +
+                                           kClassifierCard + " was written for (version)"};
+  }
+  auto weights = parse_sparse_model(std::as_bytes(std::span(parts->bytes)),
+                                    {.members = parts->card.members,
+                                     .extra_inputs = parts->card.encoder_dimensions,
+                                     .outputs = parts->card.labels.size(),
+                                     .hidden = parts->card.hidden});
+  if (!weights) return std::move(weights).error().with_context(kClassifierWeights);
+  parts->weights = *std::move(weights);
+  parts->encoder = std::move(encoder);
+  return TextClassifier(std::move(parts));
+}
+
+Status TextClassifier::save(const std::filesystem::path& dir) const {
+  KITH_ASSIGN_OR_RETURN(auto out, base::NewDirectory::create(dir, kClassifierCard));
+  KITH_RETURN_IF_ERROR(base::write_file_atomically(out.path() / kClassifierWeights, parts_->bytes));
+  KITH_RETURN_IF_ERROR(
+      base::write_file_atomically(out.path() / kClassifierCard, to_json(parts_->card)));
+  return out.commit();
+}
+
+Result<Prediction> TextClassifier::classify(std::string_view text) const {
+  const Parts& parts = *parts_;
+  const std::string folded = fold_text(text);
+  std::vector<FeatureHash> features;
+  append_ngrams(folded, features);
+  std::vector<float> vector(parts.card.encoder_dimensions);
+  KITH_RETURN_IF_ERROR(parts.encoder->encode(text, vector));
+  std::vector<WeighedRow> rows;
+  append_rows(parts.weights.features, features, vector, rows);
+  Prediction prediction;
+  prediction.probabilities.resize(parts.card.labels.size());
+  parts.weights.run(rows, prediction.probabilities);
+  const auto best =
+      std::max_element(prediction.probabilities.begin(), prediction.probabilities.end());
+  prediction.best = static_cast<std::size_t>(best - prediction.probabilities.begin());
+  prediction.out_of_scope = -*best;
+  prediction.abstains = features.empty() || prediction.out_of_scope > parts.card.threshold;
+  to_probabilities(prediction.probabilities, parts.card.temperature);
+  return prediction;
+}
+
+const std::vector<std::string>& TextClassifier::labels() const { return parts_->card.labels; }
+const std::string& TextClassifier::encoder_hash() const { return parts_->card.encoder_hash; }
+float TextClassifier::threshold() const { return parts_->card.threshold; }
+float TextClassifier::temperature() const { return parts_->card.temperature; }
+const std::string& TextClassifier::version() const { return parts_->card.version; }
+const std::map<std::string, double>& TextClassifier::metrics() const {
+  return parts_->card.metrics;
+}
+
+}  // namespace kith::persona
