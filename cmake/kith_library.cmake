@@ -143,8 +143,10 @@ function(kith_finish)
       ${PROJECT_SOURCE_DIR}/tools/check_example.py ${PROJECT_SOURCE_DIR}/examples/service-desk)
     add_test(NAME lint.example_medical COMMAND Python3::Interpreter
       ${PROJECT_SOURCE_DIR}/examples/medical/check.py)
+    add_test(NAME lint.routing COMMAND Python3::Interpreter
+      ${PROJECT_SOURCE_DIR}/tools/check_routing.py ${PROJECT_SOURCE_DIR}/examples/service-desk)
     add_test(NAME lint.bench_bars COMMAND Python3::Interpreter
       ${PROJECT_SOURCE_DIR}/tools/bench_bars_test.py)
-    set_tests_properties(lint.layers lint.example lint.example_medical lint.bench_bars PROPERTIES LABELS lint)
+    set_tests_properties(lint.layers lint.example lint.example_medical lint.routing lint.bench_bars PROPERTIES LABELS lint)
   endif()
 endfunction()

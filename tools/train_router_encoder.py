@@ -104,7 +104,7 @@ def main():
     parser.add_argument("--teacher", required=True, help="directory of all-MiniLM-L6-v2")
     parser.add_argument("--data", default=os.environ.get("KITH_TEST_DATA", "../shared/data"))
     parser.add_argument("--out", default="models/router")
-    parser.add_argument("--limit", type=int, default=45_000, help="texts of one source at most")
+    parser.add_argument("--limit", type=int, default=16_000, help="texts of one source at most")
     parser.add_argument("--texts-only", help="write the texts to this file and stop")
     parser.add_argument("options", nargs="*", help="more options of kith train encoder, after --")
     arguments = parser.parse_args()

@@ -48,6 +48,7 @@ Json candidates_json(const std::vector<KithCandidate>& candidates) {
     if (candidate.mean_logprob) item["mean_logprob"] = *candidate.mean_logprob;
     if (candidate.grounding) item["grounding"] = *candidate.grounding;
     item["chosen"] = candidate.is_chosen;
+    if (candidate.part > 0) item["part"] = candidate.part;
     put_text(item, "excerpt", candidate.excerpt);
     list.push_back(std::move(item));
   }
@@ -79,6 +80,30 @@ Json numbers_json(const std::vector<std::pair<std::string, double>>& numbers) {
   return object;
 }
 
+Json route_json(const KithRoute& route) {
+  Json object = Json::object();
+  if (route.kind.empty()) return object;
+  object["kind"] = route.kind;
+  put_text(object, "reason", route.reason);
+  object["scores"] = numbers_json(route.scores);
+  object["margin"] = route.margin;
+  object["threshold"] = route.threshold;
+  object["out_of_scope"] = route.out_of_scope;
+  object["out_of_scope_threshold"] = route.out_of_scope_threshold;
+  object["split"] = route.split;
+  object["split_threshold"] = route.split_threshold;
+  Json parts = Json::array();
+  for (const KithRoutePart& part : route.parts) {
+    Json item{{"start", part.start}, {"end", part.end}};
+    put_text(item, "persona", part.persona);
+    put_list(item, "adapters", numbers_json(part.adapters));
+    item["scores"] = numbers_json(part.scores);
+    parts.push_back(std::move(item));
+  }
+  object["parts"] = std::move(parts);
+  return object;
+}
+
 Json style_report_json(const KithStyleReport& report) {
   Json object = Json::object();
   for (const auto& [name, text] : report.texts) object[name] = text;
@@ -97,6 +122,7 @@ Json kith_json(const KithResponse& kith) {
   put_text(object, "adapter", kith.adapter);
   if (kith.adapter_version > 0) object["adapter_version"] = kith.adapter_version;
   put_list(object, "adapters", numbers_json(kith.adapters));
+  put_list(object, "route", route_json(kith.route));
   put_list(object, "plan", plan_json(kith.plan));
   put_list(object, "passages", passages_json(kith.passages));
   put_list(object, "candidates", candidates_json(kith.candidates));

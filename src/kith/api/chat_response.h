@@ -28,12 +28,37 @@ struct KithPassage {
 };
 
 struct KithCandidate {
+  std::size_t part = 0;  // of a prompt that was parted
   std::string source;
   double ne = 0.0;
   std::optional<double> mean_logprob;
   std::optional<double> grounding;
   bool is_chosen = false;
   std::string excerpt;
+};
+
+// A piece of the prompt and who answered it.
+struct KithRoutePart {
+  std::size_t start = 0;  // bytes of the last user message
+  std::size_t end = 0;
+  std::string persona;
+  // Name to weight; empty: the base model.
+  std::vector<std::pair<std::string, double>> adapters;
+  std::vector<std::pair<std::string, double>> scores;  // most likely first
+};
+
+// What the router saw in the prompt and made of it; `kind` is empty if there was none.
+struct KithRoute {
+  std::string kind;  // "one", "blend", "parts" or "base"
+  std::string reason;
+  std::vector<std::pair<std::string, double>> scores;  // most likely first
+  double margin = 0.0;
+  double threshold = 0.0;
+  double out_of_scope = 0.0;
+  double out_of_scope_threshold = 0.0;
+  double split = 0.0;
+  double split_threshold = 0.0;
+  std::vector<KithRoutePart> parts;
 };
 
 struct KithEvidence {
@@ -68,6 +93,7 @@ struct KithResponse {
   int adapter_version = 0;  // 0: not a registered version
   // Name to weight, of a blend alone.
   std::vector<std::pair<std::string, double>> adapters;
+  KithRoute route;
   std::vector<KithPlanStep> plan;
   std::vector<KithPassage> passages;
   std::vector<KithCandidate> candidates;

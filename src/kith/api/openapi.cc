@@ -176,9 +176,19 @@ constexpr std::string_view kComponents = R"json("components":{
    "persona":{"type":"object","additionalProperties":{"type":"number"}},"assigned_persona":{"type":"string"},
    "evidence":{"type":"array","items":{"type":"object"}},"adapter":{"type":"string"},"adapter_version":{"type":"integer","description":"the registered version that answered"},
    "adapters":{"type":"object","additionalProperties":{"type":"number"},"description":"the weights of a blend"},
+   "route":{"$ref":"#/components/schemas/KithRoute"},
    "plan":{"type":"array","items":{"type":"object"}},"passages":{"type":"array","items":{"type":"object"}},
    "candidates":{"type":"array","items":{"type":"object"}},"generated_tokens":{"type":"integer","description":"that the model wrote, unseen drafts among them"},"probability":{"type":"number"},
    "style":{"type":"object"},"degraded":{"type":"array","items":{"type":"object"}},"timing":{"type":"object"}}},
+ "KithRoute":{"type":"object","description":"Which persona's model answers which part of the last user message","required":["kind","scores","margin","threshold","parts"],"properties":{
+   "kind":{"enum":["one","blend","parts","base"]},"reason":{"type":"string"},
+   "scores":{"type":"object","additionalProperties":{"type":"number"},"description":"of the whole message, what is known of the user counted in"},
+   "margin":{"type":"number"},"threshold":{"type":"number"},"out_of_scope":{"type":"number"},"out_of_scope_threshold":{"type":"number"},
+   "split":{"type":"number","description":"probability of two requests"},"split_threshold":{"type":"number"},
+   "parts":{"type":"array","minItems":1,"maxItems":2,"items":{"type":"object","required":["start","end","scores"],"properties":{
+     "start":{"type":"integer","description":"bytes"},"end":{"type":"integer"},"persona":{"type":"string"},
+     "adapters":{"type":"object","additionalProperties":{"type":"number"},"description":"absent: the base model"},
+     "scores":{"type":"object","additionalProperties":{"type":"number"}}}}}}},
  "EmbeddingsRequest":{"type":"object","required":["input"],"properties":{
    "input":{"description":"A text, texts, the tokens of one text, or of several","anyOf":[{"type":"string","minLength":1},
      {"type":"array","minItems":1,"maxItems":2048,"items":{"type":"string","minLength":1}},

@@ -37,7 +37,7 @@ std::string trainer_program() {
 bool trains_itself(int argc, char** argv) {
   if (argc < 3) return false;
   const std::string_view what(argv[2]);
-  return what == "router" || what == "encoder";
+  return what == "router" || what == "encoder" || what == "routing";
 }
 
 void configure_log(const GlobalOptions& options) {
@@ -139,6 +139,7 @@ int run(int argc, char** argv) {
   add_import_command(app, options, status);
   add_user_commands(app, options, status);
   add_persona_commands(app, options, status);
+  add_route_command(app, options, status);
   add_knowledge_commands(app, options, status);
   add_key_commands(app, options, status);
   add_model_commands(app, options, status);

@@ -1,13 +1,14 @@
-// kith eval personas|facts|answers|voices|patients|router
-#include <unistd.h>
-
+// kith eval personas|facts|answers|voices|patients|router|routing
 #include <iostream>
 
 #include "kith/cli/command.h"
+#include "kith/cli/progress_bar.h"
 #include "kith/eval/router_suite.h"
+#include "kith/eval/routing_suite.h"
 #include "kith/eval/suites.h"
 #include "kith/runtime/application.h"
 #include "kith/runtime/resources.h"
+#include "kith/runtime/router.h"
 #include "kith/runtime/sentence_features.h"
 
 namespace kith::cli {
@@ -19,17 +20,25 @@ struct EvalArguments {
   std::string write_training;
 };
 
-eval::Progress progress_bar() {
-  if (::isatty(STDERR_FILENO) == 0) return {};
-  return [](double share) {
-    std::cerr << "\r" << static_cast<int>(100.0 * share) << " % " << std::flush;
-    if (share >= 1.0) std::cerr << "\r      \r";
-  };
+// The router that is configured, or the one that ships for the example.
+Result<eval::Report> evaluate_routing(const eval::DeskData& data,
+                                      const std::filesystem::path& example,
+                                      const runtime::Config& config,
+                                      personalize::Generator& generator) {
+  runtime::Config chosen = config;
+  if (chosen.router.dir.empty()) {
+    chosen.router.dir = runtime::service_desk_router_directory().string();
+  }
+  chosen.router.enabled = true;
+  KITH_ASSIGN_OR_RETURN(const auto router, runtime::load_router(chosen, chosen.data.dir));
+  KITH_ASSIGN_OR_RETURN(const auto routing, eval::load_desk_routing(example));
+  return eval::evaluate_routing(routing, data, *router, &generator, progress_bar());
 }
 
 Result<eval::Report> run_suite(const std::string& suite, const eval::DeskData& data,
-                               const std::filesystem::path& example,
+                               const std::filesystem::path& example, const runtime::Config& config,
                                personalize::Generator& generator, std::size_t samples) {
+  if (suite == "routing") return evaluate_routing(data, example, config, generator);
   if (suite == "personas") return eval::evaluate_personas(data, generator, progress_bar());
   if (suite == "facts") return eval::evaluate_facts(data, generator, progress_bar());
   if (suite == "answers") {
@@ -66,7 +75,7 @@ Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
   const base::SystemClock clock;
   KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
   KITH_ASSIGN_OR_RETURN(const eval::Report report,
-                        run_suite(suite, data, example, *generator, arguments.samples));
+                        run_suite(suite, data, example, config, *generator, arguments.samples));
   print(report, options);
   return {};
 }
@@ -127,7 +136,7 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("eval", "measure whether personalization helps");
   command->require_subcommand(1);
   const auto arguments = std::make_shared<EvalArguments>();
-  for (const std::string suite : {"personas", "facts", "answers", "voices"}) {
+  for (const std::string suite : {"personas", "facts", "answers", "voices", "routing"}) {
     auto* sub = command->add_subcommand(suite);
     sub->add_option("--example", arguments->example, "directory of the service-desk example");
     sub->add_option("--samples", arguments->samples, "answers to print");

@@ -1,9 +1,8 @@
 // kith persona evaluate|diff
-#include <unistd.h>
-
 #include <iostream>
 
 #include "kith/cli/persona_version_commands.h"
+#include "kith/cli/progress_bar.h"
 #include "kith/cli/version_access.h"
 #include "kith/eval/desk_data.h"
 #include "kith/eval/gate.h"
@@ -28,14 +27,6 @@ struct GateArguments {
   bool is_dry = false;
   eval::GateLimits limits;
 };
-
-std::function<void(double)> progress_bar() {
-  if (::isatty(STDERR_FILENO) == 0) return {};
-  return [](double share) {
-    std::cerr << "\r" << static_cast<int>(100.0 * share) << " % " << std::flush;
-    if (share >= 1.0) std::cerr << "\r      \r";
-  };
-}
 
 // What ships with Kith (other domains, false premises), the example if asked for, then the named
 // directories, the later ones over the earlier.

@@ -42,8 +42,9 @@ Status demo(GlobalOptions options) {
                                 "You are the IT service desk assistant of Northgate Instruments.");
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
   KITH_ASSIGN_OR_RETURN(auto installation, runtime::Installation::open(config));
-  KITH_ASSIGN_OR_RETURN(const auto seeded, runtime::seed_service_desk(
-                                               *installation, runtime::service_desk_directory()));
+  KITH_ASSIGN_OR_RETURN(const auto seeded,
+                        runtime::seed_service_desk(*installation, runtime::service_desk_directory(),
+                                                   runtime::service_desk_router_directory()));
   KITH_RETURN_IF_ERROR(installation->load_personas(config));
   if (!options.json) {
     std::cout << "The service desk: " << seeded.users.num_added + seeded.users.num_unchanged

@@ -108,6 +108,7 @@ Status train_encoder(const GlobalOptions& options, TrainArguments arguments) {
 void add_train_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("train", "train models and adapters (kith-train)");
   command->require_subcommand(1);
+  add_train_routing(*command, options, status);
   const auto arguments = std::make_shared<TrainArguments>();
   auto* router = command->add_subcommand("router", "a prompt classifier, with its calibration");
   router

@@ -89,7 +89,8 @@ class CrossAttentionTest : public testing::TestWithParam<std::tuple<DType, TinyF
   }
 
   // Logits after every token when the sequence is fed alone in pieces of `sizes`.
-  std::vector<float> alone(const User& user, const std::vector<int>& sizes, Decoder* decoder = nullptr) {
+  std::vector<float> alone(const User& user, const std::vector<int>& sizes,
+                           Decoder* decoder = nullptr) {
     if (decoder == nullptr) decoder = decoder_.get();
     User own = user;
     own.blocks = consecutive_blocks(0, own.tokens.size());

@@ -13,13 +13,14 @@ int held_version(const AdapterVersions* versions, const HeldAdapters* held,
 }
 
 Result<HeldVersion> hold_version(const Generator& generator, const AdapterVersions* versions,
-                                 const storage::Scope& scope, const AdapterId& adapter) {
-  HeldVersion version;
-  version.shares = only_adapter(versions == nullptr ? adapter : versions->choose(scope, adapter));
+                                 const storage::Scope& scope, std::vector<AdapterShare> adapters) {
+  HeldVersion version{.held = nullptr, .shares = adapters};
+  if (versions != nullptr) {
+    for (AdapterShare& share : version.shares) share.id = versions->choose(scope, share.id);
+  }
   auto held = generator.hold_adapters(version.shares);
-  const bool is_canary = !version.shares.empty() && version.shares.front().id != adapter;
-  if (!held && is_canary) {
-    version.shares = only_adapter(adapter);
+  if (!held && version.shares != adapters) {
+    version.shares = std::move(adapters);
     held = generator.hold_adapters(version.shares);
   }
   if (!held) return std::move(held).error();

@@ -28,18 +28,18 @@ class AdapterVersions {
   virtual void on_thumb(const storage::DecisionRow& decision, double value) = 0;
 };
 
-// The weights that answer one request under one adapter.
+// The weights that answer one request.
 struct HeldVersion {
   std::shared_ptr<const HeldAdapters> held;
   std::vector<AdapterShare> shares;
-  int version = 0;  // 0: not a registered one
+  int version = 0;  // of the only adapter; 0: not a registered one, or a blend
 };
 
-// Takes hold of what answers the user under `adapter`. A canary that is gone meanwhile gives way to
+// Takes hold of what answers the user under `adapters`. A canary that is gone meanwhile gives way to
 // what serves. `versions` may be null: no versions are registered.
 // Errors: those of Generator::hold_adapters().
 Result<HeldVersion> hold_version(const Generator& generator, const AdapterVersions* versions,
-                                 const storage::Scope& scope, const AdapterId& adapter);
+                                 const storage::Scope& scope, std::vector<AdapterShare> adapters);
 
 // The version behind adapters that a request holds: that of the only one, else 0.
 int held_version(const AdapterVersions* versions, const HeldAdapters* held,

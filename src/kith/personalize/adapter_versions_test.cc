@@ -61,7 +61,7 @@ class VersionedGenerator final : public Generator {
 class AdapterVersionsTest : public testing::Test {
  protected:
   Result<HeldVersion> hold(const char* user, const AdapterVersions* versions) {
-    return hold_version(generator_, versions, {TenantId("t"), UserId(user)}, AdapterId("calm"));
+    return hold_version(generator_, versions, {TenantId("t"), UserId(user)}, only_adapter(AdapterId("calm")));
   }
 
   VersionedGenerator generator_;

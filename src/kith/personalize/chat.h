@@ -13,6 +13,7 @@
 #include "kith/base/clock.h"
 #include "kith/base/ids.h"
 #include "kith/persona/assignment.h"
+#include "kith/persona/router.h"
 #include "kith/personalize/ports.h"
 #include "kith/storage/scope.h"
 
@@ -20,6 +21,7 @@ namespace kith::personalize {
 
 // Techniques that a plan names; a request may switch each off (`kith.plan`).
 inline constexpr const char* kTechniquePersona = "persona";      // assignment
+inline constexpr const char* kTechniqueRouter = "router";        // the prompt chooses the persona
 inline constexpr const char* kTechniqueAdapter = "adapter";      // the persona's adapter
 inline constexpr const char* kTechniqueStyle = "style";          // the style card in the prompt
 inline constexpr const char* kTechniqueKnowledge = "knowledge";  // retrieved passages
@@ -102,7 +104,19 @@ struct CitedPassage {
   std::string text;
 };
 
+// A piece of the prompt and who answered it.
+struct AnswerPart {
+  // Bytes [start, end) of the last user message.
+  std::size_t start = 0;
+  std::size_t end = 0;
+  PersonaId persona;  // empty: nobody in particular
+  // Empty: the base model.
+  std::vector<AdapterShare> adapters;
+};
+
 struct CandidateReport {
+  // Of which part of the prompt, from 0.
+  std::size_t part = 0;
   std::string source;  // kSourceDraft or kSourceExtractive
   double ne = 0.0;     // the score that ranked it, see candidates.h
   std::optional<double> mean_logprob;
@@ -161,11 +175,18 @@ struct ChatAnswer {
   int completion_tokens = 0;  // of `choices`
   int generated_tokens = 0;   // of all drafts, those that nobody sees among them
 
-  // The posterior, and the persona answered for (empty: none).
+  // The posterior, who the user is by it, and the persona answered for, which the prompt may name
+  // (empty: none); of a prompt of two parts, that of the first.
   std::vector<storage::PersonaWeight> personas;
   std::vector<persona::Evidence> evidence;
+  PersonaId assigned;
   PersonaId persona;
-  // All adapters that wrote, and the one with the most weight; empty: the base model.
+  // Absent if the prompt was not routed.
+  std::optional<persona::Route> route;
+  // In the order of the prompt: one if it was routed as a whole, two if it was parted.
+  std::vector<AnswerPart> parts;
+  // All adapters that wrote, and the one with the most weight (of the first part that has one);
+  // empty: the base model.
   std::vector<AdapterShare> adapters;
   AdapterId adapter;
   int adapter_version = 0;  // of `adapter`, if it is a registered version; else 0

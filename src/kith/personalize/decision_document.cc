@@ -44,8 +44,39 @@ Json describe_persona(const ChatAnswer& answer) {
                         {"weight", item.weight}});
   }
   Json json = {{"posterior", posterior}, {"evidence", evidence}};
+  put(json, "assigned", answer.assigned.str());
   put(json, "chosen", answer.persona.str());
   return json;
+}
+
+Json describe_scores(const std::vector<storage::PersonaWeight>& weights) {
+  Json scores = Json::object();
+  for (const auto& weight : weights) scores[weight.persona.str()] = weight.probability;
+  return scores;
+}
+
+Json describe_route(const ChatAnswer& answer) {
+  const persona::Route& route = *answer.route;
+  Json parts = Json::array();
+  for (std::size_t i = 0; i < answer.parts.size(); ++i) {
+    const AnswerPart& part = answer.parts[i];
+    Json item = {{"start", part.start},
+                 {"end", part.end},
+                 {"scores", describe_scores(route.parts[i].scores)}};
+    put(item, "persona", part.persona.str());
+    for (const AdapterShare& share : part.adapters) item["adapters"][share.id.str()] = share.weight;
+    parts.push_back(std::move(item));
+  }
+  return {{"kind", std::string(persona::to_string(route.kind))},
+          {"reason", route.reason},
+          {"scores", describe_scores(route.scores)},
+          {"margin", route.margin},
+          {"threshold", route.threshold},
+          {"out_of_scope", route.out_of_scope},
+          {"out_of_scope_threshold", route.out_of_scope_threshold},
+          {"split", route.split},
+          {"split_threshold", route.split_threshold},
+          {"parts", parts}};
 }
 
 Json describe_plan(const ChatAnswer& answer) {
@@ -68,6 +99,7 @@ Json describe_candidates(const ChatAnswer& answer, bool keeps_text) {
                  {"grounded", candidate.is_grounded},
                  {"chosen", candidate.is_chosen},
                  {"hash", candidate.hash}};
+    if (candidate.part > 0) json["part"] = candidate.part;
     if (candidate.mean_logprob) json["mean_logprob"] = *candidate.mean_logprob;
     if (candidate.grounding) json["grounding"] = *candidate.grounding;
     if (keeps_text) put(json, "excerpt", candidate.excerpt);
@@ -128,6 +160,7 @@ std::string to_decision_document(const ChatAnswer& answer, bool keeps_text) {
   put(json, "conversation", answer.conversation.str());
   put(json, "adapter", answer.adapter.str());
   if (answer.adapter_version > 0) json["adapter_version"] = answer.adapter_version;
+  if (answer.route) json["route"] = describe_route(answer);
   if (answer.adapters.size() > 1) {
     for (const AdapterShare& share : answer.adapters) {
       json["adapters"][share.id.str()] = share.weight;

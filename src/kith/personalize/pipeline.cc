@@ -72,10 +72,11 @@ std::string to_hex(std::uint64_t value) {
 class Pipeline::Impl {
  public:
   Impl(const PipelineServices& services, std::shared_ptr<const persona::Assigner> assigner,
-       const PipelineOptions& options)
+       std::shared_ptr<const persona::Router> router, const PipelineOptions& options)
       : rng_(options.id_seed ? *options.id_seed : system_seed()),
         kit_{services,
              std::move(assigner),
+             std::move(router),
              options,
              memory::Knowledge(services.stores.knowledge(), services.clock),
              TokenCounter(services.generator),
@@ -119,9 +120,9 @@ class Pipeline::Impl {
 
 Result<std::unique_ptr<Pipeline>> Pipeline::create(
     const PipelineServices& services, std::shared_ptr<const persona::Assigner> assigner,
-    const PipelineOptions& options) {
+    const PipelineOptions& options, std::shared_ptr<const persona::Router> router) {
   KITH_RETURN_IF_ERROR(check_options(options));
-  auto impl = std::make_unique<Impl>(services, std::move(assigner), options);
+  auto impl = std::make_unique<Impl>(services, std::move(assigner), std::move(router), options);
   return std::unique_ptr<Pipeline>(new Pipeline(std::move(impl)));
 }
 

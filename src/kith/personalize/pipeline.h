@@ -15,6 +15,7 @@
 #include "kith/base/clock.h"
 #include "kith/base/result.h"
 #include "kith/persona/assignment.h"
+#include "kith/persona/router.h"
 #include "kith/personalize/adapter_versions.h"
 #include "kith/personalize/candidates.h"
 #include "kith/personalize/chat.h"
@@ -86,11 +87,11 @@ struct PipelineServices {
 // Thread-safe: answer() may be called from many threads.
 class Pipeline {
  public:
-  // Without an assigner nobody has a persona.
+  // Without an assigner nobody has a persona; without a router, prompts do not choose one.
   // Errors: kInvalidArgument if an option is out of range.
-  static Result<std::unique_ptr<Pipeline>> create(const PipelineServices& services,
-                                                  std::shared_ptr<const persona::Assigner> assigner,
-                                                  const PipelineOptions& options = {});
+  static Result<std::unique_ptr<Pipeline>> create(
+      const PipelineServices& services, std::shared_ptr<const persona::Assigner> assigner,
+      const PipelineOptions& options = {}, std::shared_ptr<const persona::Router> router = {});
   // Waits for steps that still run.
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;

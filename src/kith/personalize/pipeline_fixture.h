@@ -212,7 +212,8 @@ class PipelineTest : public ::testing::Test {
   // Makes the pipeline anew, with options_ as they are now.
   void open() {
     pipeline_.reset();
-    auto pipeline = Pipeline::create({generator_, *stores_, metrics_, clock_}, assigner_, options_);
+    auto pipeline =
+        Pipeline::create({generator_, *stores_, metrics_, clock_}, assigner_, options_, router_);
     ASSERT_TRUE(pipeline) << pipeline.error().message;
     pipeline_ = *std::move(pipeline);
   }
@@ -280,6 +281,7 @@ class PipelineTest : public ::testing::Test {
   FakeGenerator generator_;
   CountingMetrics metrics_;
   std::shared_ptr<const persona::Assigner> assigner_;
+  std::shared_ptr<const persona::Router> router_;
   PipelineOptions options_;
   std::unique_ptr<Pipeline> pipeline_;
 };

@@ -16,6 +16,7 @@
 #include "kith/personalize/recording_gate.h"
 #include "kith/personalize/snapshot.h"
 #include "kith/personalize/step_runner.h"
+#include "kith/personalize/style.h"
 #include "kith/personalize/token_counter.h"
 #include "kith/storage/history.h"
 
@@ -25,6 +26,7 @@ namespace kith::personalize {
 struct SessionKit {
   PipelineServices services;
   std::shared_ptr<const persona::Assigner> assigner;  // may be null
+  std::shared_ptr<const persona::Router> router;      // may be null
   PipelineOptions options;
   memory::Knowledge knowledge;
   TokenCounter counter;
@@ -68,6 +70,8 @@ class Session {
   Status choose_adapter();
   Status take_named_adapters();
   void take_personas_adapter();
+  // Holds the adapters for the part under way; without them the base model answers it.
+  bool take_adapters(std::vector<AdapterShare> adapters);
   void retrieve();
   void recall();
   void compose_prompt();
@@ -76,7 +80,19 @@ class Session {
   bool may_quote() const;
   bool keeps_limits(const std::string& quotes) const;
 
+  // Which persona's model answers which part (session_route.cc).
+  bool may_route() const;
+  bool may_part() const;
+  void score_prompt();
+  void route_prompt();
+  void take_route(persona::Route route);
+  void take_routed_adapters();
+  void begin_part(std::size_t index);
+  void end_part();
+  void send_separator(int choice);
+
   // Generation and after (session_answer.cc).
+  Status answer_part();
   bool has_extractive() const { return !extractive_text_.empty(); }
   int count_drafts() const;
   GenerationRequest make_generation(int num_drafts) const;
@@ -159,6 +175,10 @@ class Session {
 
   ChatAnswer answer_;
   std::string question_;  // the last user message
+  // The part of it that is answered now; all of it if it was not parted.
+  std::string asked_;
+  // The conversation that ends in asked_.
+  std::vector<Message> messages_;
   UserSnapshot user_;
   bool is_named_ = false;     // not anonymous
   bool learns_ = false;       // consent, and the request is to be stored
@@ -166,8 +186,16 @@ class Session {
   double words_ms_ = 0.0;
   std::vector<std::string> new_messages_;
   const persona::Persona* persona_ = nullptr;
-  // The weights of answer_.adapters, for drafts and scores alike.
+  // Of the part under way, and their weights, for drafts and scores alike.
+  std::vector<AdapterShare> adapters_;
   std::shared_ptr<const HeldAdapters> held_adapters_;
+  std::optional<persona::PromptScores> prompt_scores_;
+  double prompt_scores_ms_ = 0.0;
+  std::size_t part_ = 0;  // index of the part under way
+  // Choices that have got the separator of their second part.
+  std::vector<int> separated_;
+  std::optional<int> max_tokens_;  // of the part under way
+  Layout layout_ = Layout::kSentences;
   // Under way from start_reading() on.
   struct Reading {
     Started<UserSnapshot> user;
@@ -191,6 +219,7 @@ class Session {
   Prompt prompt_;
   std::vector<Candidate> candidates_;
   std::vector<std::size_t> order_;
+  std::vector<Choice> chosen_;  // of the part under way, best first
   std::string why_plain_ = "the user is anonymous";
   double last_step_ms_ = 0.0;
   bool has_started_sink_ = false;

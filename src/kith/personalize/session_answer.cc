@@ -31,6 +31,7 @@ class Session::DirectSink final : public DeltaSink {
   explicit DirectSink(Session& session) : session_(session) {}
   void on_delta(const TextDelta& delta) override {
     session_.start_sink();
+    if (!delta.text.empty()) session_.send_separator(delta.sample);
     session_.sink_->on_delta({delta.sample, delta.text, delta.raw, delta.logprobs});
   }
 
@@ -59,11 +60,11 @@ int Session::count_drafts() const {
 GenerationRequest Session::make_generation(int num_drafts) const {
   GenerationRequest generation;
   generation.messages = prompt_.messages;
-  generation.adapters = answer_.adapters;
+  generation.adapters = adapters_;
   generation.held_adapters = held_adapters_;
   generation.soft_prompt = request_.soft_prompt;
   generation.tenant = request_.scope.tenant;
-  generation.max_tokens = request_.max_tokens;
+  generation.max_tokens = max_tokens_;
   generation.stop = request_.stop;
   generation.format = request_.format;
   generation.model = request_.model;
@@ -91,19 +92,23 @@ Result<std::vector<GeneratedText>> Session::generate(bool is_direct) {
   DeltaSink* sink = is_direct && sink_ != nullptr ? &direct : nullptr;
   const double start = now_ms();
   auto drafts = kit_.services.generator.generate(generation, sink, cancel_);
-  answer_.timings.generate_ms = now_ms() - start;
+  answer_.timings.generate_ms += now_ms() - start;
   if (!drafts) return drafts;
   if (drafts->size() != generation.samples.size()) {
     return Error{ErrorCode::kInternal, "the generator returned another number of answers"};
   }
+  int prompt_tokens = 0;
+  int cached_tokens = 0;
   for (const GeneratedText& draft : *drafts) {
-    answer_.prompt_tokens = std::max(answer_.prompt_tokens, draft.prompt_tokens);
-    answer_.cached_tokens = std::max(answer_.cached_tokens, draft.cached_tokens);
+    prompt_tokens = std::max(prompt_tokens, draft.prompt_tokens);
+    cached_tokens = std::max(cached_tokens, draft.cached_tokens);
     answer_.generated_tokens += draft.completion_tokens;
     if (draft.timings.decode_ms >= answer_.timings.generator.decode_ms) {
       answer_.timings.generator = draft.timings;
     }
   }
+  answer_.prompt_tokens += prompt_tokens;
+  answer_.cached_tokens += cached_tokens;
   return drafts;
 }
 
@@ -117,7 +122,7 @@ void Session::score_extractive() {
     const auto scores = step_on<std::vector<double>>(
         kit_.score_runner, "score", kit_.options.budgets.score,
         [&generator, request = ScoreRequest{.messages = prompt_.messages,
-                                            .adapters = answer_.adapters,
+                                            .adapters = adapters_,
                                             .held_adapters = held_adapters_,
                                             .soft_prompt = request_.soft_prompt,
                                             .tenant = request_.scope.tenant,
@@ -148,9 +153,9 @@ void Session::build_candidates(std::vector<GeneratedText> drafts) {
 
 void Session::choose(bool keeps_order) {
   RankContext context;
-  context.question = question_;
+  context.question = asked_;
   const std::string& wanted = answer_.style_asked.language;
-  const text::Language asked = text::detect_language(question_);
+  const text::Language asked = text::detect_language(asked_);
   context.language = !wanted.empty() && wanted != "user" ? wanted
                      : asked.is_reliable                 ? asked.code
                                                          : "";
@@ -169,17 +174,16 @@ void Session::choose(bool keeps_order) {
 
   for (const std::size_t index : order_) {
     const Candidate& chosen = candidates_[index];
-    answer_.choices.push_back({chosen.text, chosen.finish_reason, chosen.source, chosen.logprobs,
-                               chosen.token_begins, chosen.raw});
+    chosen_.push_back({chosen.text, chosen.finish_reason, chosen.source, chosen.logprobs,
+                       chosen.token_begins, chosen.raw});
     answer_.completion_tokens += chosen.num_tokens;
   }
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const Candidate& candidate = candidates_[i];
-    answer_.candidates.push_back({candidate.source, candidate.ne, candidate.mean_logprob,
+    answer_.candidates.push_back({part_, candidate.source, candidate.ne, candidate.mean_logprob,
                                   candidate.grounding, candidate.is_grounded, i == order_.front(),
                                   storage::digest({candidate.text}), make_excerpt(candidate.text)});
   }
-  answer_.style_measured = measure_style(answer_.choices.front().text);
   std::string reason = candidates_.size() > 1 ? "chosen by likelihood and grounding" : "one draft";
   if (!request_.format.is_text()) {
     reason += "; extracts do not have the format asked for";
@@ -194,9 +198,10 @@ void Session::choose(bool keeps_order) {
 void Session::send_chosen() {
   if (sink_ == nullptr) return;
   start_sink();
-  for (std::size_t i = 0; i < answer_.choices.size(); ++i) {
-    const Choice& choice = answer_.choices[i];
+  for (std::size_t i = 0; i < chosen_.size(); ++i) {
+    const Choice& choice = chosen_[i];
     const std::string_view text = choice.text;
+    if (!text.empty()) send_separator(static_cast<int>(i));
     const auto ends = word_ends(text);
     const auto logprobs = split_logprobs(choice.logprobs, choice.token_begins, ends);
     std::size_t begin = 0;
@@ -239,7 +244,7 @@ void Session::record() {
   }
   record.decision = to_decision_row(answer_, learns_);
   if (learned_words_) {
-    const persona::Assignment assignment{answer_.personas, answer_.evidence, answer_.persona};
+    const persona::Assignment assignment{answer_.personas, answer_.evidence, answer_.assigned};
     record.persona = kit_.assigner->to_row(assignment, *learned_words_, answer_.created_at);
   }
   const auto failed = step<std::vector<Degradation>>(
@@ -255,27 +260,43 @@ void Session::record() {
   }
 }
 
+Status Session::answer_part() {
+  // With one draft and nothing to compare it with, its words go out as they come.
+  const bool is_direct = !has_extractive() && (is_passed_through() || count_drafts() == 1);
+  KITH_ASSIGN_OR_RETURN(auto drafts, generate(is_direct));
+  build_candidates(std::move(drafts));
+  choose(is_direct || is_passed_through());
+  if (!is_direct) send_chosen();
+  end_part();
+  return {};
+}
+
 Result<ChatAnswer> Session::run() {
   const double start = now_ms();
   start_reading();
+  score_prompt();
   identify();
   start_search();
   recall_words();
   place_turns();
   assign_persona();
+  route_prompt();
   KITH_RETURN_IF_ERROR(choose_adapter());
   retrieve();
   recall();
   compose_prompt();
   answer_.timings.personalize_ms = now_ms() - start;
 
-  // With one draft and nothing to compare it with, its words go out as they come.
-  const bool is_direct = !has_extractive() && (is_passed_through() || count_drafts() == 1);
   start_storing();
-  KITH_ASSIGN_OR_RETURN(auto drafts, generate(is_direct));
-  build_candidates(std::move(drafts));
-  choose(is_direct || is_passed_through());
-  if (!is_direct) send_chosen();
+  KITH_RETURN_IF_ERROR(answer_part());
+  for (std::size_t next = 1; next < answer_.parts.size(); ++next) {
+    begin_part(next);
+    take_routed_adapters();
+    retrieve();
+    compose_prompt();
+    KITH_RETURN_IF_ERROR(answer_part());
+  }
+  answer_.style_measured = measure_style(answer_.choices.front().text);
   start_sink();
 
   const double recorded = now_ms();

@@ -99,6 +99,9 @@ Session::Session(SessionKit& kit, const ChatRequest& request, const SessionIds& 
   answer_.model = capabilities_.model;
   is_named_ = !request.scope.user.empty();
   if (const Message* message = find_last_user(request.messages)) question_ = message->content;
+  asked_ = question_;
+  messages_ = request.messages;
+  max_tokens_ = request.max_tokens;
 }
 
 double Session::now_ms() const {
@@ -106,6 +109,7 @@ double Session::now_ms() const {
 }
 
 void Session::plan(const char* technique, bool used, std::string reason, std::size_t tokens) {
+  if (part_ > 0) reason += " (second part)";
   answer_.plan.push_back(
       {technique, used, std::move(reason), static_cast<int>(tokens), last_step_ms_});
   last_step_ms_ = 0.0;
@@ -252,6 +256,7 @@ void Session::assign_persona() {
   persona::Assignment assignment = assigner.assign(user_.attributes, request_.context, words_);
   answer_.personas = std::move(assignment.weights);
   answer_.evidence = std::move(assignment.evidence);
+  answer_.assigned = assignment.persona;
   answer_.persona = assignment.persona;
   persona_ = assigner.catalogue().find_persona(assignment.persona);
   if (learns_ && !answer_.personas.empty()) learned_words_ = std::move(words_);
@@ -267,6 +272,7 @@ Status Session::take_named_adapters() {
     return {};
   }
   KITH_ASSIGN_OR_RETURN(held_adapters_, kit_.services.generator.hold_adapters(answer_.adapters));
+  adapters_ = answer_.adapters;
   const auto heaviest = std::max_element(
       answer_.adapters.begin(), answer_.adapters.end(),
       [](const auto& a, const auto& b) { return std::abs(a.weight) < std::abs(b.weight); });
@@ -279,27 +285,46 @@ Status Session::take_named_adapters() {
   return {};
 }
 
-// Nobody asked for it by name: without it the base model answers.
-void Session::take_personas_adapter() {
+// Nobody asked for them by name: without them the base model answers.
+bool Session::take_adapters(std::vector<AdapterShare> adapters) {
   const Generator& generator = kit_.services.generator;
-  auto held = hold_version(generator, kit_.services.versions, request_.scope, persona_->adapter);
+  const AdapterId asked = adapters.front().id;
+  auto held =
+      hold_version(generator, kit_.services.versions, request_.scope, std::move(adapters));
   if (!held) {
     // A model without any adapters is no failure of each of its answers.
     const bool is_usual =
         held.error().code == ErrorCode::kNotFound && generator.adapter_names().empty();
     if (!is_usual) degrade(kTechniqueAdapter, held.error());
-    return plan(kTechniqueAdapter, false, held.error().message);
+    plan(kTechniqueAdapter, false, held.error().message);
+    return false;
   }
   held_adapters_ = std::move(held->held);
-  answer_.adapter = persona_->adapter;
-  answer_.adapters = std::move(held->shares);
-  answer_.adapter_version = held->version;
-  plan(kTechniqueAdapter, true, "the persona's own");
+  adapters_ = std::move(held->shares);
+  if (answer_.adapter.empty()) {
+    answer_.adapter = asked;
+    answer_.adapter_version = held->version;
+  }
+  for (const AdapterShare& share : adapters_) {
+    const auto is_same = [&share](const AdapterShare& other) { return other.id == share.id; };
+    if (std::none_of(answer_.adapters.begin(), answer_.adapters.end(), is_same)) {
+      answer_.adapters.push_back(share);
+    }
+  }
+  return true;
+}
+
+void Session::take_personas_adapter() {
+  if (take_adapters(only_adapter(persona_->adapter))) {
+    plan(kTechniqueAdapter, true, "the persona's own");
+  }
 }
 
 Status Session::choose_adapter() {
   if (request_.adapters) return take_named_adapters();
-  if (persona_ == nullptr) {
+  if (answer_.route) {
+    take_routed_adapters();
+  } else if (persona_ == nullptr) {
     plan(kTechniqueAdapter, false, "no persona");
   } else if (!wants(kTechniqueAdapter)) {
     return {};
@@ -313,7 +338,7 @@ Status Session::choose_adapter() {
 
 void Session::start_search() {
   if (is_switched_off(kTechniqueKnowledge)) return;
-  query_ = make_query(request_.messages, question_);
+  query_ = make_query(messages_, asked_);
   memory::SearchRequest search;
   search.query = query_;
   search.access = request_.access;
@@ -359,10 +384,12 @@ void Session::recall() {
 
 void Session::compose_prompt() {
   const bool has_card = persona_ != nullptr && wants(kTechniqueStyle);
-  answer_.style_asked = merge_style(has_card ? persona_ : nullptr, request_.style);
+  const StyleWish style = merge_style(has_card ? persona_ : nullptr, request_.style);
+  if (part_ == 0) answer_.style_asked = style;
+  layout_ = layout_of(style);
   Ingredients ingredients;
   ingredients.default_system = kit_.options.default_system;
-  ingredients.style = render_style(answer_.style_asked);
+  ingredients.style = render_style(style);
   ingredients.history = history_lines_;
   ingredients.passages = passages_;
   ingredients.query = query_;
@@ -378,12 +405,11 @@ void Session::compose_prompt() {
   };
   PromptLimits limits;
   limits.context = context;
-  limits.answer =
-      std::min(static_cast<std::size_t>(request_.max_tokens.value_or(kit_.options.answer_tokens)),
-               context / 2);
+  limits.answer = std::min(
+      static_cast<std::size_t>(max_tokens_.value_or(kit_.options.answer_tokens)), context / 2);
   limits.passages = share(kit_.options.passages_share);
   limits.history = share(kit_.options.history_share);
-  prompt_ = compose(request_.messages, ingredients, limits, kit_.counter);
+  prompt_ = compose(messages_, ingredients, limits, kit_.counter);
 
   if (has_card) {
     plan(kTechniqueStyle, prompt_.has_style,
@@ -413,8 +439,7 @@ void Session::report_passages() {
                         : capabilities_.is_own_engine ? kit_.options.own_extractive
                                                       : kit_.options.upstream_extractive;
   if (!competes || !prompt_.evidence) return;
-  std::string quotes =
-      render_quotes(*prompt_.evidence, prompt_.passages, layout_of(answer_.style_asked));
+  std::string quotes = render_quotes(*prompt_.evidence, prompt_.passages, layout_);
   if (keeps_limits(quotes)) {
     extractive_text_ = std::move(quotes);
   } else {
@@ -435,9 +460,8 @@ bool Session::keeps_limits(const std::string& quotes) const {
     return quotes.find(stop) != std::string::npos;
   });
   if (has_stop) return false;
-  if (!request_.max_tokens) return true;
-  return kit_.services.generator.count_tokens(quotes) <=
-         static_cast<std::size_t>(*request_.max_tokens);
+  if (!max_tokens_) return true;
+  return kit_.services.generator.count_tokens(quotes) <= static_cast<std::size_t>(*max_tokens_);
 }
 
 }  // namespace kith::personalize

@@ -121,9 +121,9 @@ Result<std::unique_ptr<Application>> Application::create(
                                                .metrics = application->metrics_,
                                                .clock = home.clock(),
                                                .versions = application->versions_.get()};
-  KITH_ASSIGN_OR_RETURN(
-      application->pipeline_,
-      personalize::Pipeline::create(services, home.assigner(), pipeline_options(config)));
+  KITH_ASSIGN_OR_RETURN(application->pipeline_,
+                        personalize::Pipeline::create(services, home.assigner(),
+                                                      pipeline_options(config), home.router()));
   return application;
 }
 

@@ -81,7 +81,8 @@ Status fill(const fs::path& dir, int num_users) {
   config.data.dir = dir.string();
   {
     KITH_ASSIGN_OR_RETURN(const auto installation, Installation::open(config));
-    const auto seeded = seed_service_desk(*installation, service_desk_directory());
+    const auto seeded =
+        seed_service_desk(*installation, service_desk_directory(), service_desk_router_directory());
     if (!seeded) return Error(seeded.error());
   }
   KITH_ASSIGN_OR_RETURN(const auto installation, Installation::open(config));

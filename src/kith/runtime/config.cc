@@ -60,6 +60,8 @@ const std::vector<Setting>& all_settings() {
        256, 1 << 24},
       {"personas.file", [](Config& c) -> Field { return &c.personas.file; }},
       {"personas.texts", [](Config& c) -> Field { return &c.personas.texts; }},
+      {"router.enabled", [](Config& c) -> Field { return &c.router.enabled; }},
+      {"router.dir", [](Config& c) -> Field { return &c.router.dir; }},
       {"answer.default_system", [](Config& c) -> Field { return &c.answer.default_system; }},
       {"answer.drafts", [](Config& c) -> Field { return &c.answer.drafts; }, 1, 8},
       {"answer.max_passages", [](Config& c) -> Field { return &c.answer.max_passages; }, 0, 16},

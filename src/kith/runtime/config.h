@@ -72,6 +72,12 @@ struct Config {
     std::string texts;
   } personas;
   struct {
+    // Prompts choose the persona whose model answers, where there is a trained router.
+    bool enabled = true;
+    // Directory of the router; empty: "router" in the data directory, if there.
+    std::string dir;
+  } router;
+  struct {
     // Stands first in the prompt when the application sends no system message.
     std::string default_system = "You are a helpful assistant.";
     // Drafts an answer by the own engine, in [1, 8].

@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include "kith/base/log.h"
+#include "kith/runtime/router.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
 
 namespace kith::runtime {
@@ -31,11 +33,10 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
 }
 
 Status Installation::load_personas(const Config& config) {
+  assigner_ = nullptr;
+  router_ = nullptr;
   const fs::path file = choose_file(config.personas.file, path() / "personas.toml");
-  if (file.empty()) {
-    assigner_ = nullptr;
-    return {};
-  }
+  if (file.empty()) return {};
   KITH_ASSIGN_OR_RETURN(auto catalogue, persona::PersonaCatalogue::load(file));
   std::vector<persona::TrainingText> texts;
   const fs::path texts_file = choose_file(config.personas.texts, path() / "persona_texts.jsonl");
@@ -44,6 +45,15 @@ Status Installation::load_personas(const Config& config) {
   }
   KITH_ASSIGN_OR_RETURN(auto assigner, persona::Assigner::create(std::move(catalogue), texts));
   assigner_ = std::make_shared<const persona::Assigner>(std::move(assigner));
+  auto router = load_router(config, path());
+  if (router) {
+    router_ = *std::move(router);
+  } else if (config.router.dir.empty() && router.error().code == ErrorCode::kConflict) {
+    // Its thresholds mean nothing under another encoder. Nobody should go unanswered for that.
+    base::log_warn("prompts are not routed: " + router.error().message);
+  } else {
+    return std::move(router).error();
+  }
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include "kith/base/result.h"
 #include "kith/memory/knowledge.h"
 #include "kith/persona/assignment.h"
+#include "kith/persona/router.h"
 #include "kith/runtime/config.h"
 #include "kith/storage/data_directory.h"
 #include "kith/storage/scope.h"
@@ -28,7 +29,10 @@ class Installation {
   const base::Clock& clock() const { return clock_; }
   // Null without personas.
   std::shared_ptr<const persona::Assigner> assigner() const { return assigner_; }
-  // Reads the personas again, after the files have changed.
+  // Null without a router, or with one that does not fit its encoder (the log says so): then the
+  // persona's own adapter answers.
+  std::shared_ptr<const persona::Router> router() const { return router_; }
+  // Reads personas and router again, after the files have changed.
   Status load_personas(const Config& config);
 
  private:
@@ -42,6 +46,7 @@ class Installation {
   std::unique_ptr<storage::StoreSet> stores_;
   memory::Knowledge knowledge_;
   std::shared_ptr<const persona::Assigner> assigner_;
+  std::shared_ptr<const persona::Router> router_;
 };
 
 // The tenant of an installation that serves one.

@@ -188,7 +188,7 @@ Status set_up(const Config& config, Bench& bench) {
   KITH_ASSIGN_OR_RETURN(
       bench.pipeline,
       personalize::Pipeline::create({*bench.timed, home.stores(), bench.steps, home.clock()},
-                                    home.assigner(), pipeline_options(config)));
+                                    home.assigner(), pipeline_options(config), home.router()));
   const server::Services services{.pipeline = *bench.pipeline,
                                   .generator = *bench.timed,
                                   .feedback = *bench.feedback,

@@ -37,4 +37,6 @@ fs::path medical_directory() { return share_directory() / "examples" / "medical"
 
 fs::path gate_directory() { return share_directory() / "examples" / "gate"; }
 
+fs::path service_desk_router_directory() { return share_directory() / "models" / "router-desk"; }
+
 }  // namespace kith::runtime

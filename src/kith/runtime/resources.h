@@ -17,5 +17,7 @@ std::filesystem::path service_desk_directory();
 std::filesystem::path medical_directory();
 // share/examples/gate: texts of other domains and false premises, for the gate of adapters.
 std::filesystem::path gate_directory();
+// share/models/router-desk: the router of the service desk.
+std::filesystem::path service_desk_router_directory();
 
 }  // namespace kith::runtime

@@ -1,9 +1,11 @@
 #include "kith/runtime/seed.h"
 
 #include <map>
+#include <system_error>
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
+#include "kith/base/new_directory.h"
 #include "kith/profile/import.h"
 #include "kith/storage/record_files.h"
 
@@ -54,9 +56,25 @@ Result<std::string> persona_texts(const fs::path& example) {
   return texts;
 }
 
+Status copy_router(const fs::path& from, const fs::path& to) {
+  constexpr const char* kCard = "router.json";
+  std::error_code error;
+  if (from.empty() || !fs::exists(from / kCard, error)) return {};
+  KITH_ASSIGN_OR_RETURN(const std::string card, base::read_file(from / kCard));
+  const auto known = base::read_file(to / kCard);
+  if (known && *known == card) return {};
+  KITH_ASSIGN_OR_RETURN(auto directory, base::NewDirectory::create(to, kCard));
+  fs::copy(from, directory.path(), fs::copy_options::recursive, error);
+  if (error) {
+    return Error{ErrorCode::kUnavailable, "cannot copy the router: " + error.message()};
+  }
+  return directory.commit();
+}
+
 }  // namespace
 
-Result<SeedReport> seed_service_desk(Installation& installation, const fs::path& example) {
+Result<SeedReport> seed_service_desk(Installation& installation, const fs::path& example,
+                                     const fs::path& router) {
   SeedReport report;
   profile::Importer importer(installation.stores(), installation.clock());
   KITH_ASSIGN_OR_RETURN(report.users, importer.import_users(example / "employees.jsonl"));
@@ -75,6 +93,7 @@ Result<SeedReport> seed_service_desk(Installation& installation, const fs::path&
   KITH_ASSIGN_OR_RETURN(const std::string texts, persona_texts(example));
   KITH_RETURN_IF_ERROR(
       base::write_file_atomically(installation.path() / "persona_texts.jsonl", texts));
+  KITH_RETURN_IF_ERROR(copy_router(router, installation.path() / "router"));
   return report;
 }
 

@@ -15,11 +15,12 @@ struct SeedReport {
   storage::ImportReport conversations;
 };
 
-// Imports employees, articles and conversations from `example` and copies its personas. Repeating
-// it changes nothing. Errors: kNotFound without the example; those of the imports; kInvalidArgument
-// if a line of the
+// Imports employees, articles and conversations from `example` and copies its personas, and the
+// router from the directory `router` if there is one. Repeating it changes nothing. Errors:
+// kNotFound without the example; those of the imports; kInvalidArgument if a line of the
 //   example is bad, with its place.
 Result<SeedReport> seed_service_desk(Installation& installation,
-                                     const std::filesystem::path& example);
+                                     const std::filesystem::path& example,
+                                     const std::filesystem::path& router = {});
 
 }  // namespace kith::runtime

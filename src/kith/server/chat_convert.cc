@@ -58,10 +58,47 @@ void add_reasons(const personalize::ChatAnswer& answer, api::KithResponse& kith)
         {passage.id.str(), passage.title, passage.start, passage.end, passage.text});
   }
   for (const auto& candidate : answer.candidates) {
-    kith.candidates.push_back({candidate.source, candidate.ne, candidate.mean_logprob,
-                               candidate.grounding, candidate.is_chosen, candidate.excerpt});
+    kith.candidates.push_back({candidate.part, candidate.source, candidate.ne,
+                               candidate.mean_logprob, candidate.grounding, candidate.is_chosen,
+                               candidate.excerpt});
   }
   for (const auto& item : answer.degraded) kith.degraded.push_back({item.step, item.reason});
+}
+
+std::vector<std::pair<std::string, double>> to_numbers(
+    const std::vector<storage::PersonaWeight>& weights) {
+  std::vector<std::pair<std::string, double>> numbers;
+  for (const auto& weight : weights) {
+    numbers.emplace_back(weight.persona.str(), weight.probability);
+  }
+  return numbers;
+}
+
+api::KithRoute to_route(const personalize::ChatAnswer& answer) {
+  const persona::Route& route = *answer.route;
+  api::KithRoute wire{.kind = std::string(persona::to_string(route.kind)),
+                      .reason = route.reason,
+                      .scores = to_numbers(route.scores),
+                      .margin = route.margin,
+                      .threshold = route.threshold,
+                      .out_of_scope = route.out_of_scope,
+                      .out_of_scope_threshold = route.out_of_scope_threshold,
+                      .split = route.split,
+                      .split_threshold = route.split_threshold,
+                      .parts = {}};
+  for (std::size_t i = 0; i < answer.parts.size(); ++i) {
+    const personalize::AnswerPart& part = answer.parts[i];
+    api::KithRoutePart item{.start = part.start,
+                            .end = part.end,
+                            .persona = part.persona.str(),
+                            .adapters = {},
+                            .scores = to_numbers(route.parts[i].scores)};
+    for (const auto& share : part.adapters) {
+      item.adapters.emplace_back(share.id.str(), share.weight);
+    }
+    wire.parts.push_back(std::move(item));
+  }
+  return wire;
 }
 
 void add_timing(const personalize::AnswerTimings& timings, api::KithResponse& kith) {
@@ -150,7 +187,8 @@ api::ChatCompletion to_chat_head(const personalize::ChatAnswer& answer) {
   head.kith.user = answer.user.str();
   head.kith.conversation = answer.conversation.str();
   head.kith.decision = answer.decision.str();
-  head.kith.assigned_persona = answer.persona.str();
+  head.kith.assigned_persona = answer.assigned.str();
+  if (answer.route) head.kith.route = to_route(answer);
   head.kith.adapter = answer.adapter.str();
   head.kith.adapter_version = answer.adapter_version;
   if (answer.adapters.size() > 1) {

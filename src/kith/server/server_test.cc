@@ -233,9 +233,9 @@ TEST(ServerTest, PagesOfOtherOriginsAreKeptOut) {
   EXPECT_EQ(status({{"Origin", "null"}}), 403);
   EXPECT_EQ(status({{"Host", "evil.example"}}), 403);
   // A name, not an address: its owner may point it here.
-  EXPECT_EQ(status({{"Host", "127.evil.example:" + port},
-                    {"Origin", "http://127.evil.example:" + port}}),
-            403);
+  EXPECT_EQ(
+      status({{"Host", "127.evil.example:" + port}, {"Origin", "http://127.evil.example:" + port}}),
+      403);
   EXPECT_EQ(status({{"X-Forwarded-For", "10.0.0.1"}}), 403);
 }
 

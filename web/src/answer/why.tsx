@@ -6,6 +6,7 @@ import type { Kith, Passage } from '../api/types';
 import { CandidateList } from './candidate_list';
 import { PersonaBars } from './persona_bars';
 import { PlanList } from './plan_list';
+import { RouteTable } from './route_table';
 import { SourceList } from './source_list';
 import { StyleTable } from './style_table';
 import { TimingList } from './timing_list';
@@ -44,6 +45,11 @@ export function Why({ kith, onOpen }: WhyProps) {
           )}
         </p>
       </Section>
+      {kith.route !== undefined && (
+        <Section title="Route">
+          <RouteTable route={kith.route} />
+        </Section>
+      )}
       {kith.plan !== undefined && (
         <Section title="Plan">
           <PlanList plan={kith.plan} />

@@ -4,6 +4,7 @@ import type { Evidence, StyleReport } from '../api/types';
 
 const kTechniques: Record<string, string> = {
   persona: 'Persona',
+  router: 'Router',
   adapter: 'Adapter',
   style: 'Style card',
   knowledge: 'Knowledge',
@@ -32,6 +33,17 @@ function spaced(identifier: string): string {
 
 export function techniqueName(id: string): string {
   return kTechniques[id] ?? spaced(id);
+}
+
+const kRoutes: Record<string, string> = {
+  one: 'One persona answers the whole prompt.',
+  blend: 'Two personas answer together.',
+  parts: 'Two requests, each answered by its own persona.',
+  base: 'The base model answers.',
+};
+
+export function routeName(kind: string): string {
+  return kRoutes[kind] ?? spaced(kind);
 }
 
 export function sourceName(id: string): string {

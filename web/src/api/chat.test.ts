@@ -59,6 +59,38 @@ describe('streamChat', () => {
     });
   });
 
+  it('reads which persona answered which part of the prompt', async () => {
+    const route = {
+      kind: 'parts',
+      scores: { a: 0.4, b: 0.6 },
+      threshold: 0.5,
+      split_threshold: 0.4,
+      parts: [
+        { start: 0, end: 9, persona: 'a', adapters: { a: 1 }, scores: { a: 0.9, b: 0.1 } },
+        { start: 11, end: 20, scores: { b: 0.3 } },
+        'no part',
+      ],
+    };
+    answerWith(`${chunk({}, { kith: { route } })}${kEnd}data: [DONE]\n\n`);
+    const { kith } = await chat();
+    expect(kith.route).toEqual({
+      kind: 'parts',
+      scores: [{ id: 'b', probability: 0.6 }, { id: 'a', probability: 0.4 }],
+      threshold: 0.5,
+      splitThreshold: 0.4,
+      parts: [
+        {
+          start: 0,
+          end: 9,
+          persona: 'a',
+          adapters: { a: 1 },
+          scores: [{ id: 'a', probability: 0.9 }, { id: 'b', probability: 0.1 }],
+        },
+        { start: 11, end: 20, scores: [{ id: 'b', probability: 0.3 }] },
+      ],
+    });
+  });
+
   it('sends user, conversation and key in headers', async () => {
     answerWith(`${kEnd}data: [DONE]\n\n`);
     await chat();

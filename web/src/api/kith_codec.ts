@@ -10,6 +10,8 @@ import type {
   Passage,
   PersonaWeight,
   PlanStep,
+  Route,
+  RoutePart,
   StyleReport,
 } from './types';
 
@@ -92,6 +94,44 @@ function decodeTiming(value: unknown): Record<string, number> | undefined {
   return Object.keys(timing).length > 0 ? timing : undefined;
 }
 
+function decodeNumbers(value: unknown): Record<string, number> | undefined {
+  const numbers: Record<string, number> = {};
+  for (const [name, part] of Object.entries(asObject(value) ?? {})) {
+    const number = asNumber(part);
+    if (number !== undefined) numbers[name] = number;
+  }
+  return Object.keys(numbers).length > 0 ? numbers : undefined;
+}
+
+function decodeRoutePart(item: JsonObject): RoutePart | undefined {
+  const start = asNumber(item.start);
+  const end = asNumber(item.end);
+  if (start === undefined || end === undefined) return undefined;
+  return present<RoutePart>({
+    start,
+    end,
+    persona: asText(item.persona),
+    adapters: decodeNumbers(item.adapters),
+    scores: decodePersonas(item.scores),
+  });
+}
+
+function decodeRoute(value: unknown): Route | undefined {
+  const object = asObject(value);
+  const kind = asText(object?.kind);
+  if (object === undefined || kind === undefined) return undefined;
+  return present<Route>({
+    kind,
+    reason: asText(object.reason),
+    scores: decodePersonas(object.scores),
+    margin: asNumber(object.margin),
+    threshold: asNumber(object.threshold),
+    split: asNumber(object.split),
+    splitThreshold: asNumber(object.split_threshold),
+    parts: listOf(object.parts, decodeRoutePart),
+  });
+}
+
 // Returns undefined if `value` is no object.
 export function decodeKith(value: unknown): Kith | undefined {
   const object = asObject(value);
@@ -105,6 +145,7 @@ export function decodeKith(value: unknown): Kith | undefined {
     assignedPersona: asText(object.assigned_persona),
     evidence: listOf(object.evidence, decodeEvidence),
     adapter: asText(object.adapter),
+    route: decodeRoute(object.route),
     plan: listOf(object.plan, decodeStep),
     passages: listOf(object.passages, decodePassage),
     candidates: listOf(object.candidates, decodeCandidate),

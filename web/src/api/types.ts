@@ -66,6 +66,27 @@ export interface Degradation {
   reason: string;
 }
 
+// A piece of the prompt and who answered it; no adapters: the base model.
+export interface RoutePart {
+  start: number;
+  end: number;
+  persona?: string;
+  adapters?: Record<string, number>;
+  scores?: PersonaWeight[];
+}
+
+// What the router saw in the prompt and made of it.
+export interface Route {
+  kind: string;
+  reason?: string;
+  scores?: PersonaWeight[];
+  margin?: number;
+  threshold?: number;
+  split?: number;
+  splitThreshold?: number;
+  parts?: RoutePart[];
+}
+
 export interface Kith {
   user?: string;
   decision?: string;
@@ -74,6 +95,7 @@ export interface Kith {
   assignedPersona?: string;
   evidence?: Evidence[];
   adapter?: string;
+  route?: Route;
   plan?: PlanStep[];
   passages?: Passage[];
   candidates?: Candidate[];
