@@ -50,7 +50,8 @@ Result<Posterior> ask_posterior(const runtime::ServerFile& server, const std::st
                            .body = {}}));
   KITH_ASSIGN_OR_RETURN(const base::Json profile, base::parse_json(body));
   Posterior posterior;
-  for (const auto& [persona, weight] : profile.value("persona", base::Json::object()).items()) {
+  const auto weights = profile.value("persona", base::Json::object());
+  for (const auto& [persona, weight] : weights.items()) {
     if (weight.is_number()) posterior.push_back({PersonaId(persona), weight.get<double>()});
   }
   return posterior;

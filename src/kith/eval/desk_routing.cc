@@ -55,7 +55,8 @@ class RoutingReader {
           const auto it = employees_.find(text_of(line, "id"));
           if (it == employees_.end()) return;
           storage::Attributes attributes;
-          for (const auto& [name, value] : line.value("attributes", base::Json::object()).items()) {
+          const auto told = line.value("attributes", base::Json::object());
+          for (const auto& [name, value] : told.items()) {
             if (value.is_string()) attributes[name] = value.get<std::string>();
           }
           it->second.posterior = assigner.assign_by_attributes(attributes).weights;

@@ -91,7 +91,12 @@ void FeatureTable::weigh(std::span<const FeatureHash> features,
   const std::size_t first = rows.size();
   std::vector<std::uint16_t> counts(hashes_.size(), 0);
   std::array<double, 2> squares{};
-  for (const FeatureHash hash : features) {
+  constexpr std::size_t kAhead = 8;
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    if (i + kAhead < features.size()) {
+      __builtin_prefetch(&slots_[static_cast<std::size_t>(features[i + kAhead] >> shift_)]);
+    }
+    const FeatureHash hash = features[i];
     const std::uint32_t row = find(hash);
     if (row == hashes_.size()) {
       squares[hash & 1U] += static_cast<double>(greatest_idf_) * greatest_idf_;

@@ -16,7 +16,7 @@ namespace kith::persona {
 
 // Of a longer text, the first and the last half of this many bytes count: what it asks for stands
 // there, and a prompt costs no more than so much time.
-inline constexpr std::size_t kMaxClassifiedBytes = 2048;
+inline constexpr std::size_t kMaxClassifiedBytes = 768;
 
 // Part of what names a classifier's or an encoder's features: a change of them changes it.
 inline constexpr std::string_view kNgramFeaturesVersion = "words-1-2 characters-2-5 v1";

@@ -50,8 +50,17 @@ Result<QuantizedRows> QuantizedRows::create(std::vector<std::int8_t> values,
 }
 
 void QuantizedRows::add(std::span<const WeighedRow> rows, std::span<float> sums) const {
+  // Rows lie far apart and the matrix is larger than the caches: each is asked for a few rows
+  // ahead.
+  constexpr std::size_t kAhead = 6;
+  constexpr std::size_t kLine = 64;
   const tensor::Kernels& kernels = tensor::kernels();
-  for (const WeighedRow& one : rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i + kAhead < rows.size()) {
+      const std::int8_t* next = values_.data() + rows[i + kAhead].row * columns_;
+      for (std::size_t at = 0; at < columns_; at += kLine) __builtin_prefetch(next + at);
+    }
+    const WeighedRow& one = rows[i];
     kernels.add_int8_row(values_.data() + one.row * columns_, one.weight * scales_[one.row],
                          columns_, sums.data());
   }
