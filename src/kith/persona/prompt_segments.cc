@@ -259,7 +259,8 @@ class BorderScanner {
     if (num_lines > 0) kind = num_lines > 1 ? BorderKind::kParagraph : BorderKind::kLine;
     const Link link = match_links(prompt_.substr(begin));
     begin += link.end;
-    if (begin < prompt_.size()) borders_.push_back({kind, link.strength, end, begin});
+    const bool is_apart = borders_.empty() || borders_.back().begin <= end;
+    if (begin < prompt_.size() && is_apart) borders_.push_back({kind, link.strength, end, begin});
     return std::max(begin, next + (begin == next ? 1 : 0));
   }
 

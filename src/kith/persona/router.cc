@@ -30,6 +30,9 @@ Status check(const RouterSettings& settings) {
       return invalid("threshold and split_threshold must be in (0, 1)", share);
     }
   }
+  if (!(settings.outweighs >= 0.0 && settings.outweighs <= 1.0)) {
+    return invalid("outweighs must be in [0, 1]", settings.outweighs);
+  }
   if (!(settings.blend_threshold > 0.0 && settings.blend_threshold <= 1.0)) {
     return invalid("blend_threshold must be in (0, 1]", settings.blend_threshold);
   }
@@ -147,6 +150,10 @@ Result<PromptScores> Router::score(std::string_view prompt) const {
 std::vector<double> Router::pool(const SegmentScore& score,
                                  std::span<const storage::PersonaWeight> posterior) const {
   const auto& labels = scorer_->labels();
+  const double sure = *std::max_element(score.probabilities.begin(), score.probabilities.end());
+  const double profile_weight = sure >= settings_.outweighs
+                                    ? settings_.profile_weight
+                                    : std::max(1.0, settings_.profile_weight);
   std::vector<double> logs(labels.size());
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const double text = std::max(score.probabilities[i], kMinProbability);
@@ -156,7 +163,7 @@ std::vector<double> Router::pool(const SegmentScore& score,
       return weight.persona.str() == labels[i];
     });
     const double profile = known == posterior.end() ? 0.0 : known->probability;
-    logs[i] += settings_.profile_weight * std::log(std::max(profile, settings_.profile_floor));
+    logs[i] += profile_weight * std::log(std::max(profile, settings_.profile_floor));
   }
   normalise(logs);
   return logs;

@@ -35,6 +35,9 @@ struct RouterSettings {
   // Exponents of the pool, >= 0: of what the text says, and of what is known of the user.
   double text_weight = 1.0;
   double profile_weight = 0.3;
+  // A text whose likeliest persona is less probable than this does not outweigh the profile, which
+  // then counts in full; in [0, 1].
+  double outweighs = 0.0;
   // A persona that the profile excludes counts as this likely, in (0, 1).
   double profile_floor = 0.02;
   // Pooled probability from which one persona answers alone, in (0, 1).

@@ -26,6 +26,7 @@ struct NumberMember {
 constexpr std::array kNumbers = {
     NumberMember{"text_weight", &RouterSettings::text_weight},
     NumberMember{"profile_weight", &RouterSettings::profile_weight},
+    NumberMember{"outweighs", &RouterSettings::outweighs},
     NumberMember{"profile_floor", &RouterSettings::profile_floor},
     NumberMember{"threshold", &RouterSettings::threshold},
     NumberMember{"blend_threshold", &RouterSettings::blend_threshold},

@@ -138,6 +138,7 @@ TEST_F(RouterTest, SettingsOutsideTheirRangesAreRefused) {
   EXPECT_TRUE(refuses([](auto& s) { s.threshold = 1.0; }));
   EXPECT_TRUE(refuses([](auto& s) { s.profile_weight = -0.1; }));
   EXPECT_TRUE(refuses([](auto& s) { s.profile_floor = 0.0; }));
+  EXPECT_TRUE(refuses([](auto& s) { s.outweighs = 1.5; }));
   EXPECT_TRUE(refuses([](auto& s) { s.split_threshold = 0.0; }));
   EXPECT_TRUE(refuses([](auto& s) { s.blend_threshold = 1.5; }));
   EXPECT_TRUE(refuses([](auto& s) { s.border_weights[3] = NAN; }));

@@ -21,6 +21,11 @@ constexpr std::size_t kJoinsPerText = 2;
 // Weights of the profile that are tried.
 constexpr double kProfileStep = 0.05;
 constexpr int kProfileSteps = 20;
+// And probabilities from which a text may outweigh it: one that is less sure says too little to
+// speak against what is known of the user.
+constexpr double kOutweighStep = 0.05;
+constexpr int kFirstOutweigh = 12;
+constexpr int kLastOutweigh = 19;
 
 Error invalid(const std::string& what) { return Error{ErrorCode::kInvalidArgument, what}; }
 
@@ -223,17 +228,20 @@ class RouterTrainer {
   Status choose_profile_weight() {
     if (data_.contradicting.empty()) return {};
     double best = -1.0;
-    double chosen = settings_.profile_weight;
+    RouterSettings chosen = settings_;
     for (int i = 0; i <= kProfileSteps; ++i) {
-      settings_.profile_weight = kProfileStep * i;
-      KITH_ASSIGN_OR_RETURN(const Router router, Router::create(scorer_, settings_));
-      const double quality = ordinary_accuracy(router, true) + contradicting_accuracy(router);
-      // Of equals the greater: what is known of the user is worth more than a tie.
-      if (quality < best) continue;
-      best = quality;
-      chosen = settings_.profile_weight;
+      for (int k = kFirstOutweigh; k <= kLastOutweigh; ++k) {
+        settings_.profile_weight = kProfileStep * i;
+        settings_.outweighs = kOutweighStep * k;
+        KITH_ASSIGN_OR_RETURN(const Router router, Router::create(scorer_, settings_));
+        const double quality = ordinary_accuracy(router, true) + contradicting_accuracy(router);
+        // Of equals the greater: what is known of the user is worth more than a tie.
+        if (quality < best) continue;
+        best = quality;
+        chosen = settings_;
+      }
     }
-    settings_.profile_weight = chosen;
+    settings_ = chosen;
     return {};
   }
 
