@@ -200,6 +200,14 @@ void add_persona_train_command(CLI::App& command, GlobalOptions& options, int& s
       ->check(CLI::Range(1, 1'000'000));
   sub->add_option("--allow", request.data.allowed,
                   "texts that stay although they look like personal data");
+  sub->add_option("--user-cap", request.data.cap.max_share,
+                  "largest share of a user (default: 0.02)")
+      ->check(CLI::Range(1e-6, 1.0));
+  sub->add_option("--validation-users", request.data.validation_users,
+                  "share of the users who only validate (default: 0.125)")
+      ->check(CLI::Range(0.0, 0.5));
+  sub->add_option("--keep-data", request.keep_data,
+                  "copy the dataset here, for kith persona evaluate --held-out");
   sub->callback([&options, &status, arguments] {
     status = finish(train(options, *arguments), options.json);
   });

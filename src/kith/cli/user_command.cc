@@ -6,6 +6,7 @@
 #include "kith/cli/directory_client.h"
 #include "kith/profile/erase.h"
 #include "kith/profile/export.h"
+#include "kith/tuning/job.h"
 
 namespace kith::cli {
 namespace {
@@ -75,6 +76,8 @@ Status erase(const GlobalOptions& options, const UserArguments& arguments) {
     std::cout << receipt << std::endl;
     return {};
   }
+  // First what is not in the stores: who is erased there is looked for nowhere any more.
+  KITH_RETURN_IF_ERROR(tuning::forget_user(access.installation->path(), scope_of(arguments.id)));
   KITH_ASSIGN_OR_RETURN(const auto receipt,
                         profile::erase_user(access.installation->stores(), scope_of(arguments.id),
                                             access.installation->clock()));

@@ -357,7 +357,7 @@ Status weigh_users(const DataOptions& options, TrainingData& data) {
   if (tokens.size() < options.min_users) {
     return invalid("only " + std::to_string(tokens.size()) +
                    " users would train this model; the floor is " +
-                   std::to_string(options.min_users) + " (training.min_users)");
+                   std::to_string(options.min_users) + " (--min-users)");
   }
   std::vector<double> amounts;
   for (const auto& [user, amount] : tokens) {
@@ -428,6 +428,10 @@ Result<TrainingData> select_training_data(storage::StoreSet& stores,
 }
 
 std::string to_jsonl(const TrainingData& data, DataPart part) {
+  std::map<UserId, std::size_t> units;
+  for (const TrainingRow& row : data.rows) units.emplace(row.user, 0);
+  std::size_t next = 0;
+  for (auto& [user, unit] : units) unit = ++next;
   std::string lines;
   for (const TrainingRow& row : data.rows) {
     if (row.part != part) continue;
@@ -437,7 +441,7 @@ std::string to_jsonl(const TrainingData& data, DataPart part) {
       if (message.role == "assistant" && !message.trains) item["train"] = false;
       messages.push_back(std::move(item));
     }
-    base::OrderedJson line{{"messages", std::move(messages)}};
+    base::OrderedJson line{{"unit", units[row.user]}, {"messages", std::move(messages)}};
     if (part == DataPart::kTrain) line["weight"] = row.weight;
     lines += base::dump_json(line) + "\n";
   }

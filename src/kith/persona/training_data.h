@@ -133,8 +133,8 @@ Result<TrainingData> select_training_data(storage::StoreSet& stores,
                                           const std::vector<Member>& members,
                                           const DataOptions& options, const DataPorts& ports);
 
-// The rows of a part as JSON Lines {"messages":[{"role","content","train"?}],"weight"?}, the form
-// that kith-train reads. Names no user.
+// The rows of a part as JSON Lines {"unit","messages":[{"role","content","train"?}],"weight"?}, the
+// form that kith-train and the gate read. `unit` tells users apart and names none.
 std::string to_jsonl(const TrainingData& data, DataPart part);
 
 }  // namespace kith::persona

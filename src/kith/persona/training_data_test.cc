@@ -175,7 +175,7 @@ TEST_F(TrainingDataTest, FewerUsersThanTheFloorAreRefused) {
   const auto refused = select();
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("the floor is 10"));
-  EXPECT_THAT(refused.error().message, HasSubstr("training.min_users"));
+  EXPECT_THAT(refused.error().message, HasSubstr("--min-users"));
   options_.min_users = 5;
   EXPECT_TRUE(select());
 }
@@ -337,6 +337,7 @@ TEST_F(TrainingDataTest, RowsAreWhatTheTrainerReads) {
   EXPECT_EQ((*row)["messages"][0]["content"], "Desk.");
   EXPECT_EQ((*row)["messages"][2]["role"], "assistant");
   EXPECT_TRUE((*row)["weight"].is_number());
+  EXPECT_TRUE((*row)["unit"].is_number_integer());
 }
 
 TEST(MembersTest, AFileOfTruthSaysWhoIsHeldOut) {

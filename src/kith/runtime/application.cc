@@ -12,6 +12,7 @@
 #include "kith/runtime/upstream_completions.h"
 #include "kith/runtime/upstream_generator.h"
 #include "kith/server/server.h"
+#include "kith/tuning/job.h"
 
 namespace kith::runtime {
 namespace {
@@ -128,17 +129,22 @@ Result<std::unique_ptr<Application>> Application::create(
 }
 
 Status Application::serve(const std::function<void(const std::string& url)>& on_ready) {
-  const server::Services services{.pipeline = *pipeline_,
-                                  .generator = *generator_,
-                                  .feedback = *feedback_,
-                                  .knowledge = installation_->knowledge(),
-                                  .stores = installation_->stores(),
-                                  .assigner = installation_->assigner(),
-                                  .metrics = metrics_,
-                                  .clock = installation_->clock(),
-                                  .embeddings = embeddings_.get(),
-                                  .completions = completions_.get(),
-                                  .versions = versions_.get()};
+  const server::Services services{
+      .pipeline = *pipeline_,
+      .generator = *generator_,
+      .feedback = *feedback_,
+      .knowledge = installation_->knowledge(),
+      .stores = installation_->stores(),
+      .assigner = installation_->assigner(),
+      .metrics = metrics_,
+      .clock = installation_->clock(),
+      .embeddings = embeddings_.get(),
+      .completions = completions_.get(),
+      .versions = versions_.get(),
+      .forget_elsewhere = [this](const storage::Scope& scope) -> Status {
+        KITH_RETURN_IF_ERROR(tuning::forget_user(installation_->path(), scope));
+        return {};
+      }};
   KITH_ASSIGN_OR_RETURN(const std::string token, make_token());
   KITH_ASSIGN_OR_RETURN(const auto server,
                         server::Server::create(server_options(config_, token), services));

@@ -1,6 +1,7 @@
 // What the server borrows from the rest of Kith.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "kith/base/clock.h"
@@ -34,6 +35,9 @@ struct Services {
   CompletionService* completions = nullptr;
   // Null: adapters have no versions.
   VersionService* versions = nullptr;
+  // Removes what is kept of a user outside of the stores (rows of unfinished trainings), before the
+  // stores erase him; empty: there is nothing.
+  std::function<Status(const storage::Scope& scope)> forget_elsewhere = {};
 };
 
 }  // namespace kith::server

@@ -157,6 +157,10 @@ api::Outcome<HttpResponse> put_user(const Context& context, const Call& call) {
 api::Outcome<HttpResponse> delete_user(const Context& context, const Call& call) {
   auto scope = scope_of_user(call.request, call.principal, call.params[0]);
   if (!scope) return std::move(scope).error();
+  if (context.services.forget_elsewhere) {
+    const Status forgotten = context.services.forget_elsewhere(*scope);
+    if (!forgotten) return explain(forgotten.error(), call);
+  }
   const auto receipt = context.services.pipeline.erase_user(*scope);
   if (!receipt) return explain(receipt.error(), call);
   return json_response(profile::to_json(*receipt));

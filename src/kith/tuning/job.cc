@@ -61,16 +61,18 @@ Result<JobState> parse_state(const std::string& text) {
   return state;
 }
 
-Result<std::vector<storage::Scope>> read_contributors(const fs::path& directory) {
+Result<std::vector<Participant>> read_contributors(const fs::path& directory) {
   KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(directory / kContributors));
   KITH_ASSIGN_OR_RETURN(const Json json, base::parse_json(text));
-  std::vector<storage::Scope> users;
+  std::vector<Participant> users;
   if (!json.is_array()) return Error{ErrorCode::kInvalidArgument, "contributors must be a list"};
   for (const Json& item : json) {
     if (!item.is_object()) return Error{ErrorCode::kInvalidArgument, "a contributor is an object"};
     KITH_ASSIGN_OR_RETURN(const auto tenant, base::read_string(item, "tenant"));
     KITH_ASSIGN_OR_RETURN(const auto user, base::read_string(item, "user"));
-    users.push_back({TenantId(tenant.value_or("")), UserId(user.value_or(""))});
+    KITH_ASSIGN_OR_RETURN(const auto trains, base::read_bool(item, "trains"));
+    users.push_back(
+        {{TenantId(tenant.value_or("")), UserId(user.value_or(""))}, trains.value_or(true)});
   }
   return users;
 }
@@ -154,18 +156,17 @@ Status Job::restart() {
 
 Status Job::remove_rows() { return remove_rows_in(directory_); }
 
-Status Job::save_contributors(const std::vector<storage::Scope>& users) {
+Status Job::save_contributors(const std::vector<Participant>& users) {
   OrderedJson json = OrderedJson::array();
-  for (const storage::Scope& scope : users) {
-    json.push_back({{"tenant", scope.tenant.str()}, {"user", scope.user.str()}});
+  for (const auto& [scope, trains] : users) {
+    json.push_back(
+        {{"tenant", scope.tenant.str()}, {"user", scope.user.str()}, {"trains", trains}});
   }
   return base::write_file_atomically(directory_ / kContributors, base::dump_json(json) + "\n",
                                      0600);
 }
 
-Result<std::vector<storage::Scope>> Job::contributors() const {
-  return read_contributors(directory_);
-}
+Result<std::vector<Participant>> Job::contributors() const { return read_contributors(directory_); }
 
 Result<int> forget_user(const fs::path& data_dir, const storage::Scope& scope) {
   int forgotten = 0;
@@ -175,7 +176,9 @@ Result<int> forget_user(const fs::path& data_dir, const storage::Scope& scope) {
     const auto users = read_contributors(entry.path());
     // A list that cannot be read may hold the user.
     const bool takes_part =
-        !users || std::find(users->begin(), users->end(), scope) != users->end();
+        !users || std::any_of(users->begin(), users->end(), [&](const Participant& participant) {
+          return participant.scope == scope;
+        });
     if (!takes_part) continue;
     KITH_RETURN_IF_ERROR(remove_tree(entry.path() / kJobFile));
     KITH_RETURN_IF_ERROR(remove_rows_in(entry.path()));

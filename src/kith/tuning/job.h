@@ -2,11 +2,9 @@
 // ends. Each stage is complete when the job file says so, which is written last and atomically;
 // what a killed stage left half done is done again.
 //
-//   DATA/personas/jobs/NAME/job.json           stage, hashes, figures
-//                          /contributors.json  whose conversations take part, until it is
-//                          registered /data/              the dataset and its card
-//                          (persona/dataset_card.h) /recipe.toml        the whole recipe /run/ what
-//                          kith-train writes /log.txt            what it said
+// In DATA/personas/jobs/NAME: job.json (stage, hashes, figures), contributors.json (whose words
+// take part, until the version is registered), data/ (the dataset with its card,
+// persona/dataset_card.h), recipe.toml, run/ (what kith-train writes) and log.txt.
 //
 // When the version is registered, only the job file, recipe, card and log remain: no user's words.
 // docs/formats/training-data.md.
@@ -45,6 +43,15 @@ struct JobState {
   friend bool operator==(const JobState&, const JobState&) = default;
 };
 
+// Somebody whose words are in a job's files.
+struct Participant {
+  storage::Scope scope;
+  // Else the words only validate, and leave no trace in the weights.
+  bool trains = true;
+
+  friend bool operator==(const Participant&, const Participant&) = default;
+};
+
 // Where the parts of a job are. Movable; holds a lock on the directory, so that a second process
 // does not work on it at the same time. Not thread-safe.
 class Job {
@@ -72,9 +79,9 @@ class Job {
   // Removes what holds words of users. Errors: kUnavailable.
   Status remove_rows();
 
-  Status save_contributors(const std::vector<storage::Scope>& users);
+  Status save_contributors(const std::vector<Participant>& users);
   // Errors: kNotFound, kInvalidArgument.
-  Result<std::vector<storage::Scope>> contributors() const;
+  Result<std::vector<Participant>> contributors() const;
 
  private:
   Job(std::filesystem::path directory, int lock_fd)

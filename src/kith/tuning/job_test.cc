@@ -32,12 +32,13 @@ TEST(JobTest, ItsStateOutlivesTheProcess) {
     state.data_hash = "data";
     state.metrics = R"({"steps":3})";
     ASSERT_TRUE(job->save(state));
-    ASSERT_TRUE(job->save_contributors({scope("u1"), scope("u2")}));
+    ASSERT_TRUE(job->save_contributors({{scope("u1"), true}, {scope("u2"), false}}));
   }
   const auto again = Job::open(directory.path(), kBoss);
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->state(), state);
-  EXPECT_EQ(again->contributors()->size(), 2U);
+  EXPECT_EQ(*again->contributors(),
+            (std::vector<Participant>{{scope("u1"), true}, {scope("u2"), false}}));
 }
 
 TEST(JobTest, TwoProcessesDoNotWorkOnOne) {
@@ -73,7 +74,7 @@ TEST(JobTest, AnErasedUserLeavesNoRowsInAnUnfinishedTraining) {
     ASSERT_TRUE(job);
     std::filesystem::create_directories(job->data());
     ASSERT_TRUE(base::write_file_atomically(job->data() / "train.jsonl", "secret words", 0600));
-    ASSERT_TRUE(job->save_contributors({scope("u1")}));
+    ASSERT_TRUE(job->save_contributors({{scope("u1")}}));
     JobState state = job->state();
     state.stage = JobStage::kSelected;
     ASSERT_TRUE(job->save(state));

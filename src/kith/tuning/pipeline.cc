@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <map>
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
@@ -215,7 +215,7 @@ class Training {
     if (!users) return false;
     bool agree = true;
     KITH_RETURN_IF_ERROR(ports_.with_installation([&](const InstallationView& view) -> Status {
-      for (const storage::Scope& scope : *users) {
+      for (const auto& [scope, trains] : *users) {
         KITH_ASSIGN_OR_RETURN(const auto user, view.stores.users().find(scope));
         KITH_ASSIGN_OR_RETURN(const bool allowed,
                               view.stores.consents().allows(scope, storage::kConsentLearn));
@@ -253,16 +253,16 @@ class Training {
   }
 
   // Validation users too: their words are in the files.
-  std::vector<storage::Scope> all_users(const persona::TrainingData& data) const {
-    std::vector<storage::Scope> users;
-    for (const auto& row : data.rows)
-      users.push_back({TenantId(storage::kDefaultTenant), row.user});
-    const auto less = [](const storage::Scope& a, const storage::Scope& b) {
-      return a.user < b.user;
-    };
-    std::sort(users.begin(), users.end(), less);
-    users.erase(std::unique(users.begin(), users.end()), users.end());
-    return users;
+  static std::vector<Participant> all_users(const persona::TrainingData& data) {
+    std::map<UserId, bool> users;
+    for (const auto& row : data.rows) {
+      users[row.user] |= row.part == persona::DataPart::kTrain;
+    }
+    std::vector<Participant> participants;
+    for (const auto& [user, trains] : users) {
+      participants.push_back({{TenantId(storage::kDefaultTenant), user}, trains});
+    }
+    return participants;
   }
 
   Status fine_tune() {
@@ -293,7 +293,29 @@ class Training {
   }
 
   // Those of the training part: validation leaves no trace in the weights.
-  Result<std::vector<storage::Scope>> training_users() { return job_.contributors(); }
+  Result<std::vector<storage::Scope>> training_users() const {
+    KITH_ASSIGN_OR_RETURN(const auto participants, job_.contributors());
+    std::vector<storage::Scope> users;
+    for (const auto& [scope, trains] : participants) {
+      if (trains) users.push_back(scope);
+    }
+    return users;
+  }
+
+  // For the gate, which measures on users that never trained: only where the operator asks.
+  Status keep_data() const {
+    if (request_.keep_data.empty()) return {};
+    std::error_code error;
+    fs::create_directories(request_.keep_data, error);
+    for (const auto& entry : fs::directory_iterator(job_.data(), error)) {
+      fs::copy_file(entry.path(), request_.keep_data / entry.path().filename(),
+                    fs::copy_options::overwrite_existing, error);
+      if (error) break;
+    }
+    if (!error) return {};
+    return Error{ErrorCode::kUnavailable,
+                 "cannot copy the data to " + request_.keep_data.string() + ": " + error.message()};
+  }
 
   Status register_version() {
     KITH_ASSIGN_OR_RETURN(const bool may, contributors_agree());
@@ -304,6 +326,7 @@ class Training {
           "somebody whose conversations took part was erased or withdrew meanwhile; what was "
           "trained is dropped: start again"};
     }
+    KITH_RETURN_IF_ERROR(keep_data());
     KITH_ASSIGN_OR_RETURN(auto users, training_users());
     JobState state = job_.state();
     if (ports_.register_version) {

@@ -80,6 +80,9 @@ struct TrainingRequest {
   // Go on with an unfinished training; or drop it and begin anew.
   bool resumes = false;
   bool is_fresh = false;
+  // Where the dataset is copied to when it is done, for the gate; empty: it is removed. What is
+  // there is the operator's to keep and to remove: erasing a user does not reach it.
+  std::filesystem::path keep_data;
   // kith-train's progress goes to the log only.
   bool is_quiet = false;
 };
