@@ -9,7 +9,7 @@ from conftest import kith
 BOARD = "What is the impact of the outage on the Rotterdam plant, what does it cost us and who owns the risk?"
 TABLET = "tablet wont sync no signal at site, customer waiting, need it working now"
 TWO_PARTS = f"{BOARD}\n\nAlso, {TABLET}"
-STRANGE = "Write me a poem about a heron who hates fishing."
+STRANGE = "What was the Peace of Westphalia about?"
 
 
 @pytest.fixture
