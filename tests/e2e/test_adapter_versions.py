@@ -46,8 +46,11 @@ def change(server, *arguments, check=True):
 
 
 def ask(server):
-    status, body, _ = server.call("/v1/chat/completions", {"model": "kith", "messages": QUESTION, "max_tokens": 4},
-                                  headers={"X-Kith-User": LEADER})
+    """By the persona's own adapter, whatever the prompt speaks of."""
+    status, body, _ = server.call(
+        "/v1/chat/completions",
+        {"model": "kith", "messages": QUESTION, "max_tokens": 4, "kith": {"plan": {"router": False}}},
+        headers={"X-Kith-User": LEADER})
     assert status == 200, body
     return json.loads(body)["kith"]
 

@@ -13,11 +13,13 @@ import { Notice } from './shell/notice';
 import { useComparison } from './state/use_comparison';
 import { useDirectory } from './state/use_directory';
 import type { Directory } from './state/use_directory';
+import { VersionsDialog } from './versions/versions_dialog';
 
 function Ready({ directory, onKey }: { directory: Directory; onKey: () => void }) {
   const { model, personas, people, canList } = directory;
   const [pair] = useState(() => defaultPair(people, personas, 'en'));
   const comparison = useComparison(model, pair);
+  const [showsVersions, setShowsVersions] = useState(false);
   return (
     <CatalogueContext.Provider value={personas}>
       <Header
@@ -25,7 +27,9 @@ function Ready({ directory, onKey }: { directory: Directory; onKey: () => void }
         canRestart={comparison.turns.length > 0}
         onRestart={comparison.restart}
         onKey={onKey}
+        {...(canList && { onVersions: () => setShowsVersions(true) })}
       />
+      {showsVersions && <VersionsDialog personas={personas} onClose={() => setShowsVersions(false)} />}
       {!canList && <Notice text="This key may not list the employees. Type an id to ask as that person." />}
       {canList && people.length === 0 && (
         <Notice text="No users are known yet. Import some with “kith import users FILE”, or type any id." />

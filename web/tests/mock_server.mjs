@@ -36,7 +36,7 @@ let log;
 let settings;
 const reset = () => {
   log = { chats: [], feedback: [], cancelled: 0 };
-  settings = { key: '', wasBusy: new Set() };
+  settings = { key: '', wasBusy: new Set(), serving: 1, changes: [] };
 };
 reset();
 
@@ -130,6 +130,29 @@ function getArticle(id, response) {
   sendJson(response, 200, { id, title: article.title, text: article.text, lang: article.lang });
 }
 
+// Two versions, of which the second has passed its gate.
+function versionsOf(persona) {
+  const rows = [2, 1].map((version) => ({
+    version,
+    adapter: persona,
+    status: version === settings.serving ? 'serving' : version < settings.serving ? 'retired' : 'candidate',
+    created_at: '2026-03-01T09:30:00.000000Z',
+    reason: `training ${version}`,
+    ...(version === 1 && { flags: ['erased_contributor'] }),
+    gate: { passed: true, checks: [{ name: 'own_loss', verdict: 'passed', reason: 'perplexity -4.10 %' }] },
+  }));
+  return { persona, adapter: persona, serving: settings.serving, versions: rows, history: settings.changes };
+}
+
+async function changeVersion(persona, what, request, response) {
+  const { version } = await readJson(request);
+  const from = settings.serving;
+  settings.serving = what === 'promote' ? version : 1;
+  settings.changes.unshift({ version: settings.serving, adapter: persona, from: 'candidate', to: 'serving',
+    by: 'ops', reason: `${what} from ${from}`, at: '2026-03-02T10:00:00.000000Z' });
+  sendJson(response, 200, versionsOf(persona).versions.find((row) => row.version === settings.serving));
+}
+
 function getFile(pathname, response) {
   const file = join(kRoot, 'dist', normalize(pathname === '/' ? '/index.html' : pathname));
   if (!file.startsWith(join(kRoot, 'dist')) || !existsSync(file)) return sendError(response, 404, 'not found');
@@ -155,6 +178,9 @@ async function serve(request, response) {
   if (route === 'GET /v1/users') return getUsers(url, response);
   if (route === 'GET /v1/personas') return sendJson(response, 200, { object: 'list', data: personas });
   if (route === 'GET /v1/models') return sendJson(response, 200, { object: 'list', data: [{ id: 'kith-service-desk', object: 'model' }] });
+  const versions = /^\/v1\/personas\/([^/]+)\/(versions|promote|rollback)$/.exec(url.pathname);
+  if (versions !== null && versions[2] === 'versions') return sendJson(response, 200, versionsOf(versions[1]));
+  if (versions !== null) return changeVersion(versions[1], versions[2], request, response);
   if (url.pathname.startsWith('/v1/knowledge/')) return getArticle(decodeURIComponent(url.pathname.slice(14)), response);
   return sendError(response, 404, 'no such route');
 }

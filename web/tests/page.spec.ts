@@ -113,6 +113,23 @@ test('the why of an answer opens and says everything', async ({ page }) => {
   await expect(answer.getByLabel('Left out of this answer')).toContainText('Earlier conversations was left out');
 });
 
+test('an operator sees versions, promotes one and rolls back', async ({ page }) => {
+  await page.getByRole('button', { name: 'Versions' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Versions of the adapters' });
+  await expect(dialog.getByRole('status')).toHaveText('Version 1 of leadership serves.');
+  await expect(dialog).toContainText('Somebody whose data is in it has been erased');
+  await dialog.getByText('1 checks').first().click();
+  await expect(dialog.getByText(/perplexity -4.10 %/).first()).toBeVisible();
+  expect(await violations(page)).toEqual([]);
+  await dialog.getByRole('button', { name: 'Promote version 2' }).click();
+  await expect(dialog.getByRole('status')).toHaveText('Version 2 of leadership serves.');
+  await expect(dialog.getByRole('listitem').filter({ hasText: 'by ops: promote from 1' })).toBeVisible();
+  await dialog.getByRole('button', { name: 'Roll back' }).click();
+  await expect(dialog.getByRole('status')).toHaveText('Version 1 of leadership serves.');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+});
+
 test('a passage opens in its article with the cited bytes highlighted', async ({ page }) => {
   await askAndWait(page);
   const opener = answers(page).first().getByRole('button', { name: /Open the passage/ });
@@ -160,7 +177,7 @@ test('everything works with the keyboard alone', async ({ page }) => {
   await page.keyboard.press('Enter');
   await expect(input(page)).toBeFocused();
   await skip.focus();
-  for (let i = 0; i < 3; ++i) await page.keyboard.press('Tab');
+  for (let i = 0; i < 4; ++i) await page.keyboard.press('Tab');
   const picker = page.getByRole('button', { name: /First person/ });
   await expect(picker).toBeFocused();
   await page.keyboard.press('Enter');

@@ -6,9 +6,11 @@ interface HeaderProps {
   canRestart: boolean;
   onRestart: () => void;
   onKey: () => void;
+  // Absent for keys that may not see them.
+  onVersions?: () => void;
 }
 
-export function Header({ model, canRestart, onRestart, onKey }: HeaderProps) {
+export function Header({ model, canRestart, onRestart, onKey, onVersions }: HeaderProps) {
   const { theme, toggle } = useTheme();
   return (
     <header className="header">
@@ -30,6 +32,11 @@ export function Header({ model, canRestart, onRestart, onKey }: HeaderProps) {
           <button type="button" className="button button-quiet" onClick={onRestart}>
             <RestartIcon />
             <span className="button-label">New conversation</span>
+          </button>
+        )}
+        {onVersions !== undefined && (
+          <button type="button" className="button button-quiet" onClick={onVersions}>
+            Versions
           </button>
         )}
         <button type="button" className="icon-button" aria-label="API key" onClick={onKey}>
