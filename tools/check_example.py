@@ -13,6 +13,8 @@ import pathlib
 import re
 import sys
 
+import check_preferences
+
 PERSONAS = ["leadership", "knowledge_worker", "field_worker", "admin_hr", "new_hire"]
 
 
@@ -109,6 +111,9 @@ def main():
     require(overlap <= 0.6, f"two answers share {overlap:.0%} of their 5-grams: {pair and [answers[i][:60] for i in pair]}")
     print(f"{len(employees)} employees, {len(articles)} articles, {len(questions)} questions, {len(conversations)} conversations "
           f"({chinese} Chinese), {len(facts)} facts, {len(answers)} answers, largest overlap {overlap:.2f}")
+    wrong, counted = check_preferences.check(root)
+    errors += wrong
+    print(counted[-1])
     print("\n".join(errors) or "the example keeps its promises")
     return 1 if errors else 0
 

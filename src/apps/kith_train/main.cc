@@ -74,6 +74,11 @@ OrderedJson to_json(const train::TrainReport& report) {
     json["validation"][figure.name] = {
         {"perplexity", figure.perplexity}, {"loss", figure.loss}, {"tokens", figure.tokens}};
   }
+  for (const auto& figure : report.preferences) {
+    auto& to = json["preferences"][figure.name];
+    to = {{"examples", figure.examples}, {"accuracy", figure.accuracy}, {"margin", figure.margin}};
+    if (figure.likelier) to["likelier"] = *figure.likelier;
+  }
   if (!report.result.empty()) json["result"] = report.result.string();
   return json;
 }
@@ -85,8 +90,10 @@ int run_training(const Arguments& arguments, train::RecipeKind kind) {
   std::signal(SIGTERM, request_stop);
   train::TrainOptions options = arguments.options;
   options.stop = &stop_requested;
-  const auto report = kind == train::RecipeKind::kBase ? train::train_base(*recipe, options)
-                                                       : train::train_adapter(*recipe, options);
+  const auto train_it = kind == train::RecipeKind::kBase      ? train::train_base
+                        : kind == train::RecipeKind::kAdapter ? train::train_adapter
+                                                              : train::train_preference;
+  const auto report = train_it(*recipe, options);
   if (!report) return fail(report.error());
   if (arguments.json) {
     std::cout << to_json(*report).dump() << '\n';
@@ -169,6 +176,10 @@ void add_train(CLI::App& app, Arguments& arguments, int& code) {
   auto* adapter = training->add_subcommand("adapter", "a LoRA adapter");
   add_training_options(*adapter, arguments);
   adapter->callback([&] { code = run_training(arguments, train::RecipeKind::kAdapter); });
+  auto* preference =
+      training->add_subcommand("preference", "an adapter on preferences, by DPO or KTO");
+  add_training_options(*preference, arguments);
+  preference->callback([&] { code = run_training(arguments, train::RecipeKind::kPreference); });
 }
 
 void add_tools(CLI::App& app, Arguments& arguments, int& code) {

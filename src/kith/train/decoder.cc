@@ -113,6 +113,18 @@ Tensor Decoder::loss(const Tensor& ids, const Tensor& targets, double scale,
              : plain::linear_cross_entropy(x, head, flat, scale, factors);
 }
 
+Tensor Decoder::log_probabilities(const Tensor& ids, const Tensor& targets) const {
+  const Tensor x = hidden(ids).to(torch::kFloat);
+  const Tensor head = parameters_.master_of(layout_.head);
+  const std::int64_t sequence = ids.size(1);
+  std::vector<Tensor> rows;
+  for (std::int64_t row = 0; row < ids.size(0); ++row) {
+    const Tensor own = x.narrow(0, row * sequence, sequence);
+    rows.push_back(linear_cross_entropy(own, head, targets[row], -1.0));
+  }
+  return torch::stack(rows);
+}
+
 Tensor Decoder::logits(const Tensor& ids) const {
   const Tensor head = parameters_.master_of(layout_.head);
   return at::linear(hidden(ids).to(torch::kFloat), head);

@@ -42,6 +42,10 @@ class Decoder {
   torch::Tensor loss(const torch::Tensor& ids, const torch::Tensor& targets, double scale,
                      const torch::Tensor& weights = {}) const;
 
+  // Summed log-probability of the counted targets of each row; differentiable, logits in float.
+  // targets: as for loss(), some counted in every row. returns: [batch] float
+  torch::Tensor log_probabilities(const torch::Tensor& ids, const torch::Tensor& targets) const;
+
   // Summed next-token loss without gradients, logits in float.
   double evaluate(const torch::Tensor& ids, const torch::Tensor& targets) const;
 

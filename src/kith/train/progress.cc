@@ -78,6 +78,26 @@ void ProgressReporter::validation(std::int64_t step, const std::vector<Validatio
   if (!figures.empty()) say(line + "  (perplexity)");
 }
 
+void ProgressReporter::preferences(std::int64_t step,
+                                   const std::vector<PreferenceFigure>& figures) {
+  base::OrderedJson json{{"step", step}, {"preferences", base::OrderedJson::object()}};
+  std::string line = "preferences at step " + std::to_string(step) + ":";
+  for (const PreferenceFigure& figure : figures) {
+    auto& to = json["preferences"][figure.name];
+    to = {{"accuracy", figure.accuracy}, {"margin", figure.margin}};
+    if (figure.likelier) to["likelier"] = *figure.likelier;
+    std::array<char, 96> numbers{};
+    std::snprintf(numbers.data(), numbers.size(), " accuracy %.3f margin %.4f", figure.accuracy,
+                  figure.margin);
+    line += "  " + figure.name + numbers.data();
+    if (!figure.likelier) continue;
+    std::snprintf(numbers.data(), numbers.size(), " likelier %.3f", *figure.likelier);
+    line += numbers.data();
+  }
+  log_ << json.dump() << '\n' << std::flush;
+  if (!figures.empty()) say(line);
+}
+
 void ProgressReporter::finish() {
   if (!quiet_ && terminal_) std::fprintf(stderr, "\n");
 }

@@ -35,6 +35,7 @@ class ProgressReporter {
   void say(const std::string& message);
   void step(const StepReport& report, double now_seconds);
   void validation(std::int64_t step, const std::vector<ValidationFigure>& figures);
+  void preferences(std::int64_t step, const std::vector<PreferenceFigure>& figures);
   // Ends the bar's line.
   void finish();
 

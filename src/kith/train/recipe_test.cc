@@ -70,6 +70,57 @@ TEST(RecipeTest, NamesFileLineAndKeyOfWhatIsWrong) {
               HasSubstr("name must be one of adamw, muon: sgd"));
 }
 
+constexpr const char* kPreference = R"(
+output = "out"
+init = "base"
+init_adapter = "before"
+method = "dpo"
+[[data]]
+path = "pairs.jsonl"
+[[validation]]
+path = "held.jsonl"
+[[validation]]
+holds = "text"
+path = "chats.jsonl"
+packing = "whole"
+loss = "assistant"
+[run]
+steps = 10
+[preference]
+beta = 0.5
+label_smoothing = 0.1
+)";
+
+TEST(RecipeTest, PreferencesAndTextsValidateApart) {
+  const auto recipe = parse_recipe(kPreference, "r.toml", RecipeKind::kPreference);
+  ASSERT_TRUE(recipe) << recipe.error().message;
+  EXPECT_EQ(recipe->preference.method, PreferenceMethod::kDpo);
+  EXPECT_EQ(recipe->preference.beta, 0.5);
+  ASSERT_EQ(recipe->preference.validation.size(), 1U);
+  EXPECT_EQ(recipe->preference.validation[0].name, "held");
+  ASSERT_EQ(recipe->validation.size(), 1U);
+  EXPECT_EQ(recipe->validation[0].packing, Packing::kWhole);
+}
+
+TEST(RecipeTest, PreferenceRunsRefuseWhatTheyDoNotUse) {
+  const auto error_with = [](const std::string& tail, const std::string& from = "dpo",
+                             const std::string& to = "dpo") {
+    std::string text = kPreference;
+    text.replace(text.find(from), from.size(), to);
+    return error_of(text + tail, RecipeKind::kPreference);
+  };
+  EXPECT_THAT(error_with("desirable_weight = 2.0\n"),
+              HasSubstr("[preference] desirable_weight is of method = \"kto\" only"));
+  EXPECT_THAT(error_with("", "dpo", "kto"),
+              HasSubstr("[preference] label_smoothing is of method = \"dpo\" only"));
+  EXPECT_THAT(error_with("", "dpo", "ppo"), HasSubstr("method must be one of dpo, kto: ppo"));
+  EXPECT_THAT(error_with("batch = 0\n"), HasSubstr("batch must be in [1, "));
+  EXPECT_THAT(error_with("user_share = 0.0\n"), HasSubstr("user_share must be in"));
+  EXPECT_THAT(error_with("", "steps = 10", "steps = 10\nbatch_tokens = 64"),
+              HasSubstr("use [preference] batch"));
+  EXPECT_THAT(error_with("[[stage]]\nuntil = 1.0\n"), HasSubstr("stage is not a key here"));
+}
+
 TEST(RecipeTest, RefusesShapesThatAttentionCannotHave) {
   std::string text = kBase;
   text.replace(text.find("num_key_value_heads = 2"), 23, "num_key_value_heads = 3");
@@ -109,9 +160,11 @@ TEST(RecipeTest, EveryCommittedRecipeIsValid) {
   for (const auto& entry :
        std::filesystem::directory_iterator(std::filesystem::path(source) / "recipes")) {
     if (entry.path().extension() != ".toml") continue;
-    const bool is_adapter = entry.path().filename().string().starts_with("adapter");
-    const auto recipe =
-        load_recipe(entry.path(), is_adapter ? RecipeKind::kAdapter : RecipeKind::kBase);
+    const std::string name = entry.path().filename().string();
+    const RecipeKind kind = name.starts_with("adapter")      ? RecipeKind::kAdapter
+                            : name.starts_with("preference") ? RecipeKind::kPreference
+                                                             : RecipeKind::kBase;
+    const auto recipe = load_recipe(entry.path(), kind);
     EXPECT_TRUE(recipe) << recipe.error().message;
     ++count;
   }

@@ -13,6 +13,8 @@
 
 #include "kith/base/log.h"
 #include "kith/train/model_files.h"
+#include "kith/train/preference_data.h"
+#include "kith/train/preference_loop.h"
 #include "kith/train/prepare.h"
 #include "kith/train/torch_compat.h"
 #include "kith/train/training_loop.h"
@@ -206,6 +208,37 @@ Result<TrainReport> run_adapter(const Recipe& recipe, const TrainOptions& option
   return report;
 }
 
+Result<PreparedPreferences> get_preferences(const Recipe& recipe, const TrainOptions& options,
+                                            ProgressReporter& reporter) {
+  if (options.prepared_only) return load_prepared_preferences(recipe);
+#ifdef KITH_ONLY_TRAIN
+  return load_prepared_preferences(recipe);
+#else
+  return prepare_preferences(recipe, [&](const std::string& message) { reporter.say(message); });
+#endif
+}
+
+Result<TrainReport> run_preference(const Recipe& recipe, const TrainOptions& options) {
+  KITH_ASSIGN_OR_RETURN(const torch::Device device, set_up(recipe));
+  KITH_ASSIGN_OR_RETURN(auto reporter,
+                        ProgressReporter::open(recipe.output / "log.jsonl", options.quiet));
+  KITH_ASSIGN_OR_RETURN(const auto prepared, get_preferences(recipe, options, reporter));
+  KITH_ASSIGN_OR_RETURN(const auto decoder, load_model(recipe.init, device, compute_dtype(recipe)));
+  KITH_RETURN_IF_ERROR(check_vocabulary(prepared.texts, *decoder));
+  KITH_RETURN_IF_ERROR(check_sequence(recipe, decoder->config()));
+  decoder->parameters().set_requires_grad(false);
+  KITH_ASSIGN_OR_RETURN(const auto lora, make_lora(recipe, *decoder));
+  decoder->set_lora(lora.get());
+  const bool is_dpo = recipe.preference.method == PreferenceMethod::kDpo;
+  PreferenceLoop loop({recipe, options, prepared, *decoder, *lora,
+                       adapter_run_config(*decoder, *lora) + (is_dpo ? " dpo" : " kto"), reporter});
+  KITH_ASSIGN_OR_RETURN(TrainReport report, loop.run());
+  if (!report.finished) return report;
+  report.result = recipe.output / "adapter";
+  KITH_RETURN_IF_ERROR(save_adapter(*lora, recipe.init.string(), report.result));
+  return report;
+}
+
 // Fills in the speeds of forward and backward passes over one micro-batch.
 void time_steps(const Recipe& recipe, bool plain, double seconds, BenchFigure& figure) {
   ModelConfig config = recipe.model;
@@ -248,6 +281,10 @@ Result<TrainReport> train_base(const Recipe& recipe, const TrainOptions& options
 
 Result<TrainReport> train_adapter(const Recipe& recipe, const TrainOptions& options) {
   return fenced<TrainReport>([&] { return run_adapter(recipe, options); });
+}
+
+Result<TrainReport> train_preference(const Recipe& recipe, const TrainOptions& options) {
+  return fenced<TrainReport>([&] { return run_preference(recipe, options); });
 }
 
 Result<std::vector<BenchFigure>> bench_training(const Recipe& recipe, double seconds_each) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,20 @@ struct ValidationFigure {
   std::int64_t tokens = 0;
 };
 
+// How a policy stands to a set of preferences.
+struct PreferenceFigure {
+  std::string name;
+  std::int64_t examples = 0;
+  // Share of pairs whose chosen answer gained more over the reference than the rejected one; of
+  // thumbs, share that gained more than KTO's z if liked and less if not.
+  double accuracy = 0.0;
+  // Mean over pairs of beta times the difference of the gains (DPO's h); of thumbs, beta times the
+  // difference of the mean gains of liked and disliked answers.
+  double margin = 0.0;
+  // Share of pairs whose chosen answer is likelier a token than the rejected one; none for thumbs.
+  std::optional<double> likelier;
+};
+
 struct TrainReport {
   std::int64_t steps = 0;
   std::int64_t tokens = 0;
@@ -45,6 +60,7 @@ struct TrainReport {
   // Whether the whole budget was spent.
   bool finished = false;
   std::vector<ValidationFigure> validation;
+  std::vector<PreferenceFigure> preferences;  // preference runs only
   // The Hugging Face or PEFT directory, written when finished.
   std::filesystem::path result;
 };
@@ -57,6 +73,10 @@ Result<TrainReport> train_base(const Recipe& recipe, const TrainOptions& options
 
 // Writes OUTPUT/adapter (a PEFT directory); the base model is only read.
 Result<TrainReport> train_adapter(const Recipe& recipe, const TrainOptions& options);
+
+// Tunes an adapter on preferences (DPO or KTO) against the adapter that it starts from; writes
+// OUTPUT/adapter. The reference's log-probabilities are computed once and kept in OUTPUT/cache.
+Result<TrainReport> train_preference(const Recipe& recipe, const TrainOptions& options);
 
 struct BenchFigure {
   std::string operations;  // "plain" (eager, autocast) or "custom"

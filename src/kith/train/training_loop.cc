@@ -1,15 +1,9 @@
 #include "kith/train/training_loop.h"
 
-#include <chrono>
 #include <cmath>
 
 namespace kith::train {
 namespace {
-
-double now_seconds() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(now).count();
-}
 
 torch::Tensor to_tensor(const std::vector<std::int64_t>& values, const Batch& batch,
                         torch::Device device) {
@@ -30,22 +24,9 @@ torch::Tensor weights_of(const Batch& batch, torch::Device device) {
 TrainingLoop::TrainingLoop(Parts parts)
     : parts_(std::move(parts)),
       optimizer_(parts_.recipe.optimizer, parts_.parameters),
-      started_(now_seconds()),
-      last_save_(started_) {}
+      clock_(parts_.recipe.run, parts_.options) {}
 
-double TrainingLoop::elapsed_seconds() const { return earlier_seconds_ + now_seconds() - started_; }
-
-double TrainingLoop::progress() const {
-  return progress_of(parts_.recipe.run.budget, state_.step, state_.tokens,
-                     elapsed_seconds() / 60.0);
-}
-
-bool TrainingLoop::should_stop() const {
-  const TrainOptions& options = parts_.options;
-  if (options.stop != nullptr && options.stop->load()) return true;
-  if (options.max_steps > 0 && steps_since_start_ >= options.max_steps) return true;
-  return options.max_minutes > 0.0 && now_seconds() - started_ >= options.max_minutes * 60.0;
-}
+double TrainingLoop::progress() const { return clock_.progress(state_.step, state_.tokens); }
 
 Status TrainingLoop::open_data() {
   const auto open_all = [](const auto& paths, std::vector<TokenShard>& to) -> Status {
@@ -79,7 +60,6 @@ Status TrainingLoop::resume_if_asked() {
   if (!parts_.options.resume || !std::filesystem::exists(path)) return {};
   KITH_ASSIGN_OR_RETURN(state_,
                         load_checkpoint(path, parts_.parameters, optimizer_, parts_.config));
-  earlier_seconds_ = state_.elapsed_seconds;
   const auto stage = static_cast<std::size_t>(state_.position.stage);
   if (stage >= parts_.recipe.stages.size()) {
     return Error{ErrorCode::kInvalidArgument, "the checkpoint is past the recipe's last stage"};
@@ -130,7 +110,7 @@ double TrainingLoop::accumulate_gradients(std::int64_t& tokens) {
 }
 
 Status TrainingLoop::train_step() {
-  const double start = now_seconds();
+  const double start = RunClock::now();
   enter_stage();
   std::int64_t tokens = 0;
   last_loss_ = accumulate_gradients(tokens);
@@ -141,14 +121,14 @@ Status TrainingLoop::train_step() {
     return Error{ErrorCode::kInternal, "the gradient was not finite for 10 steps; lower the rate"};
   }
   ++state_.step;
-  ++steps_since_start_;
+  clock_.count_step();
   state_.tokens += tokens;
   state_.position = stream_.front().position();
-  const double per_second = static_cast<double>(tokens) / (now_seconds() - start);
+  const double per_second = static_cast<double>(tokens) / (RunClock::now() - start);
   smoothed_rate_ = smoothed_rate_ == 0.0 ? per_second : 0.9 * smoothed_rate_ + 0.1 * per_second;
   parts_.reporter.step({state_.step, state_.tokens, last_loss_, rate, norm, smoothed_rate_,
-                        progress(), elapsed_seconds()},
-                       now_seconds());
+                        progress(), clock_.elapsed_seconds()},
+                       RunClock::now());
   return {};
 }
 
@@ -180,8 +160,8 @@ std::vector<ValidationFigure> TrainingLoop::validate() {
 }
 
 Status TrainingLoop::save() {
-  state_.elapsed_seconds = elapsed_seconds();
-  last_save_ = now_seconds();
+  state_.elapsed_seconds = clock_.elapsed_seconds();
+  clock_.saved();
   return save_checkpoint(parts_.recipe.output / "checkpoint.safetensors", parts_.parameters,
                          optimizer_, state_, parts_.config);
 }
@@ -190,25 +170,22 @@ Result<TrainReport> TrainingLoop::run() {
   const RunRecipe& run = parts_.recipe.run;
   KITH_RETURN_IF_ERROR(open_data());
   KITH_RETURN_IF_ERROR(resume_if_asked());
-  started_ = now_seconds();
+  clock_.start(state_.elapsed_seconds);
   std::vector<ValidationFigure> figures;
   if (run.validate_every > 0 && state_.step == 0 && progress() < 1.0) {
     // What training starts from, to compare with.
     enter_stage();
     parts_.reporter.validation(0, validate());
   }
-  while (progress() < 1.0 && !should_stop()) {
+  while (progress() < 1.0 && !clock_.should_stop()) {
     KITH_RETURN_IF_ERROR(train_step());
     if (run.validate_every > 0 && state_.step % run.validate_every == 0) {
       figures = validate();
       parts_.reporter.validation(state_.step, figures);
     }
-    const bool by_step = run.checkpoint_every > 0 && state_.step % run.checkpoint_every == 0;
-    const bool by_time =
-        run.checkpoint_minutes > 0.0 && now_seconds() - last_save_ >= run.checkpoint_minutes * 60.0;
-    if (by_step || by_time) KITH_RETURN_IF_ERROR(save());
+    if (clock_.is_save_due(state_.step)) KITH_RETURN_IF_ERROR(save());
   }
-  if (steps_since_start_ > 0) KITH_RETURN_IF_ERROR(save());
+  if (clock_.steps_of_this_sitting() > 0) KITH_RETURN_IF_ERROR(save());
   TrainReport report;
   report.finished = progress() >= 1.0;
   if (report.finished) {
@@ -219,7 +196,7 @@ Result<TrainReport> TrainingLoop::run() {
   parts_.reporter.finish();
   report.steps = state_.step;
   report.tokens = state_.tokens;
-  report.seconds = elapsed_seconds();
+  report.seconds = clock_.elapsed_seconds();
   report.loss = last_loss_;
   report.tokens_per_second = smoothed_rate_;
   report.validation = std::move(figures);

@@ -15,6 +15,7 @@
 #include "kith/train/prepare.h"
 #include "kith/train/progress.h"
 #include "kith/train/recipe.h"
+#include "kith/train/run_clock.h"
 #include "kith/train/trainer.h"
 
 namespace kith::train {
@@ -44,8 +45,6 @@ class TrainingLoop {
  private:
   Status open_data();
   Status resume_if_asked();
-  bool should_stop() const;
-  double elapsed_seconds() const;
   double progress() const;
   void enter_stage();
   Status train_step();
@@ -60,10 +59,7 @@ class TrainingLoop {
   std::vector<TokenShard> validation_shards_;
   std::vector<WindowStream> stream_;  // one, made when the shards are open
   std::int64_t sequence_ = 0;
-  double started_ = 0.0;
-  double earlier_seconds_ = 0.0;
-  std::int64_t steps_since_start_ = 0;
-  double last_save_ = 0.0;
+  RunClock clock_;
   double last_loss_ = 0.0;
   double smoothed_rate_ = 0.0;
   int bad_steps_ = 0;
