@@ -1,4 +1,4 @@
-// kith eval personas|facts|answers|voices|patients|router|routing
+// kith eval personas|facts|preferences|answers|voices|essays|patients|router|routing
 #include <iostream>
 
 #include "kith/cli/command.h"
@@ -17,6 +17,9 @@ namespace {
 struct EvalArguments {
   std::string example;
   std::size_t samples = 0;
+  // Directories of adapters: in place of the configuration's, and as they were before tuning.
+  std::string adapters;
+  std::string before;
   std::string write_training;
 };
 
@@ -50,6 +53,20 @@ Result<eval::Report> run_suite(const std::string& suite, const eval::DeskData& d
                                progress_bar());
 }
 
+Result<eval::Report> run_preferences(const eval::DeskData& data,
+                                     const std::filesystem::path& example, runtime::Config config,
+                                     personalize::Generator& generator, const std::string& before) {
+  KITH_ASSIGN_OR_RETURN(const auto pairs,
+                        eval::load_preference_pairs(example / "preferences" / "pairs.jsonl"));
+  std::unique_ptr<personalize::Generator> untuned;
+  const base::SystemClock clock;
+  if (!before.empty()) {
+    config.model.adapters = before;
+    KITH_ASSIGN_OR_RETURN(untuned, runtime::make_generator(config, clock));
+  }
+  return eval::evaluate_preferences(data, pairs, generator, untuned.get(), progress_bar());
+}
+
 void print(const eval::Report& report, const GlobalOptions& options) {
   if (options.json) {
     std::cout << eval::to_json(report) << std::endl;
@@ -67,15 +84,34 @@ void print(const eval::Report& report, const GlobalOptions& options) {
 
 Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
                 const std::string& suite) {
-  KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
+  KITH_ASSIGN_OR_RETURN(runtime::Config config, load_config(options));
+  if (!arguments.adapters.empty()) config.model.adapters = arguments.adapters;
   const std::filesystem::path example = arguments.example.empty()
                                             ? runtime::service_desk_directory()
                                             : std::filesystem::path(arguments.example);
   KITH_ASSIGN_OR_RETURN(const eval::DeskData data, eval::load_desk(example));
   const base::SystemClock clock;
   KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
+  KITH_ASSIGN_OR_RETURN(
+      const eval::Report report,
+      suite == "preferences"
+          ? run_preferences(data, example, config, *generator, arguments.before)
+          : run_suite(suite, data, example, config, *generator, arguments.samples));
+  print(report, options);
+  return {};
+}
+
+Status evaluate_essays(const GlobalOptions& options, const EvalArguments& arguments) {
+  KITH_ASSIGN_OR_RETURN(runtime::Config config, load_config(options));
+  if (!arguments.adapters.empty()) config.model.adapters = arguments.adapters;
+  const std::filesystem::path example = arguments.example.empty()
+                                            ? runtime::education_directory()
+                                            : std::filesystem::path(arguments.example);
+  KITH_ASSIGN_OR_RETURN(const auto essays, eval::load_essays(example));
+  const base::SystemClock clock;
+  KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
   KITH_ASSIGN_OR_RETURN(const eval::Report report,
-                        run_suite(suite, data, example, config, *generator, arguments.samples));
+                        eval::evaluate_essays(essays, *generator, progress_bar()));
   print(report, options);
   return {};
 }
@@ -136,14 +172,26 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("eval", "measure whether personalization helps");
   command->require_subcommand(1);
   const auto arguments = std::make_shared<EvalArguments>();
-  for (const std::string suite : {"personas", "facts", "answers", "voices", "routing"}) {
+  for (const std::string suite :
+       {"personas", "facts", "preferences", "answers", "voices", "routing"}) {
     auto* sub = command->add_subcommand(suite);
     sub->add_option("--example", arguments->example, "directory of the service-desk example");
     sub->add_option("--samples", arguments->samples, "answers to print");
+    sub->add_option("--adapters", arguments->adapters, "directory of adapters to evaluate");
+    if (suite == "preferences") {
+      sub->add_option("--before", arguments->before,
+                      "directory of the adapters as they were before tuning");
+    }
     sub->callback([&options, &status, arguments, suite] {
       status = finish(evaluate(options, *arguments, suite), options.json);
     });
   }
+  auto* essays = command->add_subcommand("essays", "agreement with the marker of essays");
+  essays->add_option("--example", arguments->example, "directory of the education example");
+  essays->add_option("--adapters", arguments->adapters, "directory with the adapter \"essays\"");
+  essays->callback([&options, &status, arguments] {
+    status = finish(evaluate_essays(options, *arguments), options.json);
+  });
   auto* patients = command->add_subcommand("patients", "what short- and long-term memory add");
   patients->add_option("--example", arguments->example, "directory of the medical example");
   patients->add_option("--write-training", arguments->write_training,

@@ -8,8 +8,10 @@
 
 #include "kith/base/result.h"
 #include "kith/eval/desk_data.h"
+#include "kith/eval/essay_data.h"
 #include "kith/eval/figures.h"
 #include "kith/eval/patient_data.h"
+#include "kith/eval/preference_pairs.h"
 #include "kith/memory/knowledge.h"
 #include "kith/persona/catalogue.h"
 #include "kith/personalize/ports.h"
@@ -42,6 +44,33 @@ Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& g
 //   facts.
 Result<Report> evaluate_facts(const DeskData& data, personalize::Generator& generator,
                               const Progress& progress = {});
+
+// Does a persona's adapter prefer what its users would choose? Of two drafts the one that is
+// likelier a token under the adapter, after the question alone, on pairs of held-out users.
+//   accuracy, accuracy_PERSONA (baselines: longer and shorter draft, bag_of_words trained on the
+//   persona's train pairs, base, mean_other and best_other adapter, and before: the persona's
+//   adapter before tuning), gain_over_longer, gain_over_shorter, gain_over_best_other,
+//   gain_over_before, perplexity_change and perplexity_change_PERSONA (of the held-out users'
+//   conversations, tuned over before, less one); intervals by user
+//   before: the same model with the adapters as they were; null leaves out what needs it
+// Errors: those of the generators; kNotFound if one lacks an adapter for a persona, or there are no
+//   test pairs.
+Result<Report> evaluate_preferences(const DeskData& data, const std::vector<PreferencePair>& pairs,
+                                    personalize::Generator& generator,
+                                    personalize::Generator* before = nullptr,
+                                    const Progress& progress = {});
+
+// The adapter that scores essays.
+inline constexpr const char* kEssayAdapter = "essays";
+
+// How far does a model agree with the marker of essays? The score of each test essay is the digit
+// that is likeliest as the answer to essay_question().
+//   kappa (quadratic weighted, the model alone) and kappa_tuned (under kEssayAdapter, if the model
+//   has it); baseline surface_features: ridge regression on what can be counted, fitted on the
+//   train essays; intervals over essays
+// Errors: those of the generator; kNotFound without train or test essays.
+Result<Report> evaluate_essays(const std::vector<Essay>& essays, personalize::Generator& generator,
+                               const Progress& progress = {});
 
 struct AnswerOptions {
   // Questions on articles that train nothing, at most.

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <cmath>
 
+#include "kith/eval/bag_of_words.h"
 #include "kith/eval/suites.h"
 #include "kith/personalize/composer.h"
 #include "kith/personalize/style.h"
@@ -16,45 +16,6 @@ struct Voice {
   // Words without the first and the last sentence.
   std::vector<std::string> words;
   bool has_fact = false;
-};
-
-// Multinomial naive Bayes with Laplace smoothing over words.
-class BagOfWords {
- public:
-  BagOfWords(std::size_t num_classes, const std::vector<const Voice*>& examples)
-      : counts_(num_classes), totals_(num_classes, 0.0) {
-    for (const Voice* example : examples) {
-      for (const auto& word : example->words) {
-        counts_[example->persona][word] += 1.0;
-        totals_[example->persona] += 1.0;
-        vocabulary_[word] = true;
-      }
-    }
-  }
-
-  std::size_t classify(const std::vector<std::string>& words) const {
-    const auto size = static_cast<double>(vocabulary_.size() + 1);
-    std::size_t best = 0;
-    double best_score = -1e300;
-    for (std::size_t c = 0; c < counts_.size(); ++c) {
-      double score = 0.0;
-      for (const auto& word : words) {
-        const auto it = counts_[c].find(word);
-        score +=
-            std::log(((it == counts_[c].end() ? 0.0 : it->second) + 1.0) / (totals_[c] + size));
-      }
-      if (score > best_score) {
-        best_score = score;
-        best = c;
-      }
-    }
-    return best;
-  }
-
- private:
-  std::vector<std::map<std::string, double>> counts_;
-  std::vector<double> totals_;
-  std::map<std::string, bool> vocabulary_;
 };
 
 Result<Voice> speak(const DeskData& data, const DeskQuestion& question,
@@ -88,11 +49,10 @@ Result<Voice> speak(const DeskData& data, const DeskQuestion& question,
 std::vector<bool> classify_all(const std::vector<Voice>& voices, std::size_t num_personas) {
   std::vector<bool> right(voices.size());
   for (const std::size_t held_out : {std::size_t{0}, std::size_t{1}}) {
-    std::vector<const Voice*> examples;
+    BagOfWords classifier(num_personas);
     for (const auto& voice : voices) {
-      if (voice.question % 2 != held_out) examples.push_back(&voice);
+      if (voice.question % 2 != held_out) classifier.add(voice.words, voice.persona);
     }
-    const BagOfWords classifier(num_personas, examples);
     for (std::size_t i = 0; i < voices.size(); ++i) {
       if (voices[i].question % 2 != held_out) continue;
       right[i] =

@@ -33,6 +33,8 @@ fs::path web_directory() {
 }
 
 fs::path service_desk_directory() { return share_directory() / "examples" / "service-desk"; }
+fs::path education_directory() { return share_directory() / "examples" / "education"; }
+
 fs::path medical_directory() { return share_directory() / "examples" / "medical"; }
 
 fs::path gate_directory() { return share_directory() / "examples" / "gate"; }

@@ -14,6 +14,7 @@ std::filesystem::path builtin_model_directory();
 std::filesystem::path builtin_encoder_directory();
 std::filesystem::path web_directory();
 std::filesystem::path service_desk_directory();
+std::filesystem::path education_directory();
 std::filesystem::path medical_directory();
 // share/examples/gate: texts of other domains and false premises, for the gate of adapters.
 std::filesystem::path gate_directory();
