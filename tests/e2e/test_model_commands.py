@@ -48,7 +48,7 @@ def test_the_built_in_model_passes_in_bf16_and_int8():
 
 def test_a_quantised_model_passes_against_its_source(quantized):
     info = model("info", quantized)
-    assert info["quantized"] and len(info["adapters"]) == 5
+    assert info["quantized"] and len(info["adapters"]) == 6
     report = model("verify", quantized, "--against", BUILTIN)
     assert report["ok"] and [c["weights"] for c in report["comparisons"]] == ["I8"]
 

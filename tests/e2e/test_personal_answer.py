@@ -69,7 +69,7 @@ def test_two_people_are_answered_differently(server, client):
     answers = {}
     for number in range(1, 31):
         # The same words, so that the difference is the person's; the router would look at the words.
-        extra = ask(client, f"e{number:03d}", max_tokens=60, extra_body={"kith": {"plan": {"router": False}}})
+        extra = ask(client, f"e{number:03d}", max_tokens=160, extra_body={"kith": {"plan": {"router": False}}})
         persona = extra.model_extra["kith"]["persona"]
         best = max(persona, key=persona.get)
         if persona[best] > 0.8:
