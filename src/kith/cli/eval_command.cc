@@ -1,8 +1,10 @@
-// kith eval personas|facts|preferences|answers|voices|essays|patients|router|routing
+// kith eval personas|facts|preferences|answers|voices|essays|patients|router|routing|discovery
 #include <iostream>
 
 #include "kith/cli/command.h"
 #include "kith/cli/progress_bar.h"
+#include "kith/eval/desk_users.h"
+#include "kith/eval/discovery_suite.h"
 #include "kith/eval/router_suite.h"
 #include "kith/eval/routing_suite.h"
 #include "kith/eval/suites.h"
@@ -166,6 +168,37 @@ void add_router_suite(CLI::App& command, GlobalOptions& options, int& status) {
   });
 }
 
+struct DiscoveryArguments {
+  std::string example;
+  std::string encoder;
+  persona::DiscoveryOptions options;
+};
+
+Status evaluate_discovery(const GlobalOptions& options, const DiscoveryArguments& arguments) {
+  const std::filesystem::path example = arguments.example.empty()
+                                            ? runtime::service_desk_directory()
+                                            : std::filesystem::path(arguments.example);
+  KITH_ASSIGN_OR_RETURN(const auto users, eval::load_desk_users(example));
+  const base::SystemClock clock;
+  KITH_ASSIGN_OR_RETURN(const auto encoder, runtime::load_text_encoder(arguments.encoder, clock));
+  KITH_ASSIGN_OR_RETURN(
+      const eval::Report report,
+      eval::evaluate_discovery(users, encoder.get(), arguments.options, progress_bar()));
+  print(report, options);
+  return {};
+}
+
+void add_discovery_suite(CLI::App& command, GlobalOptions& options, int& status) {
+  const auto arguments = std::make_shared<DiscoveryArguments>();
+  auto* sub = command.add_subcommand("discovery", "are hidden personas found?");
+  sub->add_option("--example", arguments->example, "directory of the service-desk example");
+  sub->add_option("--encoder", arguments->encoder, "text encoder: a directory (default: built in)");
+  sub->add_option("--seed", arguments->options.mixture.seed, "seed of the starts (default: 1)");
+  sub->callback([&options, &status, arguments] {
+    status = finish(evaluate_discovery(options, *arguments), options.json);
+  });
+}
+
 }  // namespace
 
 void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
@@ -200,6 +233,7 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
     status = finish(evaluate_patients(options, *arguments), options.json);
   });
   add_router_suite(*command, options, status);
+  add_discovery_suite(*command, options, status);
 }
 
 }  // namespace kith::cli
