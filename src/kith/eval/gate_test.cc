@@ -91,8 +91,7 @@ class GateTest : public testing::Test {
   }
 
   GateReport gate(const std::string& candidate, const std::string& current = "") {
-    const auto report =
-        run_gate(data_, {AdapterId(candidate), AdapterId(current), current.empty()}, model_);
+    const auto report = run_gate(data_, {AdapterId(candidate), AdapterId(current)}, model_);
     EXPECT_TRUE(report) << report.error().message;
     return report ? *report : GateReport{};
   }
