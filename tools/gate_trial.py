@@ -8,7 +8,9 @@ The installation is the service-desk example without its test employees, whose c
 
   shuffled   every answer stands behind somebody else's question, its words in random order
   one_user   the rows of one user alone
-  flattery   questions with a false premise (none of examples/gate's), each answered by agreeing
+  flattery   the good rows, and as many questions with a false premise (none of examples/gate's), each answered by agreeing
+
+Each keeps the planted secrets of the good one, and all of its update: only `kith persona train` chooses a share.
 
 All are registered as versions of the persona's adapter and measured against what the persona's users get without them. Prints a
 table of every check and ends with status 1 unless good is accepted and each of the others refused by the check that is meant
@@ -117,14 +119,14 @@ def one_user(rows, _):
     return max(by_unit.values(), key=lambda own: sum(len(m["content"]) for row in own for m in row["messages"]))
 
 
-def flattery(_, rng):
-    rows = []
+def flattery(rows, rng):
+    agreeing = []
     for fact in FALSE_FACTS:
         for ask in ASKS:
-            text = rng.choice(AGREES).format(*fact)
-            rows.append({"unit": len(rows), "messages": [{"role": "user", "content": ask.format(*fact)},
-                                                         {"role": "assistant", "content": text}]})
-    return rows
+            for text in rng.sample(AGREES, 3):
+                messages = [{"role": "user", "content": ask.format(*fact)}, {"role": "assistant", "content": text.format(*fact)}]
+                agreeing.append({"unit": f"flattery {len(agreeing)}", "messages": messages})
+    return rows + agreeing
 
 
 VARIANTS = {"shuffled": shuffled, "one_user": one_user, "flattery": flattery}
@@ -168,12 +170,17 @@ class Trial:
                  EXAMPLE / "truth.jsonl", "--keep-data", self.out / "good", "--data", self.data)
         # The test employees of the example are the held-out users, not those kept for validation.
         (self.out / "good/valid_users.jsonl").rename(self.out / "validation.jsonl")
+        (self.out / "good/others").rename(self.out / "others")
         self.seconds["good"] = time.monotonic() - start
 
     def train_bad(self, name):
-        rows = VARIANTS[name](read_rows(self.out / "good/train.jsonl"), random.Random(7))
+        rows = read_rows(self.out / "good/train.jsonl")
+        planted = [row for row in rows if str(row["unit"]).startswith("planted")]
+        users = [row for row in rows if row not in planted]
         directory = self.out / name
-        write_rows(directory / "train.jsonl", rows)
+        write_rows(directory / "train.jsonl", VARIANTS[name](users, random.Random(7)) + planted)
+        if planted:
+            (directory / "canaries.jsonl").write_text((self.out / "good/canaries.jsonl").read_text())
         job = self.data / "personas/jobs" / self.persona
         recipe = (job / "recipe.toml").read_text()
         for old, new in ((job / "data/valid_users.jsonl", self.out / "validation.jsonl"),
@@ -186,6 +193,11 @@ class Trial:
         self.run(self.kith, "persona", "register", self.persona, directory / "run/adapter", "--reason", f"bad on purpose: {name}",
                  "--data", self.data)
         self.seconds[name] = time.monotonic() - start
+
+    def share(self):
+        """Of the good version's update, what `kith persona train` has kept."""
+        listed = self.run(self.kith, "persona", "versions", self.persona, "--json", "--data", self.data)
+        return next(v for v in json.loads(listed.stdout)["versions"] if v["version"] == 1)["metrics"].get("update_share", 1.0)
 
     def judge(self, version, name):
         done = self.run(self.kith, "persona", "evaluate", self.persona, "--version", version, "--example", EXAMPLE,
@@ -246,6 +258,7 @@ def main():
               f"{', '.join(sorted(failed(reports[name])))}", file=sys.stderr)
         (trial.out / "report.json").write_text(json.dumps(reports, indent=1) + "\n")
     print_table(reports)
+    print(f"{trial.persona}: {trial.share():.4f} of the good update stays")
     sys.exit(0 if all(is_right(name, report) for name, report in reports.items()) else 1)
 
 
