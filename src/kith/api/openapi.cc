@@ -81,6 +81,9 @@ constexpr std::string_view kPaths = R"json("paths":{
   "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["version","passed","document"],"properties":{
     "version":{"type":"integer","minimum":1},"passed":{"type":"boolean"},"document":{"type":"object"}}}}}},
   "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/personas/{id}/register":{"parameters":[{"$ref":"#/components/parameters/Id"}],"post":{"operationId":"registerTraining","summary":"Register what `kith persona train` has finished beside this server (operator)",
+  "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object"}}}},
+  "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/healthz":{"get":{"operationId":"getHealth","summary":"Whether the process lives","security":[],"responses":{"200":{"$ref":"#/components/responses/Object"}}}},
 "/readyz":{"get":{"operationId":"getReadiness","summary":"Whether requests are welcome","security":[],"responses":{"200":{"$ref":"#/components/responses/Object"},"503":{"$ref":"#/components/responses/Error"}}}},
 "/metrics":{"get":{"operationId":"getMetrics","summary":"Counters for Prometheus","security":[],"responses":{"200":{"description":"Text format 0.0.4","content":{"text/plain":{"schema":{"type":"string"}}}}}}},

@@ -4,13 +4,12 @@
 #include "kith/cli/persona_version_commands.h"
 #include "kith/cli/progress_bar.h"
 #include "kith/cli/version_access.h"
+#include "kith/cli/version_bench.h"
 #include "kith/eval/desk_data.h"
 #include "kith/eval/gate.h"
 #include "kith/eval/version_diff.h"
-#include "kith/runtime/application.h"
-#include "kith/runtime/engine_generator.h"
 #include "kith/runtime/resources.h"
-#include "kith/storage/directory_digest.h"
+#include "kith/tuning/job.h"
 
 namespace kith::cli {
 namespace {
@@ -28,11 +27,16 @@ struct GateArguments {
   eval::GateLimits limits;
 };
 
-// What ships with Kith (other domains, false premises), the example if asked for, then the named
-// directories, the later ones over the earlier.
-Result<eval::GateData> gate_data(const GateArguments& arguments) {
+// What ships with Kith (other domains, false premises), the secrets planted in the last training of
+// the adapter if that made this version, the example if asked for, then the named directories, the
+// later ones over the earlier.
+Result<eval::GateData> gate_data(const runtime::Config& config, const GateArguments& arguments,
+                                 const VersionInfo& candidate) {
   eval::GateData data;
   KITH_RETURN_IF_ERROR(eval::read_gate_data(runtime::gate_directory(), data));
+  const auto planted =
+      tuning::find_planted(config.data.dir, AdapterId(candidate.adapter), candidate.name());
+  if (!planted.empty()) KITH_RETURN_IF_ERROR(eval::read_canaries(planted, data));
   if (!arguments.example.empty()) {
     KITH_ASSIGN_OR_RETURN(const auto desk, eval::load_desk(arguments.example));
     eval::add_desk_users(desk, arguments.persona, data);
@@ -43,63 +47,18 @@ Result<eval::GateData> gate_data(const GateArguments& arguments) {
   return data;
 }
 
-// The configured model with versions loaded on it.
-class Bench {
- public:
-  static Result<Bench> open(const runtime::Config& config) {
-    Bench bench;
-    KITH_ASSIGN_OR_RETURN(bench.generator_, runtime::make_generator(config, bench.clock()));
-    bench.engine_ = dynamic_cast<runtime::EngineGenerator*>(bench.generator_.get());
-    if (bench.engine_ != nullptr) return bench;
-    return Error{ErrorCode::kInvalidArgument,
-                 "versions are measured on a model of our own, not on an upstream"};
-  }
-
-  // Under its own name. Errors: kConflict if the files have changed.
-  Result<AdapterId> load(const VersionInfo& info) {
-    const auto hash = storage::digest_directory(info.path);
-    if (!hash || *hash != info.content_hash) {
-      return Error{ErrorCode::kConflict,
-                   "the files of " + info.name() + " are not those that were registered"};
-    }
-    const AdapterId name(info.name());
-    KITH_RETURN_IF_ERROR(engine_->adapters().load(name, info.path));
-    return name;
-  }
-
-  // The model's own adapter of that name; empty: it has none.
-  AdapterId own(const std::string& adapter) const {
-    for (const AdapterId& name : generator_->adapter_names()) {
-      if (name.str() == adapter) return name;
-    }
-    return {};
-  }
-
-  personalize::Generator& generator() { return *generator_; }
-
- private:
-  static const base::Clock& clock() {
-    static const base::SystemClock clock;
-    return clock;
-  }
-
-  std::unique_ptr<personalize::Generator> generator_;
-  runtime::EngineGenerator* engine_ = nullptr;
-};
-
 // What the candidate is compared with: the version that serves, else what the model brings along.
-Result<eval::GateAdapters> line_up(Bench& bench, const VersionAccess& access,
+Result<eval::GateAdapters> line_up(VersionBench& bench, const VersionAccess& access,
                                    const OrderedJson& document, const VersionInfo& candidate) {
   eval::GateAdapters adapters;
   KITH_ASSIGN_OR_RETURN(adapters.candidate, bench.load(candidate));
   const int serving = document.value("serving", 0);
   if (serving == 0 || serving == candidate.version) {
-    adapters.current = bench.own(candidate.adapter);
+    adapters.current = bench.own(AdapterId(candidate.adapter));
     return adapters;
   }
   KITH_ASSIGN_OR_RETURN(const VersionInfo info, access.find(document, serving));
   KITH_ASSIGN_OR_RETURN(adapters.current, bench.load(info));
-  adapters.is_first = false;
   return adapters;
 }
 
@@ -108,8 +67,8 @@ Status evaluate(const GlobalOptions& options, const GateArguments& arguments) {
   KITH_ASSIGN_OR_RETURN(VersionAccess access, VersionAccess::open(config));
   KITH_ASSIGN_OR_RETURN(const OrderedJson document, access.list(arguments.persona));
   KITH_ASSIGN_OR_RETURN(const VersionInfo candidate, access.find(document, arguments.version));
-  KITH_ASSIGN_OR_RETURN(const eval::GateData data, gate_data(arguments));
-  KITH_ASSIGN_OR_RETURN(Bench bench, Bench::open(config));
+  KITH_ASSIGN_OR_RETURN(const eval::GateData data, gate_data(config, arguments, candidate));
+  KITH_ASSIGN_OR_RETURN(VersionBench bench, VersionBench::open(config));
   KITH_ASSIGN_OR_RETURN(const auto adapters, line_up(bench, access, document, candidate));
   KITH_ASSIGN_OR_RETURN(const auto report, eval::run_gate(data, adapters, bench.generator(),
                                                           arguments.limits, progress_bar()));
@@ -134,8 +93,8 @@ Status diff(const GlobalOptions& options, const GateArguments& arguments) {
   KITH_ASSIGN_OR_RETURN(const OrderedJson document, access.list(arguments.persona));
   KITH_ASSIGN_OR_RETURN(const VersionInfo first, access.find(document, arguments.version));
   KITH_ASSIGN_OR_RETURN(const VersionInfo second, access.find(document, arguments.second));
-  KITH_ASSIGN_OR_RETURN(const eval::GateData data, gate_data(arguments));
-  KITH_ASSIGN_OR_RETURN(Bench bench, Bench::open(config));
+  KITH_ASSIGN_OR_RETURN(const eval::GateData data, gate_data(config, arguments, second));
+  KITH_ASSIGN_OR_RETURN(VersionBench bench, VersionBench::open(config));
   KITH_ASSIGN_OR_RETURN(const AdapterId one, bench.load(first));
   KITH_ASSIGN_OR_RETURN(const AdapterId two, bench.load(second));
   KITH_ASSIGN_OR_RETURN(const auto found,
@@ -164,9 +123,6 @@ void add_persona_gate_commands(CLI::App& command, GlobalOptions& options, int& s
   eval::GateLimits& limits = arguments->limits;
   gate->add_option("--max-off-domain", limits.off_domain, "perplexity on other domains");
   gate->add_option("--max-others", limits.others, "perplexity on other personas");
-  gate->add_option("--max-first-off-domain", limits.first_off_domain,
-                   "the same of a first version, against the base model");
-  gate->add_option("--max-first-others", limits.first_others);
   gate->callback([&options, &status, arguments] {
     status = finish(evaluate(options, *arguments), options.json);
   });

@@ -4,12 +4,19 @@
 #include <cstdio>
 #include <iostream>
 
+#include "kith/cli/directory_client.h"
 #include "kith/cli/persona_version_commands.h"
+#include "kith/cli/progress_bar.h"
+#include "kith/cli/version_bench.h"
+#include "kith/eval/update_share.h"
 #include "kith/persona/version_registry.h"
 #include "kith/runtime/installation.h"
 #include "kith/runtime/model_settings.h"
+#include "kith/runtime/resources.h"
+#include "kith/runtime/server_file.h"
 #include "kith/tuning/child_process.h"
 #include "kith/tuning/pipeline.h"
+#include "kith/tuning/registration.h"
 
 namespace kith::cli {
 namespace {
@@ -21,18 +28,25 @@ struct TrainArguments {
   std::string persona;
   bool is_together = false;
   bool is_dry = false;
+  bool chooses_share = true;
   std::string recipe;
   tuning::TrainingRequest request;
 };
 
-// Opens the installation for each use, so that a server can start while the trainer runs.
+// Opens the installation for each use, so that a server can start while the trainer runs; reads
+// beside a server that holds it, and lets that register what was trained.
 class Directory {
  public:
   explicit Directory(const runtime::Config& config) : config_(config) {}
 
   Status with(const std::function<Status(runtime::Installation&)>& use) const {
-    KITH_ASSIGN_OR_RETURN(const auto installation, runtime::Installation::open(config_));
-    return use(*installation);
+    auto installation = runtime::Installation::open(config_);
+    if (!installation && installation.error().code == ErrorCode::kConflict &&
+        runtime::read_server_file(config_.data.dir)) {
+      installation = runtime::Installation::open_beside(config_);
+    }
+    if (!installation) return std::move(installation).error();
+    return use(**installation);
   }
 
   Status view(const std::function<Status(const tuning::InstallationView&)>& use) const {
@@ -45,60 +59,65 @@ class Directory {
     });
   }
 
-  Status with_registry(const std::function<Status(persona::VersionRegistry&)>& use) const {
-    return with([&](runtime::Installation& installation) {
-      persona::VersionRegistry registry(installation.stores().adapter_versions(),
-                                        installation.path(), installation.clock());
-      return use(registry);
-    });
+  Result<std::optional<tuning::StartingPoint>> find_serving(const AdapterId& adapter) const {
+    std::optional<tuning::StartingPoint> start;
+    KITH_RETURN_IF_ERROR(with([&](runtime::Installation& installation) -> Status {
+      const persona::VersionRegistry registry(installation.stores().adapter_versions(),
+                                              installation.path(), installation.clock());
+      KITH_ASSIGN_OR_RETURN(const auto row, registry.find_serving(adapter));
+      if (!row) return {};
+      KITH_ASSIGN_OR_RETURN(auto path, registry.verified_path(*row));
+      start = tuning::StartingPoint{std::move(path), to_string(row->id)};
+      return {};
+    }));
+    return start;
+  }
+
+  // In the directory itself, or by the server that holds it, which knows the persona by `name`.
+  Result<std::string> register_version(const std::string& name,
+                                       const tuning::FinishedTraining& finished) const {
+    KITH_ASSIGN_OR_RETURN(const DirectoryAccess access, open_directory(config_));
+    if (access.installation != nullptr) {
+      runtime::Installation& home = *access.installation;
+      persona::VersionRegistry registry(home.stores().adapter_versions(), home.path(),
+                                        home.clock());
+      KITH_ASSIGN_OR_RETURN(const auto row, tuning::register_training(registry, finished));
+      return to_string(row.id);
+    }
+    KITH_ASSIGN_OR_RETURN(
+        const std::string answer,
+        call_server(*access.server, {.method = "POST",
+                                     .url = "/v1/personas/" + encode_segment(name) + "/register",
+                                     .headers = {"Content-Type: application/json"},
+                                     .body = "{}"}));
+    KITH_ASSIGN_OR_RETURN(const OrderedJson row, base::parse_ordered_json(answer));
+    return row.value("adapter", "") + "@" + std::to_string(row.value("version", 0));
   }
 
  private:
   const runtime::Config& config_;
 };
 
-Result<std::optional<tuning::StartingPoint>> find_serving(const Directory& directory,
-                                                          const AdapterId& adapter) {
-  std::optional<tuning::StartingPoint> start;
-  KITH_RETURN_IF_ERROR(directory.with_registry([&](persona::VersionRegistry& registry) -> Status {
-    KITH_ASSIGN_OR_RETURN(const auto row, registry.find_serving(adapter));
-    if (!row) return {};
-    KITH_ASSIGN_OR_RETURN(auto path, registry.verified_path(*row));
-    start = tuning::StartingPoint{std::move(path), to_string(row->id)};
-    return {};
-  }));
-  return start;
-}
-
-// A crash between registering and noting it must not register the same weights twice.
-Result<std::string> register_version(const Directory& directory,
-                                     const tuning::FinishedTraining& finished) {
-  const tuning::JobState& job = finished.job;
-  std::string name;
-  KITH_RETURN_IF_ERROR(directory.with_registry([&](persona::VersionRegistry& registry) -> Status {
-    KITH_ASSIGN_OR_RETURN(const auto rows, registry.list(job.adapter));
-    for (const auto& row : rows) {
-      if (row.data_hash == job.data_hash && row.recipe_hash == job.recipe_hash &&
-          row.base_hash == job.base_hash && row.status == storage::VersionStatus::kCandidate) {
-        name = to_string(row.id);
-        return {};
-      }
-    }
-    persona::NewVersion version{.adapter = job.adapter,
-                                .source = finished.adapter,
-                                .by = "kith persona train",
-                                .reason = "trained"};
-    if (!job.parent.empty()) version.parents.push_back(job.parent);
-    version.base_hash = job.base_hash;
-    version.data_hash = job.data_hash;
-    version.recipe_hash = job.recipe_hash;
-    version.metrics = job.metrics;
-    version.contributors = finished.contributors;
-    KITH_ASSIGN_OR_RETURN(const auto row, registry.add(version));
-    name = to_string(row.id);
-    return {};
-  }));
-  return name;
+// How much of the update may stay (eval/update_share.h), against what answers the persona's users
+// now.
+Result<double> choose_share(const runtime::Config& config, const Directory& directory,
+                            const AdapterId& adapter, const fs::path& trained,
+                            const fs::path& choice) {
+  eval::GateData data;
+  KITH_RETURN_IF_ERROR(eval::read_gate_data(runtime::gate_directory() / "choice", data));
+  KITH_RETURN_IF_ERROR(eval::read_gate_data(choice, data));
+  KITH_ASSIGN_OR_RETURN(VersionBench bench, VersionBench::open(config));
+  eval::GateAdapters adapters{.candidate = AdapterId("trained"), .current = bench.own(adapter)};
+  KITH_RETURN_IF_ERROR(bench.load(adapters.candidate, trained));
+  KITH_ASSIGN_OR_RETURN(const auto serving, directory.find_serving(adapter));
+  if (serving) {
+    adapters.current = AdapterId("serving");
+    KITH_RETURN_IF_ERROR(bench.load(adapters.current, serving->path));
+  }
+  KITH_ASSIGN_OR_RETURN(
+      const auto chosen,
+      eval::choose_update_share(data, adapters, bench.generator(), {}, progress_bar()));
+  return chosen.share;
 }
 
 // The adapter that the persona's answers come from. Errors: kNotFound.
@@ -160,9 +179,15 @@ Status train(const GlobalOptions& options, TrainArguments arguments) {
   }
   tuning::TrainingPorts ports;
   ports.with_installation = [&](const auto& use) { return directory.view(use); };
-  ports.find_adapter = [&](const AdapterId& adapter) { return find_serving(directory, adapter); };
+  ports.find_adapter = [&](const AdapterId& adapter) { return directory.find_serving(adapter); };
+  if (arguments.chooses_share) {
+    ports.choose_share = [&](const fs::path& trained, const fs::path& choice) {
+      return choose_share(config, directory, request.adapter, trained, choice);
+    };
+  }
   ports.register_version = [&](const tuning::FinishedTraining& finished) {
-    return register_version(directory, finished);
+    return directory.register_version(
+        arguments.is_together ? request.adapter.str() : arguments.persona, finished);
   };
   ports.say = [](const std::string& message) { std::cerr << message << std::endl; };
   if (arguments.is_dry) {
@@ -206,6 +231,11 @@ void add_persona_train_command(CLI::App& command, GlobalOptions& options, int& s
   sub->add_option("--validation-users", request.data.validation_users,
                   "share of the users who only validate (default: 0.125)")
       ->check(CLI::Range(0.0, 0.5));
+  sub->add_option("--canaries", request.canaries,
+                  "planted secrets for the gate's leak checks (default: by the number of rows)")
+      ->check(CLI::Range(0, 1000));
+  sub->add_flag("!--whole-update", arguments->chooses_share,
+                "register all of the update, however much worse others are told by it");
   sub->add_option("--keep-data", request.keep_data,
                   "copy the dataset here, for kith persona evaluate --held-out");
   sub->callback([&options, &status, arguments] {

@@ -123,25 +123,20 @@ Status Gate::check_loss(const std::string& name, std::span<const GateText> texts
 }
 
 Status Gate::check_likelihoods() {
-  const char* against = adapters_.is_first ? "the base model" : "the version that serves";
-  if (adapters_.is_first && !adapters_.current.empty()) against = "the adapter that serves";
+  const char* against = adapters_.current.empty() ? "the base model" : "what serves";
   if (data_.own.empty()) {
     skip("own_loss", "there are no held-out users of the persona");
   } else {
     KITH_RETURN_IF_ERROR(check_loss("own_loss", data_.own, limits_.own, against));
   }
-  const bool is_first = adapters_.is_first;
   if (data_.off_domain.empty()) {
     skip("off_domain", "there are no texts of other domains");
   } else {
-    KITH_RETURN_IF_ERROR(check_loss("off_domain", data_.off_domain,
-                                    is_first ? limits_.first_off_domain : limits_.off_domain,
-                                    against));
+    KITH_RETURN_IF_ERROR(check_loss("off_domain", data_.off_domain, limits_.off_domain, against));
   }
   for (const auto& [persona, texts] : data_.others) {
     if (texts.empty()) continue;
-    KITH_RETURN_IF_ERROR(check_loss("other:" + persona, texts,
-                                    is_first ? limits_.first_others : limits_.others, against));
+    KITH_RETURN_IF_ERROR(check_loss("other:" + persona, texts, limits_.others, against));
   }
   return {};
 }

@@ -19,14 +19,11 @@ struct GateLimits {
   std::size_t min_units = 3;
   // Change of perplexity (0.01: one percent higher) that the upper end of the interval may reach:
   // on the own persona, where the whole interval must be lower; on texts of other domains; on each
-  // other persona's users.
+  // other persona's users. What it is compared with is what would answer without the version: see
+  // GateAdapters::current.
   double own = 0.0;
   double off_domain = 0.01;
   double others = 0.01;
-  // The same for a first version, which has no version before it to be compared with: it is
-  // compared with the base model, which it is made to differ from.
-  double first_off_domain = 0.03;
-  double first_others = 0.15;
   // Preference accuracy may be lower by this much, in [0, 1].
   double preference_loss = 0.02;
   // Share of the false premises agreed with may be higher by this much; their mean margin must not
@@ -42,10 +39,9 @@ struct GateLimits {
 // Which adapters of the generator are compared.
 struct GateAdapters {
   AdapterId candidate;
-  // What serves now; empty: the base model.
+  // What answers the persona's users now: the version that serves, else the model's own adapter of
+  // that name, else (empty) the base model.
   AdapterId current;
-  // No version served before: `current` is no version of this adapter.
-  bool is_first = true;
 };
 
 enum class Verdict : std::uint8_t { kPassed, kFailed, kSkipped };

@@ -135,6 +135,10 @@ Status read_gate_data(const fs::path& dir, GateData& data) {
   return {};
 }
 
+Status read_canaries(const fs::path& file, GateData& data) {
+  return read_file(file, data.canaries);
+}
+
 void add_desk_users(const DeskData& desk, const std::string& persona, GateData& data) {
   for (const DeskConversation& conversation : desk.conversations) {
     if (!conversation.is_test) continue;

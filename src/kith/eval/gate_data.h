@@ -62,6 +62,9 @@ struct GateData {
 // Errors: kNotFound without the directory; kInvalidArgument with the place of a bad line.
 Status read_gate_data(const std::filesystem::path& dir, GateData& data);
 
+// Reads planted secrets from one file, in the place of those in `data`. Errors: as above.
+Status read_canaries(const std::filesystem::path& file, GateData& data);
+
 // The held-out users of the service-desk example, of `persona` and of the others.
 void add_desk_users(const DeskData& desk, const std::string& persona, GateData& data);
 

@@ -18,11 +18,17 @@ class Places {
 
 }  // namespace
 
+std::vector<personalize::AdapterShare> AdapterScorer::adapters() const {
+  auto adapters = personalize::only_adapter(adapter_);
+  for (personalize::AdapterShare& adapter : adapters) adapter.weight = share_;
+  return adapters;
+}
+
 Result<std::vector<double>> AdapterScorer::mean_logprobs(
     const std::vector<personalize::Message>& messages,
     const std::vector<std::string>& continuations) const {
   return generator_.score({.messages = messages,
-                           .adapters = personalize::only_adapter(adapter_),
+                           .adapters = adapters(),
                            .soft_prompt = nullptr,
                            .tenant = {},
                            .continuations = continuations});
@@ -87,7 +93,7 @@ Result<std::string> AdapterScorer::greedy(const std::vector<personalize::Message
   personalize::GenerationRequest request;
   request.messages = messages;
   request.answer_prefix = prefix;
-  request.adapters = personalize::only_adapter(adapter_);
+  request.adapters = adapters();
   request.samples = {personalize::SamplingParams{.temperature = 0.0}};
   request.max_tokens = max_tokens;
   KITH_ASSIGN_OR_RETURN(const auto texts, generator_.generate(request, nullptr, {}));

@@ -17,9 +17,13 @@ namespace kith::eval {
 class AdapterScorer {
  public:
   // An empty adapter is the base model. `on_text` is called after each text that is scored.
+  //   share: factor of the adapter's update, finite
   AdapterScorer(personalize::Generator& generator, AdapterId adapter,
-                std::function<void()> on_text = {})
-      : generator_(generator), adapter_(std::move(adapter)), on_text_(std::move(on_text)) {}
+                std::function<void()> on_text = {}, double share = 1.0)
+      : generator_(generator),
+        adapter_(std::move(adapter)),
+        on_text_(std::move(on_text)),
+        share_(share) {}
 
   // Mean natural log-probability per token of each continuation as the answer to the messages.
   Result<std::vector<double>> mean_logprobs(const std::vector<personalize::Message>& messages,
@@ -44,6 +48,7 @@ class AdapterScorer {
   const AdapterId& adapter() const { return adapter_; }
 
  private:
+  std::vector<personalize::AdapterShare> adapters() const;
   void done() const {
     if (on_text_) on_text_();
   }
@@ -51,6 +56,7 @@ class AdapterScorer {
   personalize::Generator& generator_;
   const AdapterId adapter_;
   const std::function<void()> on_text_;
+  const double share_;
 };
 
 // Means over the values of each unit, units in the order of their first value.

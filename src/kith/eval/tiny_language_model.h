@@ -63,7 +63,7 @@ class TinyLanguageModel final : public personalize::Generator {
       const std::string* best = nullptr;
       double best_probability = 0.0;
       for (const auto& word : vocabulary_) {
-        const double p = probability(name_of(request.adapters), words, word);
+        const double p = probability(request.adapters, words, word);
         if (p > best_probability) {
           best = &word;
           best_probability = p;
@@ -83,7 +83,7 @@ class TinyLanguageModel final : public personalize::Generator {
       const auto said = tiny_words(continuation);
       double sum = 0.0;
       for (const auto& word : said) {
-        sum += std::log(probability(name_of(request.adapters), words, word));
+        sum += std::log(probability(request.adapters, words, word));
         words.push_back(word);
       }
       means.push_back(sum / static_cast<double>(std::max<std::size_t>(said.size(), 1)));
@@ -98,10 +98,6 @@ class TinyLanguageModel final : public personalize::Generator {
     std::map<std::string, double> words;
     double total = 0.0;
   };
-
-  static std::string name_of(const std::vector<personalize::AdapterShare>& shares) {
-    return shares.empty() ? "" : shares.front().id.str();
-  }
 
   static std::vector<std::string> history(const std::vector<personalize::Message>& messages,
                                           std::size_t end) {
@@ -130,6 +126,15 @@ class TinyLanguageModel final : public personalize::Generator {
   static double count(const std::map<std::string, double>& counts, const std::string& key) {
     const auto it = counts.find(key);
     return it == counts.end() ? 0.0 : it->second;
+  }
+
+  // A share of an adapter's update is a mixture with the base.
+  double probability(const std::vector<personalize::AdapterShare>& adapters,
+                     const std::vector<std::string>& words, const std::string& word) const {
+    const double base = probability("", words, word);
+    if (adapters.empty()) return base;
+    const auto& [adapter, share] = adapters.front();
+    return base + share * (probability(adapter.str(), words, word) - base);
   }
 
   double probability(const std::string& adapter, const std::vector<std::string>& words,

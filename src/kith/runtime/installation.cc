@@ -25,6 +25,17 @@ storage::TenantScope default_tenant() { return {TenantId(storage::kDefaultTenant
 Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
   KITH_ASSIGN_OR_RETURN(storage::DataDirectory directory,
                         storage::DataDirectory::open(config.data.dir));
+  return open_in(std::move(directory), config);
+}
+
+Result<std::unique_ptr<Installation>> Installation::open_beside(const Config& config) {
+  KITH_ASSIGN_OR_RETURN(storage::DataDirectory directory,
+                        storage::DataDirectory::open_beside(config.data.dir));
+  return open_in(std::move(directory), config);
+}
+
+Result<std::unique_ptr<Installation>> Installation::open_in(storage::DataDirectory directory,
+                                                            const Config& config) {
   KITH_ASSIGN_OR_RETURN(auto stores, storage::open_sqlite(directory.database_path()));
   auto installation =
       std::unique_ptr<Installation>(new Installation(std::move(directory), std::move(stores)));

@@ -16,12 +16,18 @@
 
 namespace kith::runtime {
 
-// Holds the directory's lock. Members are thread-safe.
+// Holds the directory's lock, unless it was opened beside the server that does. Members are
+// thread-safe.
 class Installation {
  public:
   // Errors: kConflict if another process holds the directory; those of the stores; kInvalidArgument
   //   for a personas file with mistakes.
   static Result<std::unique_ptr<Installation>> open(const Config& config);
+
+  // To read what a running server writes: SQLite's log lets readers of other processes see whole
+  // transactions. What has to change goes through the server.
+  // Errors: kNotFound without an installation; those of the stores; kInvalidArgument as above.
+  static Result<std::unique_ptr<Installation>> open_beside(const Config& config);
 
   const std::filesystem::path& path() const { return directory_.path(); }
   storage::StoreSet& stores() { return *stores_; }
@@ -36,6 +42,9 @@ class Installation {
   Status load_personas(const Config& config);
 
  private:
+  static Result<std::unique_ptr<Installation>> open_in(storage::DataDirectory directory,
+                                                       const Config& config);
+
   Installation(storage::DataDirectory directory, std::unique_ptr<storage::StoreSet> stores)
       : directory_(std::move(directory)),
         stores_(std::move(stores)),

@@ -6,6 +6,7 @@
 #include "kith/base/json.h"
 #include "kith/base/log.h"
 #include "kith/persona/canary_trial.h"
+#include "kith/tuning/registration.h"
 
 namespace kith::runtime {
 namespace {
@@ -282,6 +283,10 @@ Result<AdapterVersionRow> ServedVersions::set_gate(const AdapterVersionId& id, b
   KITH_RETURN_IF_ERROR(
       registry_.store().set_gate(id, {passed, document, installation_.clock().now()}, by));
   return registry_.find(id);
+}
+
+Result<AdapterVersionRow> ServedVersions::register_training(const AdapterId& adapter) {
+  return tuning::register_training_of(registry_, installation_.path(), adapter);
 }
 
 }  // namespace kith::runtime

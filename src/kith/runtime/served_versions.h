@@ -50,6 +50,7 @@ class ServedVersions final : public personalize::AdapterVersions, public server:
   Result<storage::AdapterVersionRow> set_gate(const storage::AdapterVersionId& id, bool passed,
                                               const std::string& document,
                                               const std::string& by) override;
+  Result<storage::AdapterVersionRow> register_training(const AdapterId& adapter) override;
 
   persona::VersionRegistry& registry() { return registry_; }
 

@@ -43,6 +43,7 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/personas/{id}/try", kOperator, kCall, kJson, post_try, nullptr},
     Route{"POST", "/v1/personas/{id}/withdraw", kOperator, kCall, kJson, post_withdraw, nullptr},
     Route{"POST", "/v1/personas/{id}/gate", kOperator, kCall, kJson, post_gate, nullptr},
+    Route{"POST", "/v1/personas/{id}/register", kOperator, kCall, kJson, post_register, nullptr},
     Route{"GET", "/healthz", kPublic, kInline, kNone, get_healthz, nullptr},
     Route{"GET", "/readyz", kPublic, kInline, kNone, get_readyz, nullptr},
     Route{"GET", "/metrics", kPublic, kCall, kNone, get_metrics, nullptr},

@@ -63,6 +63,7 @@ api::Outcome<HttpResponse> post_rollback(const Context& context, const Call& cal
 api::Outcome<HttpResponse> post_try(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_withdraw(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_gate(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_register(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_healthz(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_readyz(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_metrics(const Context& context, const Call& call);

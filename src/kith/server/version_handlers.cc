@@ -101,4 +101,10 @@ api::Outcome<HttpResponse> post_gate(const Context& context, const Call& call) {
               call);
 }
 
+api::Outcome<HttpResponse> post_register(const Context& context, const Call& call) {
+  auto target = target_of(context, call);
+  if (!target) return std::move(target).error();
+  return tell(target->service->register_training(target->adapter), call);
+}
+
 }  // namespace kith::server

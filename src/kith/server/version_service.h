@@ -38,6 +38,9 @@ class VersionService {
   virtual Result<storage::AdapterVersionRow> set_gate(const storage::AdapterVersionId& id,
                                                       bool passed, const std::string& document,
                                                       const std::string& by) = 0;
+  // Registers the training of this adapter that `kith persona train` has finished beside the
+  // server. Errors: kNotFound without one; kConflict if it has not come that far.
+  virtual Result<storage::AdapterVersionRow> register_training(const AdapterId& adapter) = 0;
 };
 
 }  // namespace kith::server

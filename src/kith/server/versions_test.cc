@@ -50,6 +50,11 @@ class FakeVersions final : public VersionService {
                VersionStatus::kCandidate);
   }
 
+  Result<AdapterVersionRow> register_training(const AdapterId& adapter) override {
+    log.push_back("register " + adapter.str());
+    return row(2, VersionStatus::kCandidate);
+  }
+
   std::vector<std::string> log;
 
  private:
@@ -108,6 +113,13 @@ TEST_F(VersionsTest, AreChangedByOperatorsWithTheirNames) {
                   "promote field@2 by this machine: better", "rollback field@1 by this machine: ",
                   "try 0.500000 field@2 by this machine: ", "withdraw field@2 by this machine: ",
                   "gate failed {\"checks\":[]} field@2 by this machine: "));
+}
+
+TEST_F(VersionsTest, AFinishedTrainingIsRegistered) {
+  const auto response = post("register", "{}");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ((*base::parse_json(response.body))["status"], "candidate");
+  EXPECT_THAT(versions_.log, testing::ElementsAre("register field"));
 }
 
 TEST_F(VersionsTest, AKeysLabelSaysWhoItWas) {

@@ -61,6 +61,14 @@ Result<DataDirectory> DataDirectory::open(const fs::path& path) {
   return directory;
 }
 
+Result<DataDirectory> DataDirectory::open_beside(const fs::path& path) {
+  constexpr int kNoLock = -1;
+  DataDirectory directory(path, kNoLock);
+  std::error_code error;
+  if (fs::exists(directory.database_path(), error)) return directory;
+  return Error{ErrorCode::kNotFound, path.string() + ": holds no installation"};
+}
+
 DataDirectory::DataDirectory(fs::path path, int lock_fd)
     : path_(std::move(path)), lock_fd_(lock_fd) {}
 

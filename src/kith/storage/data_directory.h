@@ -9,7 +9,8 @@
 namespace kith::storage {
 
 // Holds an exclusive flock(2) on DIR/lock, which names the holder's process id; the kernel releases
-// it when the process ends, however it ends. Movable, not thread-safe.
+// it when the process ends, however it ends. One that was opened beside the holder has no lock.
+// Movable, not thread-safe.
 class DataDirectory {
  public:
   // Creates the directory (mode 0700) if there is none.
@@ -17,6 +18,9 @@ class DataDirectory {
   // process
   //   id), kUnavailable if it cannot be created or locked.
   static Result<DataDirectory> open(const std::filesystem::path& path);
+
+  // To read beside the process that holds it. Errors: kNotFound if there is no database.
+  static Result<DataDirectory> open_beside(const std::filesystem::path& path);
 
   DataDirectory(DataDirectory&& other) noexcept;
   DataDirectory& operator=(DataDirectory&& other) noexcept;

@@ -82,6 +82,9 @@ Status remove_rows_in(const fs::path& directory) {
   for (const char* name : {"train.jsonl", "valid_users.jsonl", "valid_latest.jsonl"}) {
     KITH_RETURN_IF_ERROR(remove_tree(directory / "data" / name));
   }
+  for (const char* name : {"others", "choice"}) {
+    KITH_RETURN_IF_ERROR(remove_tree(directory / "data" / name));
+  }
   KITH_RETURN_IF_ERROR(remove_tree(directory / "run"));
   return remove_tree(directory / kContributors);
 }
@@ -167,6 +170,29 @@ Status Job::save_contributors(const std::vector<Participant>& users) {
 }
 
 Result<std::vector<Participant>> Job::contributors() const { return read_contributors(directory_); }
+
+Result<JobRecord> read_job(const fs::path& data_dir, const AdapterId& adapter) {
+  const fs::path directory = jobs_directory(data_dir) / adapter.str();
+  KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(directory / kJobFile));
+  JobRecord record;
+  KITH_ASSIGN_OR_RETURN(record.state, parse_state(text));
+  record.state.adapter = adapter;
+  KITH_ASSIGN_OR_RETURN(record.participants, read_contributors(directory));
+  record.adapter = directory / "run" / "kept";
+  return record;
+}
+
+fs::path find_planted(const fs::path& data_dir, const AdapterId& adapter,
+                      const std::string& version) {
+  const fs::path directory = jobs_directory(data_dir) / adapter.str();
+  const auto text = base::read_file(directory / kJobFile);
+  if (!text) return {};
+  const auto state = parse_state(*text);
+  if (!state || state->version != version) return {};
+  const fs::path file = directory / "data" / "canaries.jsonl";
+  std::error_code error;
+  return fs::exists(file, error) ? file : fs::path();
+}
 
 Result<int> forget_user(const fs::path& data_dir, const storage::Scope& scope) {
   int forgotten = 0;

@@ -70,6 +70,8 @@ class Job {
   std::filesystem::path data() const { return directory_ / "data"; }
   std::filesystem::path recipe() const { return directory_ / "recipe.toml"; }
   std::filesystem::path run() const { return directory_ / "run"; }
+  // The adapter as it is registered: what was trained, with the share of its update that stays.
+  std::filesystem::path kept() const { return run() / "kept"; }
   std::filesystem::path log() const { return directory_ / "log.txt"; }
 
   // Durable when it returns. Errors: kUnavailable.
@@ -91,6 +93,20 @@ class Job {
   int lock_fd_ = -1;
   JobState state_;
 };
+
+// What a trainer has done so far, read beside it: the state as it was saved last, and whose words
+// take part. Errors: kNotFound without a job; kInvalidArgument for damaged files.
+struct JobRecord {
+  JobState state;
+  std::vector<Participant> participants;
+  std::filesystem::path adapter;  // PEFT directory, as it is registered; from kEvaluated on
+};
+Result<JobRecord> read_job(const std::filesystem::path& data_dir, const AdapterId& adapter);
+
+// The file of the secrets planted in this version's training (canaries.h); empty if the adapter's
+// last training made another version, or planted none.
+std::filesystem::path find_planted(const std::filesystem::path& data_dir, const AdapterId& adapter,
+                                   const std::string& version);
 
 // Removes the rows of every unfinished training that this user takes part in, so that it has to
 // select its data anew. Returns how many there were. Part of erasing a user.

@@ -9,8 +9,11 @@
 #include "kith/storage/digest.h"
 #include "kith/text/tokenizer.h"
 #include "kith/tuning/base_model.h"
+#include "kith/tuning/canaries.h"
 #include "kith/tuning/child_process.h"
+#include "kith/tuning/neighbours.h"
 #include "kith/tuning/prompt_source.h"
+#include "kith/tuning/scaled_adapter.h"
 
 namespace kith::tuning {
 namespace {
@@ -29,6 +32,9 @@ struct Selected {
   persona::TrainingData data;
   persona::DatasetCard card;
   std::optional<StartingPoint> start;
+  // Of other personas, see neighbours.h.
+  std::vector<persona::TrainingRow> neighbours;
+  std::vector<Canary> canaries;
   std::int64_t data_tokens = 0;
   bool has_valid_latest = false;
 };
@@ -87,12 +93,19 @@ Result<Selected> select(const TrainingRequest& request, const TrainingPorts& por
     KITH_ASSIGN_OR_RETURN(
         selected.data,
         persona::select_training_data(view.stores, view.scope, members, options, data_ports));
+    KITH_ASSIGN_OR_RETURN(selected.neighbours,
+                          select_neighbours(view.stores, view.scope, members, options, data_ports));
     return {};
   }));
   persona::CardFacts facts{.adapter = request.adapter.str(),
                            .base_model = request.base_model.filename().string()};
   KITH_RETURN_IF_ERROR(choose_start(request, ports, selected.data, selected, facts));
   selected.card = persona::describe(selected.data, options, facts);
+  const auto is_trained = [](const auto& row) { return row.part == persona::DataPart::kTrain; };
+  const auto num_rows = static_cast<std::size_t>(
+      std::count_if(selected.data.rows.begin(), selected.data.rows.end(), is_trained));
+  selected.canaries = draw_canaries(request.canaries.value_or(num_canaries(num_rows)),
+                                    request.adapter.str() + " " + selected.card.data_hash);
   for (const auto& row : selected.data.rows) {
     if (row.part == persona::DataPart::kTrain) {
       selected.data_tokens += static_cast<std::int64_t>(row.tokens);
@@ -100,6 +113,20 @@ Result<Selected> select(const TrainingRequest& request, const TrainingPorts& por
     selected.has_valid_latest |= row.part == persona::DataPart::kValidLatest;
   }
   return selected;
+}
+
+// The dataset, with what is planted in it and what it is measured on.
+Status write_data(const Selected& selected, const fs::path& directory) {
+  KITH_RETURN_IF_ERROR(persona::write_dataset(selected.data, selected.card, directory));
+  if (!selected.canaries.empty()) {
+    const fs::path train = directory / "train.jsonl";
+    KITH_ASSIGN_OR_RETURN(const std::string rows, base::read_file(train));
+    KITH_RETURN_IF_ERROR(
+        base::write_file_atomically(train, rows + canary_rows(selected.canaries), 0600));
+    KITH_RETURN_IF_ERROR(base::write_file_atomically(directory / "canaries.jsonl",
+                                                     canary_probes(selected.canaries), 0600));
+  }
+  return write_neighbours(selected.neighbours, selected.data, directory);
 }
 
 RecipeTemplate::Parts recipe_parts(const TrainingRequest& request, const Selected& selected,
@@ -148,7 +175,7 @@ Json first_validation(const fs::path& log) {
 }
 
 // Nothing that depends on the clock or the machine, so that a resumed training says the same.
-Result<std::string> metrics_of(const Json& report, const fs::path& run) {
+Result<OrderedJson> metrics_of(const Json& report, const fs::path& run) {
   const Json before = first_validation(run / "log.jsonl");
   if (!report.is_object() || !report.contains("validation")) {
     return Error{ErrorCode::kInternal, "kith-train's report lacks the validation"};
@@ -166,7 +193,7 @@ Result<std::string> metrics_of(const Json& report, const fs::path& run) {
     }
     metrics["validation"][name] = std::move(json);
   }
-  return metrics.dump();
+  return metrics;
 }
 
 // Works through the stages of one job.
@@ -233,16 +260,17 @@ class Training {
     KITH_ASSIGN_OR_RETURN(state.base_hash, hash_base_model(request_.base_model));
     std::error_code error;
     fs::remove_all(job_.run(), error);
-    KITH_RETURN_IF_ERROR(persona::write_dataset(selected.data, selected.card, job_.data()));
+    KITH_RETURN_IF_ERROR(write_data(selected, job_.data()));
     const std::string recipe =
         request_.recipe.complete(recipe_parts(request_, selected, job_.data(), job_.run()));
     KITH_RETURN_IF_ERROR(base::write_file_atomically(job_.recipe(), recipe, 0600));
-    KITH_RETURN_IF_ERROR(job_.save_contributors(all_users(selected.data)));
+    KITH_RETURN_IF_ERROR(job_.save_contributors(all_users(selected)));
     state.stage = JobStage::kSelected;
     state.data_hash = selected.card.data_hash;
     // Where the installation lies does not change what is trained.
-    state.recipe_hash = storage::digest(
-        {request_.recipe.complete(recipe_parts(request_, selected, "data", "run"))});
+    state.recipe_hash =
+        storage::digest({request_.recipe.complete(recipe_parts(request_, selected, "data", "run")),
+                         canary_rows(selected.canaries)});
     state.parent = selected.start ? selected.start->version : std::string();
     state.id = storage::digest({request_.adapter.str(), state.data_hash, state.recipe_hash,
                                 state.base_hash, state.parent});
@@ -252,12 +280,13 @@ class Training {
     return job_.save(state);
   }
 
-  // Validation users too: their words are in the files.
-  static std::vector<Participant> all_users(const persona::TrainingData& data) {
+  // Validation users and those of other personas too: their words are in the files.
+  static std::vector<Participant> all_users(const Selected& selected) {
     std::map<UserId, bool> users;
-    for (const auto& row : data.rows) {
+    for (const auto& row : selected.data.rows) {
       users[row.user] |= row.part == persona::DataPart::kTrain;
     }
+    for (const auto& row : selected.neighbours) users.try_emplace(row.user, false);
     std::vector<Participant> participants;
     for (const auto& [user, trains] : users) {
       participants.push_back({{TenantId(storage::kDefaultTenant), user}, trains});
@@ -287,9 +316,27 @@ class Training {
     KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(job_.run() / "report.json"));
     KITH_ASSIGN_OR_RETURN(const Json report, base::parse_json(text));
     JobState state = job_.state();
-    KITH_ASSIGN_OR_RETURN(state.metrics, metrics_of(report, job_.run()));
+    KITH_ASSIGN_OR_RETURN(OrderedJson metrics, metrics_of(report, job_.run()));
+    KITH_ASSIGN_OR_RETURN(const double share, choose_share());
+    metrics["update_share"] = share;
+    KITH_RETURN_IF_ERROR(write_scaled_adapter(job_.run() / "adapter", share, job_.kept()));
+    state.metrics = metrics.dump();
     state.stage = JobStage::kEvaluated;
     return job_.save(state);
+  }
+
+  Result<double> choose_share() const {
+    if (!ports_.choose_share) return 1.0;
+    say("measuring how much of the update may stay");
+    KITH_ASSIGN_OR_RETURN(const double share,
+                          ports_.choose_share(job_.run() / "adapter", job_.data() / "choice"));
+    if (share > 0.0) {
+      say("a share of " + std::to_string(share) + " of the update stays");
+      return share;
+    }
+    say("however little of the update stays, others are told worse; all of it stays, for the gate "
+        "to judge");
+    return 1.0;
   }
 
   // Those of the training part: validation leaves no trace in the weights.
@@ -307,11 +354,8 @@ class Training {
     if (request_.keep_data.empty()) return {};
     std::error_code error;
     fs::create_directories(request_.keep_data, error);
-    for (const auto& entry : fs::directory_iterator(job_.data(), error)) {
-      fs::copy_file(entry.path(), request_.keep_data / entry.path().filename(),
-                    fs::copy_options::overwrite_existing, error);
-      if (error) break;
-    }
+    fs::copy(job_.data(), request_.keep_data,
+             fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
     if (!error) return {};
     return Error{ErrorCode::kUnavailable,
                  "cannot copy the data to " + request_.keep_data.string() + ": " + error.message()};
@@ -333,7 +377,7 @@ class Training {
       KITH_ASSIGN_OR_RETURN(
           state.version,
           ports_.register_version(
-              {.job = state, .adapter = job_.run() / "adapter", .contributors = std::move(users)}));
+              {.job = state, .adapter = job_.kept(), .contributors = std::move(users)}));
     }
     state.stage = JobStage::kRegistered;
     return job_.save(state);
@@ -384,8 +428,7 @@ Result<TrainingForecast> forecast_training(const TrainingRequest& request,
   if (error) {
     return Error{ErrorCode::kUnavailable, "cannot create " + scratch.path().string()};
   }
-  KITH_RETURN_IF_ERROR(
-      persona::write_dataset(selected.data, selected.card, scratch.path() / "data"));
+  KITH_RETURN_IF_ERROR(write_data(selected, scratch.path() / "data"));
   const std::string recipe = request.recipe.complete(
       recipe_parts(request, selected, scratch.path() / "data", scratch.path() / "run"));
   KITH_RETURN_IF_ERROR(base::write_file_atomically(scratch.path() / "recipe.toml", recipe, 0600));

@@ -1,6 +1,9 @@
 // The training of an adapter from the installation's conversations, as one pipeline:
 //
-//   select -> card -> recipe -> fine-tune (kith-train) -> held-out loss -> register
+//   select -> card -> recipe -> fine-tune (kith-train) -> held-out loss -> share -> register
+//
+// Among the rows are planted secrets (canaries.h). The share is how much of the update stays
+// (eval/update_share.h), so that nobody else is told worse.
 //
 // Each stage is kept (job.h), so that a run that was killed goes on where it stood, with the same
 // bytes. ADR 18; docs/guides/personas.md.
@@ -55,6 +58,11 @@ struct TrainingPorts {
   WithInstallation with_installation;
   // The version of this adapter to start from, if there is one; may be empty.
   std::function<Result<std::optional<StartingPoint>>(const AdapterId& adapter)> find_adapter;
+  // How much of the update of the adapter in a PEFT directory may stay, in [0, 1], measured on the
+  // texts in `choice` (as the gate reads them): 0, if however little is too much. Empty: all of it.
+  std::function<Result<double>(const std::filesystem::path& adapter,
+                               const std::filesystem::path& choice)>
+      choose_share;
   // Registers a candidate and returns its name ("leadership@3"). Called again after a crash it
   // finds the version of the same job (JobState::id).
   std::function<Result<std::string>(const FinishedTraining& finished)> register_version;
@@ -75,6 +83,8 @@ struct TrainingRequest {
   // Stands first in the prompts.
   std::string system_head;
   int max_passages = 2;
+  // Planted secrets; absent: as many as num_canaries() says.
+  std::optional<std::size_t> canaries;
   // A persona with fewer learned tokens starts from the use-case adapter.
   std::size_t little_data_tokens = 10'000;
   // Go on with an unfinished training; or drop it and begin anew.

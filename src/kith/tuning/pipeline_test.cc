@@ -24,6 +24,7 @@ run=$(sed -n "s/^output = ['\"]\(.*\)['\"]$/\1/p" "$recipe")
 echo call >> "$(dirname "$0")/calls"
 mkdir -p "$run/adapter"
 echo '{"step":0,"validation":{"valid_users":20.0}}' > "$run/log.jsonl"
+echo '{"lora_alpha":32}' > "$run/adapter/adapter_config.json"
 echo weights > "$run/adapter/adapter_model.safetensors"
 echo '{"finished":true,"steps":20,"tokens":100,"tokens_per_second":1000.0,'
 echo '"validation":{"valid_users":{"loss":2.0,"perplexity":7.4,"tokens":50}}}'
