@@ -36,6 +36,7 @@ class RoutingReader {
     KITH_RETURN_IF_ERROR(read_contradicting());
     KITH_RETURN_IF_ERROR(read_two_part());
     KITH_RETURN_IF_ERROR(read_out_of_scope());
+    KITH_RETURN_IF_ERROR(read_topics());
     return std::move(data_);
   }
 
@@ -150,6 +151,26 @@ class RoutingReader {
               text_of(line, "split") == "test" ? data_.out_of_scope : data_.training.out_of_scope;
           texts.push_back(text_of(line, "text"));
         });
+  }
+
+  // A section is a file of the knowledge base; Chinese articles are in one file of all sections.
+  Status read_topics() {
+    KITH_ASSIGN_OR_RETURN(const auto files, storage::jsonl_files(example_ / "questions"));
+    for (const fs::path& file : files) {
+      const std::string section = file.stem().string();
+      KITH_RETURN_IF_ERROR(storage::read_records(file, [&](const base::Json& line) {
+        if (text_of(line, "lang") != "en") return;
+        const bool is_test = text_of(line, "split") == "test";
+        auto& texts = is_test ? data_.topic_questions : data_.topics;
+        texts.push_back({text_of(line, "question"), section});
+      }));
+      KITH_RETURN_IF_ERROR(storage::read_records(
+          example_ / "knowledge" / file.filename(), [&](const base::Json& line) {
+            if (section != "zh") data_.topics.push_back({text_of(line, "title"), section});
+          }));
+    }
+    for (const std::string& text : data_.training.out_of_scope) data_.topics.push_back({text, ""});
+    return {};
   }
 
   using Group = std::pair<std::string, bool>;
