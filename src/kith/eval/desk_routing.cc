@@ -1,5 +1,6 @@
 #include "kith/eval/desk_routing.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -153,6 +154,17 @@ class RoutingReader {
         });
   }
 
+  // The title, and every paragraph: questions that nobody has asked yet are about these.
+  void add_article(const base::Json& article, const std::string& section) {
+    data_.topics.push_back({text_of(article, "title"), section});
+    const std::string text = text_of(article, "text");
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = std::min(text.find("\n\n", begin), text.size());
+      if (end > begin) data_.topics.push_back({text.substr(begin, end - begin), section});
+      begin = end + 2;
+    }
+  }
+
   // A section is a file of the knowledge base; Chinese articles are in one file of all sections.
   Status read_topics() {
     KITH_ASSIGN_OR_RETURN(const auto files, storage::jsonl_files(example_ / "questions"));
@@ -164,10 +176,10 @@ class RoutingReader {
         auto& texts = is_test ? data_.topic_questions : data_.topics;
         texts.push_back({text_of(line, "question"), section});
       }));
-      KITH_RETURN_IF_ERROR(storage::read_records(
-          example_ / "knowledge" / file.filename(), [&](const base::Json& line) {
-            if (section != "zh") data_.topics.push_back({text_of(line, "title"), section});
-          }));
+      KITH_RETURN_IF_ERROR(storage::read_records(example_ / "knowledge" / file.filename(),
+                                                 [&](const base::Json& line) {
+                                                   if (section != "zh") add_article(line, section);
+                                                 }));
     }
     for (const std::string& text : data_.training.out_of_scope) data_.topics.push_back({text, ""});
     return {};
