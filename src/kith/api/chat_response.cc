@@ -98,6 +98,7 @@ Json route_json(const KithRoute& route) {
     put_text(item, "persona", part.persona);
     put_list(item, "adapters", numbers_json(part.adapters));
     item["scores"] = numbers_json(part.scores);
+    put_list(item, "topics", numbers_json(part.topics));
     parts.push_back(std::move(item));
   }
   object["parts"] = std::move(parts);

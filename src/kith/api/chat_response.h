@@ -45,6 +45,7 @@ struct KithRoutePart {
   // Name to weight; empty: the base model.
   std::vector<std::pair<std::string, double>> adapters;
   std::vector<std::pair<std::string, double>> scores;  // most likely first
+  std::vector<std::pair<std::string, double>> topics;  // the same; empty: of none that is known
 };
 
 // What the router saw in the prompt and made of it; `kind` is empty if there was none.

@@ -17,6 +17,9 @@ namespace {
 
 using Posterior = std::vector<storage::PersonaWeight>;
 
+// Topics are few: more hidden units than these are bytes on disk.
+constexpr std::size_t kTopicHidden = 32;
+
 struct RouteArguments {
   std::string text;
   std::string user;
@@ -79,6 +82,7 @@ base::OrderedJson to_json(const persona::RoutePart& part, const std::string& tex
                             {"margin", part.margin},
                             {"out_of_scope", part.out_of_scope}};
   for (const auto& share : part.shares) json["personas"][share.persona.str()] = share.weight;
+  for (const auto& topic : part.topics) json["topics"][topic.topic] = topic.probability;
   return json;
 }
 
@@ -103,8 +107,8 @@ Result<base::OrderedJson> score_segments(const persona::Router& router, const st
 
 void print_scores(const base::OrderedJson& scores) {
   std::cout << std::fixed << std::setprecision(3);
-  for (const auto& [persona, score] : scores.items()) {
-    std::cout << "    " << std::left << std::setw(20) << persona << score.get<double>() << "\n";
+  for (const auto& [name, score] : scores.items()) {
+    std::cout << "    " << std::left << std::setw(20) << name << score.get<double>() << "\n";
   }
 }
 
@@ -126,6 +130,10 @@ void print_route(const base::OrderedJson& json) {
                   << (part["personas"].empty() ? "base model" : part["personas"].dump()) << "\n";
       }
       print_scores(part["scores"]);
+      if (part.contains("topics")) {
+        std::cout << "    about\n";
+        print_scores(part["topics"]);
+      }
     }
   }
 }
@@ -179,7 +187,10 @@ Status train_routing(const GlobalOptions& options, const TrainArguments& argumen
   KITH_ASSIGN_OR_RETURN(const auto trained, persona::train_router(routing.training, train,
                                                                   {.seed = arguments.seed,
                                                                    .progress = progress_bar()}));
-  KITH_RETURN_IF_ERROR(persona::save_router(arguments.out, trained.card, *classifier));
+  KITH_ASSIGN_OR_RETURN(const auto topics, persona::TextClassifier::train(
+                                               routing.topics, encoder,
+                                               {.seed = arguments.seed, .hidden = kTopicHidden}));
+  KITH_RETURN_IF_ERROR(persona::save_router(arguments.out, trained.card, *classifier, &topics));
   base::OrderedJson json = {{"out", arguments.out}, {"texts", trained.card.num_texts}};
   for (const auto& [name, value] : trained.card.figures) json[name] = value;
   if (options.json) {

@@ -64,6 +64,7 @@ Json describe_route(const ChatAnswer& answer) {
                  {"end", part.end},
                  {"scores", describe_scores(route.parts[i].scores)}};
     put(item, "persona", part.persona.str());
+    for (const auto& topic : route.parts[i].topics) item["topics"][topic.topic] = topic.probability;
     for (const AdapterShare& share : part.adapters) item["adapters"][share.id.str()] = share.weight;
     parts.push_back(std::move(item));
   }

@@ -92,7 +92,11 @@ api::KithRoute to_route(const personalize::ChatAnswer& answer) {
                             .end = part.end,
                             .persona = part.persona.str(),
                             .adapters = {},
-                            .scores = to_numbers(route.parts[i].scores)};
+                            .scores = to_numbers(route.parts[i].scores),
+                            .topics = {}};
+    for (const auto& topic : route.parts[i].topics) {
+      item.topics.emplace_back(topic.topic, topic.probability);
+    }
     for (const auto& share : part.adapters) {
       item.adapters.emplace_back(share.id.str(), share.weight);
     }
