@@ -30,7 +30,7 @@ Status list(const GlobalOptions& options, const PersonaArguments&) {
       print_json({{"id", persona.id.str()},
                   {"name", persona.name},
                   {"adapter", persona.adapter.str()},
-                  {"priority", std::string(persona::to_string(persona.priority))}});
+                  {"priority", std::string(to_string(persona.priority))}});
     } else {
       std::cout << std::left << std::setw(20) << persona.id.str() << persona.name << "\n    "
                 << persona.description << "\n";
