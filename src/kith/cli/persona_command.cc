@@ -97,6 +97,7 @@ void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status) {
   command->require_subcommand(1);
   add_persona_version_commands(*command, options, status);
   add_persona_gate_commands(*command, options, status);
+  add_persona_stats_command(*command, options, status);
   add_persona_train_command(*command, options, status);
   const auto arguments = std::make_shared<PersonaArguments>();
   command->add_subcommand("list", "the catalogue")->callback([&options, &status, arguments] {
