@@ -7,7 +7,7 @@ import pytest
 from conftest import Server, kith
 from test_personal_answer import users_by_persona
 
-TABLET = "Fieldbook does not sync my work orders at the site"
+TABLET = "Fieldbook does not sync my work orders"
 
 
 @pytest.fixture(scope="module")

@@ -64,9 +64,11 @@ std::optional<Passage> find_needed_section(const storage::DocumentRow& document,
   const std::string_view text = document.text;
   std::optional<Passage> best;
   int best_points = kMinPoints - 1;
+  const bool is_topic = holds_any(document.title, wanted);
   for (const Chunk& chunk : split_chunks(text, max_chunk_bytes)) {
     const std::string_view body = text.substr(chunk.start, chunk.end - chunk.start);
-    const int points = points_of(chunk.heading, body, wanted);
+    int points = points_of(chunk.heading, body, wanted);
+    if (points > 0 && is_topic) ++points;
     if (points <= best_points) continue;
     best_points = points;
     best = Passage{document.id,       document.title, chunk.heading, document.lang,

@@ -14,9 +14,10 @@
 
 namespace kith::memory {
 
-// The chunk of the document that speaks of `words` most: its heading does, or two of its sentences
-// do; a mention in passing is none. Words and phrases are compared without regard to ASCII case and
-// only as whole words. Its score is 0: it was not searched for.
+// The chunk of the document that speaks of `words` most: its heading does, two of its sentences do,
+// or one in a document whose title does; a mention in passing is none. Words and phrases are
+// compared without regard to ASCII case and only as whole words. Its score is 0: it was not
+// searched for.
 // No value if no section does. O(text * words).
 std::optional<Passage> find_needed_section(const storage::DocumentRow& document,
                                            std::span<const std::string> words,

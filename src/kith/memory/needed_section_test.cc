@@ -44,6 +44,16 @@ TEST(NeededSectionTest, AMentionInPassingIsNoSection) {
   EXPECT_EQ(heading_of("## Shields\n\nGo offline first. Work offline. Done."), "Shields");
 }
 
+TEST(NeededSectionTest, InADocumentOnTheTopicOneSentenceIsEnough) {
+  storage::DocumentRow document =
+      document_of("## First\n\nTake it along.\n\n## Then\n\nGo offline.");
+  EXPECT_FALSE(find_needed_section(document, kOffline));
+  document.title = "Working with no signal";
+  const auto section = find_needed_section(document, kOffline);
+  ASSERT_TRUE(section);
+  EXPECT_EQ(section->heading, "Then");
+}
+
 TEST(NeededSectionTest, OnlyWholeWordsCount) {
   EXPECT_EQ(heading_of("## Offliners\n\nWait for them."), "none");
   EXPECT_EQ(heading_of("## 离线使用\n\n可以继续工作。"), "离线使用");

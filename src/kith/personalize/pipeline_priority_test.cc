@@ -1,5 +1,8 @@
 // What the persona decides beside the words: queue class, documents, the section that its users
 // need, and who takes over.
+#include <cstdlib>
+#include <filesystem>
+
 #include "kith/base/json.h"
 #include "kith/personalize/pipeline.h"
 #include "kith/personalize/pipeline_fixture.h"
@@ -164,6 +167,59 @@ TEST_F(PipelinePriorityTest, AQuestionThatNoDocumentIsCloseToIsEscalatedAndAGree
   ASSERT_TRUE(lost.escalation);
   EXPECT_EQ(lost.escalation->reason, kEscalationWeak);
   EXPECT_TRUE(must_answer(ask("bob", "thanks, door")).escalation == std::nullopt);
+}
+
+// The service desk's own personas and articles.
+class ServiceDeskPriorityTest : public PipelineTest {
+ protected:
+  void SetUp() override {
+    const char* root = std::getenv("KITH_SOURCE_DIR");
+    if (root == nullptr) GTEST_SKIP() << "KITH_SOURCE_DIR is not set";
+    const auto example = std::filesystem::path(root) / "examples/service-desk";
+    PipelineTest::SetUp();
+    auto catalogue = persona::PersonaCatalogue::load(example / "personas.toml");
+    ASSERT_TRUE(catalogue) << catalogue.error().message;
+    auto assigner = persona::Assigner::create(*std::move(catalogue));
+    ASSERT_TRUE(assigner);
+    assigner_ = std::make_shared<const persona::Assigner>(*std::move(assigner));
+    options_.max_passages = 2;
+    open();
+    memory::Knowledge knowledge(sqlite_->knowledge(), clock_);
+    for (const char* file : {"access", "devices", "process", "zh"}) {
+      const auto report = knowledge.import({TenantId(storage::kDefaultTenant)},
+                                           example / "knowledge" / (std::string(file) + ".jsonl"));
+      ASSERT_TRUE(report) << report.error().message;
+    }
+    add_user("fay", {{"grade", "technician"}, {"department", "Field Service"}});
+    add_user("ken", {{"grade", "senior"}, {"department", "Engineering"}});
+    add_user("lea", {{"grade", "director"}, {"department", "Executive Office"}});
+  }
+};
+
+TEST_F(ServiceDeskPriorityTest, AFieldWorkerIsGivenTheOfflineStepsAndAKnowledgeWorkerIsNot) {
+  const std::string question = "Fieldbook does not sync my work orders";
+  const ChatAnswer fay = must_answer(ask("fay", question));
+  EXPECT_EQ(fay.persona, PersonaId("field_worker"));
+  EXPECT_EQ(fay.queue_class, QueueClass::kHigh);
+  EXPECT_THAT(fay.choices.front().text,
+              StartsWith("1. Keep working; closing a job and taking the customer's signature both "
+                         "function offline.\n2. "));
+  const ChatAnswer ken = must_answer(ask("ken", question));
+  EXPECT_EQ(ken.persona, PersonaId("knowledge_worker"));
+  EXPECT_EQ(find_step(ken, kTechniqueNeeds), nullptr);
+  EXPECT_THAT(ken.choices.front().text, Not(HasSubstr("Keep working")));
+  const ChatAnswer chinese = must_answer(ask("fay", "现场平板没信号，Fieldbook 工单怎么办？"));
+  EXPECT_THAT(chinese.choices.front().text, StartsWith("1. 没有信号也能干活"));
+}
+
+TEST_F(ServiceDeskPriorityTest, EachPersonaHasItsOwnPeopleAndItsOwnDocuments) {
+  const ChatAnswer fay = must_answer(ask("fay", "Can I talk to somebody?"));
+  ASSERT_TRUE(fay.escalation);
+  EXPECT_THAT(fay.choices.front().text, HasSubstr("+44 113 555 0148"));
+  const ChatAnswer lea = must_answer(ask("lea", "Can I talk to somebody?"));
+  ASSERT_TRUE(lea.escalation);
+  EXPECT_EQ(lea.escalation->target.name, "the duty manager of the service desk");
+  EXPECT_EQ(lea.queue_class, QueueClass::kUrgent);
 }
 
 TEST_F(PipelinePriorityTest, TheTextStaysAsItIsWhereTheRequestLeavesNoRoom) {
