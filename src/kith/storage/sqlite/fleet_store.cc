@@ -92,13 +92,17 @@ void for_each_row(Query& rows, const FleetQuery& query, FleetFigures& figures, C
 
 void add_thumbs(Session& session, const TenantScope& scope, const FleetQuery& query,
                 FleetFigures& figures) {
+  // In this order and by these indices: other personas' thumbs are dropped before the later ones
+  // are looked for, and no whole row is read.
   Query rows = session.query(
-      "SELECT f.at, f.value FROM feedback f JOIN decisions d "
-      "ON d.tenant = f.tenant AND d.decision = f.decision AND d.user = f.user "
+      "SELECT f.at, f.value FROM feedback f INDEXED BY feedback_thumbs "
+      "CROSS JOIN decisions d INDEXED BY decisions_with_persona "
+      "ON d.tenant = f.tenant AND d.user = f.user AND d.decision = f.decision "
       "WHERE f.tenant = ?1 AND f.kind = 'thumb' AND f.value IS NOT NULL AND f.at >= ?2 "
       "AND f.at < ?3 AND d.persona = ?4 AND NOT EXISTS ("
-      "SELECT 1 FROM feedback later WHERE later.tenant = f.tenant AND later.user = f.user "
-      "AND later.decision = f.decision AND later.kind = 'thumb' "
+      "SELECT 1 FROM feedback later INDEXED BY feedback_by_decision "
+      "WHERE later.tenant = d.tenant AND later.user = d.user "
+      "AND later.decision = d.decision AND later.kind = 'thumb' "
       "AND (later.at, later.key) > (f.at, f.key))");
   rows.bind(scope.tenant, query.from, query.to, query.persona);
   for_each_row(rows, query, figures, [&rows](FleetCounts& counts) {

@@ -164,7 +164,9 @@ INSERT INTO persona_changes
   FROM persona_weights w JOIN persona_assignments a ON a.tenant = w.tenant AND a.user = w.user
   WHERE w.rank = 0;
 CREATE INDEX decisions_by_persona ON decisions (tenant, persona, at, user);
-CREATE INDEX feedback_thumbs ON feedback (tenant, at) WHERE kind = 'thumb';
+CREATE INDEX decisions_with_persona ON decisions (tenant, user, decision, persona);
+CREATE INDEX feedback_thumbs ON feedback (tenant, at, user, decision, value, key, kind)
+  WHERE kind = 'thumb';
 )sql";
 
 constexpr std::array<const char*, kSchemaVersion> kMigrations = {kUsers, kTenants, kAdapterVersions,

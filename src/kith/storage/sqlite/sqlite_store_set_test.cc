@@ -193,6 +193,10 @@ TEST_F(SqliteStoreSetTest, FiguresOfAFleetNeverReadWholeRows) {
         "AND at < 2",
         "SELECT count(DISTINCT user) FROM decisions WHERE tenant = 'a' AND persona = 'p' "
         "AND at >= 1 AND at < 2",
+        "SELECT user, value FROM feedback INDEXED BY feedback_thumbs WHERE tenant = 'a' "
+        "AND kind = 'thumb' AND at >= 1",
+        "SELECT persona FROM decisions INDEXED BY decisions_with_persona WHERE tenant = 'a' "
+        "AND user = 'u' AND decision = 'd'",
         "SELECT at FROM persona_changes WHERE tenant = 'a' AND to_persona = 'p' AND at >= 1",
         "SELECT at FROM persona_changes WHERE tenant = 'a' AND from_persona = 'p' AND at >= 1"}) {
     EXPECT_THAT(raw.last_column(std::string("EXPLAIN QUERY PLAN ") + sql),
