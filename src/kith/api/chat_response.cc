@@ -112,6 +112,17 @@ Json style_report_json(const KithStyleReport& report) {
   return object;
 }
 
+Json escalation_json(const KithEscalation& escalation) {
+  Json object = Json::object();
+  if (escalation.reason.empty()) return object;
+  object["reason"] = escalation.reason;
+  object["name"] = escalation.name;
+  object["channel"] = escalation.channel;
+  put_text(object, "hours", escalation.hours);
+  object["in_text"] = escalation.is_in_text;
+  return object;
+}
+
 Json kith_json(const KithResponse& kith) {
   Json object = Json::object();
   put_text(object, "user", kith.user);
@@ -119,6 +130,7 @@ Json kith_json(const KithResponse& kith) {
   put_text(object, "decision", kith.decision);
   put_list(object, "persona", numbers_json(kith.persona));
   put_text(object, "assigned_persona", kith.assigned_persona);
+  put_text(object, "queue_class", kith.queue_class);
   put_list(object, "evidence", evidence_json(kith.evidence));
   put_text(object, "adapter", kith.adapter);
   if (kith.adapter_version > 0) object["adapter_version"] = kith.adapter_version;
@@ -133,6 +145,7 @@ Json kith_json(const KithResponse& kith) {
   put_list(style, "asked", style_report_json(kith.style_asked));
   put_list(style, "measured", style_report_json(kith.style_measured));
   put_list(object, "style", std::move(style));
+  put_list(object, "escalation", escalation_json(kith.escalation));
   put_list(object, "degraded", degraded_json(kith.degraded));
   put_list(object, "timing", numbers_json(kith.timing_ms));
   return object;

@@ -77,6 +77,15 @@ struct KithStyleReport {
   bool empty() const { return texts.empty() && numbers.empty(); }
 };
 
+// Who takes over from the answer; `reason` is empty if nobody does.
+struct KithEscalation {
+  std::string reason;
+  std::string name;
+  std::string channel;
+  std::string hours;
+  bool is_in_text = false;
+};
+
 struct KithDegradation {
   std::string step;
   std::string reason;
@@ -89,6 +98,7 @@ struct KithResponse {
   std::string decision;
   std::vector<std::pair<std::string, double>> persona;  // most likely first
   std::string assigned_persona;
+  std::string queue_class;  // "normal", "high", "urgent"; empty: not said
   std::vector<KithEvidence> evidence;
   std::string adapter;
   int adapter_version = 0;  // 0: not a registered version
@@ -104,6 +114,7 @@ struct KithResponse {
   std::optional<double> probability;
   KithStyleReport style_asked;
   KithStyleReport style_measured;
+  KithEscalation escalation;
   std::vector<KithDegradation> degraded;
   std::vector<std::pair<std::string, double>> timing_ms;
 };

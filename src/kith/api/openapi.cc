@@ -63,6 +63,7 @@ constexpr std::string_view kPaths = R"json("paths":{
   "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/knowledge/{id}":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getDocument","summary":"A document that an answer cites","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/personas":{"get":{"operationId":"listPersonas","summary":"The personas and their style cards","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/personas/{id}/stats":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getPersonaStats","summary":"Size, drift, answers and thumbs of a persona's users over time (operator)","parameters":[{"name":"from","in":"query","schema":{"type":"string"},"description":"a day or a time; default: 29 days before to"},{"name":"to","in":"query","schema":{"type":"string"},"description":"a day, which is counted; default: today"},{"name":"bucket","in":"query","schema":{"enum":["day","week"],"default":"day"}}],"responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/personas/{id}/versions":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"listAdapterVersions","summary":"The versions of a persona's adapter with lineage, gate results and history (operator)","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/personas/{id}/promote":{"parameters":[{"$ref":"#/components/parameters/Id"}],"post":{"operationId":"promoteAdapterVersion","summary":"Let a version serve whose gate has passed (operator)",
   "requestBody":{"required":true,"content":{"application/json":{"schema":{"$ref":"#/components/schemas/VersionOrder"}}}},
@@ -177,6 +178,7 @@ constexpr std::string_view kComponents = R"json("components":{
  "KithResponse":{"type":"object","description":"Absent parts are absent, never null","properties":{
    "user":{"type":"string"},"conversation":{"type":"string"},"decision":{"type":"string"},
    "persona":{"type":"object","additionalProperties":{"type":"number"}},"assigned_persona":{"type":"string"},
+   "queue_class":{"enum":["normal","high","urgent"]},"escalation":{"type":"object","description":"who takes over","properties":{"reason":{"type":"string"},"name":{"type":"string"},"channel":{"type":"string"},"hours":{"type":"string"},"in_text":{"type":"boolean"}}},
    "evidence":{"type":"array","items":{"type":"object"}},"adapter":{"type":"string"},"adapter_version":{"type":"integer","description":"the registered version that answered"},
    "adapters":{"type":"object","additionalProperties":{"type":"number"},"description":"the weights of a blend"},
    "route":{"$ref":"#/components/schemas/KithRoute"},

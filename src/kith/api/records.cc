@@ -202,6 +202,8 @@ std::string personas_body(const std::vector<PersonaView>& personas, const std::s
     Json item{{"id", persona.id}, {"name", persona.name}, {"description", persona.description}};
     item["needs"] = persona.needs;
     item["priority"] = persona.priority;
+    item["knowledge"] = persona.knowledge;
+    if (!persona.escalation.empty()) item["escalation"] = persona.escalation;
     item["style"] = std::move(style);
     put_text(item, "adapter", persona.adapter);
     body["data"].push_back(std::move(item));

@@ -97,6 +97,9 @@ struct PersonaView {
   std::string description;
   std::vector<std::string> needs;
   std::string priority;
+  std::vector<std::string> knowledge;
+  // Name, channel and hours of those who take over; empty if there are none.
+  std::map<std::string, std::string> escalation;
   std::string tone;
   std::string format;
   std::string language;

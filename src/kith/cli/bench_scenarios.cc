@@ -17,6 +17,7 @@
 #include "kith/engine/profile_bench.h"
 #include "kith/engine/sharing_bench.h"
 #include "kith/eval/discovery_bench.h"
+#include "kith/runtime/fleet_bench.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/runtime/overhead_bench.h"
 #include "kith/runtime/sentence_features.h"
@@ -313,6 +314,22 @@ Result<OrderedJson> discovery(const BenchSetting& setting) {
                               {"peak_resident_bytes", engine::peak_resident_bytes()}}});
 }
 
+Result<OrderedJson> fleet(const BenchSetting& setting) {
+  runtime::FleetBench options{.rounds = rounds(setting)};
+  options.num_users = setting.arguments.users.value_or(options.num_users);
+  options.num_answers = setting.arguments.requests.value_or(options.num_answers);
+  KITH_ASSIGN_OR_RETURN(const auto results, runtime::bench_fleet(options));
+  OrderedJson rows = OrderedJson::array();
+  for (const runtime::FleetResult& result : results) {
+    rows.push_back({{"users", result.num_users},
+                    {"decisions", result.num_decisions},
+                    {"days", result.num_days},
+                    {"best_ms", result.best_ms},
+                    {"worst_ms", result.worst_ms}});
+  }
+  return rows;
+}
+
 Result<OrderedJson> startup(const BenchSetting& setting) {
   KITH_ASSIGN_OR_RETURN(
       const auto result,
@@ -335,6 +352,7 @@ constexpr std::array kScenarios{
     BenchScenario{"sharing", "candidates of one prompt, prompts that begin alike", sharing},
     BenchScenario{"overhead", "what a chat request costs before the model's first step", overhead},
     BenchScenario{"discovery", "personas proposed from many simulated users", discovery},
+    BenchScenario{"fleet", "a persona's figures over time in a store of many users", fleet},
     BenchScenario{"startup", "from the start of `kith serve` to its first answer", startup},
 };
 

@@ -30,7 +30,7 @@ Status list(const GlobalOptions& options, const PersonaArguments&) {
       print_json({{"id", persona.id.str()},
                   {"name", persona.name},
                   {"adapter", persona.adapter.str()},
-                  {"priority", std::string(persona::to_string(persona.priority))}});
+                  {"priority", std::string(to_string(persona.priority))}});
     } else {
       std::cout << std::left << std::setw(20) << persona.id.str() << persona.name << "\n    "
                 << persona.description << "\n";
@@ -97,6 +97,7 @@ void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status) {
   command->require_subcommand(1);
   add_persona_version_commands(*command, options, status);
   add_persona_gate_commands(*command, options, status);
+  add_persona_stats_command(*command, options, status);
   add_persona_train_command(*command, options, status);
   add_persona_discover_command(*command, options, status);
   const auto arguments = std::make_shared<PersonaArguments>();

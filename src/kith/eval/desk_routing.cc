@@ -97,7 +97,7 @@ class RoutingReader {
         data_.training.texts.push_back({text, persona.id, {}, {}});
       };
       for (const std::string& text : persona.exemplars) add(text);
-      for (const std::string& text : persona.needs) add(text);
+      for (const persona::Need& need : persona.needs) add(need.text);
       add(persona.description);
     }
   }

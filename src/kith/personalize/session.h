@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kith/memory/knowledge.h"
+#include "kith/persona/entitlement.h"
 #include "kith/personalize/candidates.h"
 #include "kith/personalize/composer.h"
 #include "kith/personalize/pipeline.h"
@@ -90,6 +91,18 @@ class Session {
   void begin_part(std::size_t index);
   void end_part();
   void send_separator(int choice);
+
+  // The section that the persona's users need (session_needs.cc).
+  const persona::Persona* find_own_persona() const;
+  void meet_needs();
+  void take_needed(const memory::Passage& section, const persona::Need& need);
+
+  // Who takes over (session_escalation.cc).
+  void note_missing_documents();
+  const persona::Escalation* find_escalation() const;
+  void escalate();
+  bool tell_escalation(const persona::Escalation& target);
+  bool has_room(const std::string& text, const std::string& addition) const;
 
   // Generation and after (session_answer.cc).
   Status answer_part();
@@ -180,9 +193,10 @@ class Session {
   // The conversation that ends in asked_.
   std::vector<Message> messages_;
   UserSnapshot user_;
-  bool is_named_ = false;     // not anonymous
-  bool learns_ = false;       // consent, and the request is to be stored
-  persona::WordState words_;  // those of this request included once the persona is assigned
+  persona::Entitlement entitlement_;  // nothing without consent
+  bool is_named_ = false;             // not anonymous
+  bool learns_ = false;               // consent, and the request is to be stored
+  persona::WordState words_;          // those of this request included once the persona is assigned
   double words_ms_ = 0.0;
   std::vector<std::string> new_messages_;
   const persona::Persona* persona_ = nullptr;
@@ -214,6 +228,9 @@ class Session {
   std::vector<std::string> history_lines_;
   std::vector<memory::Passage> passages_;
   std::optional<memory::ExtractiveAnswer> extract_;  // of all passages
+  // What of extract_ meets a need of the persona's; empty: nothing does.
+  std::string needed_text_;
+  bool is_weakly_grounded_ = false;  // any part
   std::string extractive_text_;
   bool is_extract_dropped_ = false;  // it breaks a limit of the request
   Prompt prompt_;

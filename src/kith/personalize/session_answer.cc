@@ -64,6 +64,7 @@ GenerationRequest Session::make_generation(int num_drafts) const {
   generation.held_adapters = held_adapters_;
   generation.soft_prompt = request_.soft_prompt;
   generation.tenant = request_.scope.tenant;
+  generation.queue_class = answer_.queue_class;
   generation.max_tokens = max_tokens_;
   generation.stop = request_.stop;
   generation.format = request_.format;
@@ -126,6 +127,7 @@ void Session::score_extractive() {
                                             .held_adapters = held_adapters_,
                                             .soft_prompt = request_.soft_prompt,
                                             .tenant = request_.scope.tenant,
+                                            .queue_class = answer_.queue_class,
                                             .continuations = {extractive_text_},
                                             .cancel = cancel_}] {
           return generator.score(request);
@@ -167,6 +169,7 @@ void Session::choose(bool keeps_order) {
   for (const std::string& line : prompt_.history) context.sources.add(line);
   context.has_passages = !prompt_.passages.empty();
   context.extractive = extractive_text_;
+  context.needed = needed_text_;
   order_ = rank(candidates_, context, kit_.options.ne);
   // What has been streamed already stays where it is.
   if (keeps_order) std::sort(order_.begin(), order_.end());
@@ -184,6 +187,7 @@ void Session::choose(bool keeps_order) {
                                   candidate.grounding, candidate.is_grounded, i == order_.front(),
                                   storage::digest({candidate.text}), make_excerpt(candidate.text)});
   }
+  if (context.has_passages && !candidates_[order_.front()].is_grounded) is_weakly_grounded_ = true;
   std::string reason = candidates_.size() > 1 ? "chosen by likelihood and grounding" : "one draft";
   if (!request_.format.is_text()) {
     reason += "; extracts do not have the format asked for";
@@ -296,6 +300,7 @@ Result<ChatAnswer> Session::run() {
     compose_prompt();
     KITH_RETURN_IF_ERROR(answer_part());
   }
+  escalate();
   answer_.style_measured = measure_style(answer_.choices.front().text);
   start_sink();
 

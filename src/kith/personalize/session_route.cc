@@ -117,6 +117,7 @@ void Session::begin_part(std::size_t index) {
   persona_ = kit_.assigner->catalogue().find_persona(part.persona);
   passages_.clear();
   extract_.reset();
+  needed_text_.clear();
   extractive_text_.clear();
   is_extract_dropped_ = false;
   candidates_.clear();

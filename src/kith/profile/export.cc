@@ -45,6 +45,16 @@ OrderedJson persona_of(const storage::PersonaAssignment& assignment) {
           {"at", to_iso8601(assignment.at)}};
 }
 
+OrderedJson changes_of(const std::vector<storage::PersonaChange>& changes) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& change : changes) {
+    OrderedJson item{{"to", change.to.str()}, {"at", to_iso8601(change.at)}};
+    add_if(item, "from", change.from.str());
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
 OrderedJson turn_of(const storage::TurnRow& row) {
   OrderedJson turn{{"role", row.role}, {"text", row.text}, {"at", to_iso8601(row.at)}};
   if (row.rating) turn["rating"] = *row.rating;
@@ -131,6 +141,8 @@ Result<std::string> export_user(StoreSet& stores, const Scope& scope, const base
   out["consent"] = consent_of(consent);
   KITH_ASSIGN_OR_RETURN(const auto persona, stores.personas().find(scope));
   if (persona) out["persona"] = persona_of(*persona);
+  KITH_ASSIGN_OR_RETURN(const auto changes, stores.personas().changes(scope));
+  if (!changes.empty()) out["persona_changes"] = changes_of(changes);
   KITH_ASSIGN_OR_RETURN(out["conversations"], conversations_of(stores, scope));
   KITH_ASSIGN_OR_RETURN(const auto decisions, stores.decisions().list(scope, kAll));
   out["decisions"] = decisions_of(decisions);

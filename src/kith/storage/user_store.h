@@ -107,14 +107,26 @@ struct PersonaAssignment {
   friend bool operator==(const PersonaAssignment&, const PersonaAssignment&) = default;
 };
 
+// Another persona became a user's most likely one.
+struct PersonaChange {
+  base::UnixMicros at = 0;
+  PersonaId from;  // empty: the user had none
+  PersonaId to;
+
+  friend bool operator==(const PersonaChange&, const PersonaChange&) = default;
+};
+
 class PersonaStore {
  public:
   virtual ~PersonaStore() = default;
 
-  // Replaces the user's assignment. Errors: kInvalidArgument if there is no weight, or a
+  // Replaces the user's assignment, and notes a change of the most likely persona. Errors:
+  // kInvalidArgument if there is no weight, or a
   //   probability lies outside [0, 1].
   virtual Status put(const Scope& scope, const PersonaAssignment& assignment) = 0;
   virtual Result<std::optional<PersonaAssignment>> find(const Scope& scope) = 0;
+  // Oldest first.
+  virtual Result<std::vector<PersonaChange>> changes(const Scope& scope) = 0;
   // Number of users by most likely persona.
   virtual Result<std::map<PersonaId, std::int64_t>> count_users(const TenantScope& scope) = 0;
 };

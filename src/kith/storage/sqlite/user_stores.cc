@@ -40,6 +40,7 @@ constexpr std::array kEraseSteps = {
     EraseStep{"turns", "DELETE FROM turns WHERE tenant = ? AND user = ?"},
     EraseStep{"conversations", "DELETE FROM conversations WHERE tenant = ? AND user = ?"},
     EraseStep{"persona_weights", "DELETE FROM persona_weights WHERE tenant = ? AND user = ?"},
+    EraseStep{"persona_changes", "DELETE FROM persona_changes WHERE tenant = ? AND user = ?"},
     EraseStep{"persona_assignments",
               "DELETE FROM persona_assignments WHERE tenant = ? AND user = ?"},
     EraseStep{"consents", "DELETE FROM consents WHERE tenant = ? AND user = ?"},
@@ -49,6 +50,24 @@ constexpr std::array kEraseSteps = {
     EraseStep{"api_keys", "DELETE FROM api_keys WHERE tenant = ? AND user = ?"},
     EraseStep{"users", "DELETE FROM users WHERE tenant = ? AND user = ?"},
 };
+
+// Before the weights are replaced.
+void note_change(Session& session, const Scope& scope, const PersonaId& to, base::UnixMicros at) {
+  std::string from;
+  {
+    Query query = session.query(
+        "SELECT persona FROM persona_weights WHERE tenant = ? AND user = ? AND rank = 0");
+    query.bind(scope.tenant, scope.user);
+    if (query.step()) from = query.text(0);
+  }
+  if (from == to.str()) return;
+  session
+      .query(
+          "INSERT INTO persona_changes SELECT ?1, ?2, coalesce(max(change), 0) + 1, ?3, ?4, ?5 "
+          "FROM persona_changes WHERE tenant = ?1 AND user = ?2")
+      .bind(scope.tenant, scope.user, at, from, to)
+      .run();
+}
 
 }  // namespace
 
@@ -185,6 +204,7 @@ Status SqlitePersonaStore::put(const Scope& scope, const PersonaAssignment& assi
         .bind(scope.tenant, scope.user, assignment.evidence, assignment.model_version,
               assignment.at)
         .run();
+    note_change(session, scope, assignment.weights.front().persona, assignment.at);
     session.query("DELETE FROM persona_weights WHERE tenant = ? AND user = ?")
         .bind(scope.tenant, scope.user)
         .run();
@@ -218,6 +238,21 @@ Result<std::optional<PersonaAssignment>> SqlitePersonaStore::find(const Scope& s
       assignment.weights.push_back(PersonaWeight{PersonaId(weights.text(0)), weights.number(1)});
     }
     return std::optional<PersonaAssignment>(std::move(assignment));
+  });
+}
+
+Result<std::vector<PersonaChange>> SqlitePersonaStore::changes(const Scope& scope) {
+  KITH_RETURN_IF_ERROR(check_scope(scope));
+  return database_.read([&](Session& session) -> Result<std::vector<PersonaChange>> {
+    std::vector<PersonaChange> changes;
+    Query query = session.query(
+        "SELECT at, from_persona, to_persona FROM persona_changes WHERE tenant = ? AND user = ? "
+        "ORDER BY change");
+    query.bind(scope.tenant, scope.user);
+    while (query.step()) {
+      changes.push_back({query.integer(0), PersonaId(query.text(1)), PersonaId(query.text(2))});
+    }
+    return changes;
   });
 }
 
