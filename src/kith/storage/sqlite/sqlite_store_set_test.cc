@@ -109,7 +109,7 @@ TEST_F(SqliteStoreSetTest, EveryTableAboutUsersIsKeyedByTenantAndUser) {
   const auto tables = raw.column(
       "SELECT name FROM sqlite_schema AS s WHERE type = 'table' AND EXISTS "
       "(SELECT 1 FROM pragma_table_info(s.name) WHERE name = 'user') AND name <> 'api_keys'");
-  EXPECT_EQ(tables.size(), 10U);
+  EXPECT_EQ(tables.size(), 11U);
   for (const std::string& table : tables) {
     EXPECT_THAT(raw.column("SELECT name FROM pragma_table_info('" + table +
                            "') WHERE pk IN (1, 2) ORDER BY pk"),
@@ -130,6 +130,8 @@ TEST_F(SqliteStoreSetTest, ReadsAFileOfVersionOne) {
   const auto user = stores->users().find(scope);
   ASSERT_TRUE(user && *user);
   EXPECT_EQ((*user)->attributes.at("title"), "Rigger");
+  EXPECT_EQ((*user)->recorded_at.at("title"), (*user)->updated_at);
+  EXPECT_TRUE(stores->events().list(scope, "", 9)->empty());
   EXPECT_FALSE(*stores->consents().allows(scope, kConsentLearn));
   EXPECT_EQ((*stores->personas().find(scope))->weights.at(0).persona, PersonaId("field_worker"));
   const auto turns = stores->conversations().turns(scope, ConversationId("c-1"));
