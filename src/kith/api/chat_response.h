@@ -87,6 +87,7 @@ struct KithResponse {
   std::string conversation;
   std::string decision;
   std::vector<std::pair<std::string, double>> persona;  // most likely first
+  std::optional<double> abstain;                        // none of them
   std::string assigned_persona;
   std::vector<KithEvidence> evidence;
   std::string adapter;

@@ -54,7 +54,7 @@ constexpr std::string_view kPaths = R"json("paths":{
   "requestBody":{"required":true,"content":{"application/json":{"schema":{"$ref":"#/components/schemas/UserUpdate"}}}},
   "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}},
  "delete":{"operationId":"eraseUser","summary":"Erase everything about the user; answers with a receipt","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
-"/v1/users/{id}/profile":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getUserProfile","summary":"As getUser, with the personas and their reasons","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/users/{id}/profile":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getUserProfile","summary":"As getUser, with the personas, their reasons, and the changes of persona","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/users/{id}/export":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"exportUser","summary":"Everything that is kept about the user","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/decisions/{id}":{"parameters":[{"$ref":"#/components/parameters/Id"}],"get":{"operationId":"getDecision","summary":"Why an answer was what it was","responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/v1/import/{kind}":{"parameters":[{"name":"kind","in":"path","required":true,"schema":{"enum":["users","conversations","knowledge","feedback"]}}],
@@ -174,6 +174,7 @@ constexpr std::string_view kComponents = R"json("components":{
  "KithResponse":{"type":"object","description":"Absent parts are absent, never null","properties":{
    "user":{"type":"string"},"conversation":{"type":"string"},"decision":{"type":"string"},
    "persona":{"type":"object","additionalProperties":{"type":"number"}},"assigned_persona":{"type":"string"},
+   "abstain":{"type":"number","description":"probability that the user is none of the personas, or too little is known; with those of persona it sums to 1"},
    "evidence":{"type":"array","items":{"type":"object"}},"adapter":{"type":"string"},"adapter_version":{"type":"integer","description":"the registered version that answered"},
    "adapters":{"type":"object","additionalProperties":{"type":"number"},"description":"the weights of a blend"},
    "route":{"$ref":"#/components/schemas/KithRoute"},

@@ -65,6 +65,7 @@ class Application {
   std::unique_ptr<server::CompletionService> completions_;
   // Null for an upstream, which has no adapters of ours.
   std::unique_ptr<ServedVersions> versions_;
+  std::unique_ptr<personalize::PersonaLearner> learner_;
   std::unique_ptr<personalize::FeedbackRecorder> feedback_;
   // Last: its threads use what stands above.
   std::unique_ptr<personalize::Pipeline> pipeline_;

@@ -187,6 +187,7 @@ api::ChatCompletion to_chat_head(const personalize::ChatAnswer& answer) {
   head.kith.user = answer.user.str();
   head.kith.conversation = answer.conversation.str();
   head.kith.decision = answer.decision.str();
+  head.kith.abstain = answer.abstain;
   head.kith.assigned_persona = answer.assigned.str();
   if (answer.route) head.kith.route = to_route(answer);
   head.kith.adapter = answer.adapter.str();
