@@ -325,9 +325,9 @@ void add_notes(const AssignmentModel& model, std::size_t num_taught, std::size_t
   std::array<char, 240> line{};
   std::snprintf(line.data(), line.size(),
                 "fitted on %zu users, measured on %zu; weights: attributes %.3f (of none %.3f), "
-                "words %.3f, behaviour %.3f, share of strangers %.3f",
+                "words %.3f (of none %.3f), behaviour %.3f, share of strangers %.3f",
                 num_taught, num_test, weights.attributes, weights.attributes_of_none, weights.words,
-                weights.behaviour, weights.stranger_share);
+                weights.words_of_none, weights.behaviour, weights.stranger_share);
   report.notes.emplace_back(line.data());
 }
 

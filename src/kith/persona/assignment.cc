@@ -18,6 +18,8 @@ constexpr double kMinReason = 0.05;
 constexpr std::size_t kMaxEvidence = 24;
 constexpr std::size_t kMaxWordReasons = 12;
 constexpr std::size_t kMaxSeen = 64;
+// What all of a user's words together say at most of "none of these", in nats.
+constexpr double kMaxStrangeness = 3.0;
 // Of what a version means: sums of words that an older one stored are of another kind.
 constexpr const char* kMethod = "assignment 2";
 
@@ -130,20 +132,22 @@ Result<Assigner> Assigner::create(PersonaCatalogue catalogue, std::span<const Tr
   assigner.version_ = storage::digest({kMethod, data_hash, options_text(options)});
   assigner.data_hash_ = std::move(data_hash);
   for (const Persona& persona : assigner.catalogue_.personas()) {
-    assigner.personas_.push_back(persona.id);
+    assigner.outcomes_.push_back(persona.id);
   }
+  const std::vector<PersonaId> personas = assigner.outcomes_;
+  assigner.outcomes_.emplace_back(kNoPersona);
   assigner.rules_ = AttributeRules(assigner.catalogue_, options.attributes);
   assigner.words_ = WordModel(assigner.catalogue_, texts, options.prior_words);
-  assigner.behaviour_ = BehaviourModel(assigner.personas_, model.behaviour, options.behaviour);
+  assigner.behaviour_ = BehaviourModel(personas, model.behaviour, options.behaviour);
   return assigner;
 }
 
 std::vector<double> Assigner::score_words(const WordState& words, base::UnixMicros now,
                                           std::vector<Evidence>* evidence) const {
-  std::vector<double> log_odds(personas_.size());
+  std::vector<double> log_odds(outcomes_.size());
   const double faded = fade(words.at, now, options_.word_half_life_days);
-  for (std::size_t k = 0; k < personas_.size(); ++k) {
-    const auto it = words.log_odds.find(personas_[k]);
+  for (std::size_t k = 0; k < outcomes_.size(); ++k) {
+    const auto it = words.log_odds.find(outcomes_[k]);
     if (it != words.log_odds.end()) log_odds[k] = faded * it->second;
   }
   if (evidence == nullptr) return log_odds;
@@ -151,23 +155,27 @@ std::vector<double> Assigner::score_words(const WordState& words, base::UnixMicr
     reason.weight *= faded * weights_.words;
     evidence->push_back(std::move(reason));
   }
+  const double strange = weights_.words_of_none * log_odds.back();
+  if (strange >= kMinReason) {
+    evidence->push_back({outcomes_.back(), "words", "words that no persona uses", strange});
+  }
   return log_odds;
 }
 
 std::vector<double> Assigner::score_behaviour(const BehaviourState& behaviour, base::UnixMicros now,
                                               std::vector<Evidence>* evidence) const {
-  std::vector<double> log_odds(personas_.size());
+  std::vector<double> log_odds(num_personas());
   if (behaviour_.empty()) return log_odds;
   const double faded = fade(behaviour.at, now, options_.behaviour.half_life_days);
   for (const auto& [name, count] : behaviour.counts) {
     const std::vector<double>* of_event = behaviour_.find(name);
     if (of_event == nullptr) continue;
-    for (std::size_t k = 0; k < personas_.size(); ++k) {
+    for (std::size_t k = 0; k < num_personas(); ++k) {
       const double value = std::sqrt(faded * count) * (*of_event)[k];
       log_odds[k] += value;
       const double weight = weights_.behaviour * value;
       if (evidence == nullptr || std::abs(weight) < kMinReason) continue;
-      evidence->push_back({personas_[k], "behaviour", name, weight});
+      evidence->push_back({outcomes_[k], "behaviour", name, weight});
     }
   }
   return log_odds;
@@ -176,7 +184,7 @@ std::vector<double> Assigner::score_behaviour(const BehaviourState& behaviour, b
 EvidenceScores Assigner::score(const UserFacts& facts, const AssignmentState& state,
                                std::vector<Evidence>* evidence) const {
   EvidenceScores scores;
-  scores.attributes.resize(personas_.size() + 1);
+  scores.attributes.resize(outcomes_.size());
   std::vector<Evidence> reasons;
   rules_.weigh(facts, scores.attributes, reasons);
   if (evidence != nullptr) {
@@ -197,11 +205,11 @@ EvidenceScores Assigner::score(const UserFacts& facts, const AssignmentState& st
 
 Assignment Assigner::assign(const UserFacts& facts, const AssignmentState& state) const {
   Assignment assignment;
-  if (personas_.empty()) return assignment;
+  if (num_personas() == 0) return assignment;
   const EvidenceScores scores = score(facts, state, &assignment.evidence);
   const std::vector<double> posterior = posterior_of(scores, weights_);
-  for (std::size_t k = 0; k < personas_.size(); ++k) {
-    assignment.weights.push_back({personas_[k], posterior[k]});
+  for (std::size_t k = 0; k < num_personas(); ++k) {
+    assignment.weights.push_back({outcomes_[k], posterior[k]});
   }
   assignment.abstain = posterior.back();
   std::stable_sort(assignment.weights.begin(), assignment.weights.end(),
@@ -223,21 +231,25 @@ Assignment Assigner::assign_by_attributes(const storage::Attributes& attributes)
 
 std::vector<double> Assigner::weigh_message(std::string_view message,
                                             std::vector<Evidence>& reasons) const {
-  std::vector<double> total(personas_.size());
+  std::vector<double> total(outcomes_.size() - 1);
+  double strangeness = 0.0;
   std::set<std::string> seen;
   for (const std::string& word : text::segment_words(message)) {
     // Repeating a word is not new evidence.
     if (!seen.insert(word).second) continue;
     const std::vector<double>* log_odds = words_.find(word);
+    strangeness += words_.strangeness(log_odds != nullptr);
     if (log_odds == nullptr) continue;
     const auto best = std::max_element(log_odds->begin(), log_odds->end());
     const auto persona = static_cast<std::size_t>(best - log_odds->begin());
-    reasons.push_back({personas_[persona], "words", word, options_.word_weight * *best});
+    reasons.push_back({outcomes_[persona], "words", word, options_.word_weight * *best});
     for (std::size_t k = 0; k < total.size(); ++k) {
       total[k] += options_.word_weight * (*log_odds)[k];
     }
   }
-  bound_by(options_.max_message_log_odds, total);
+  const double bound = options_.max_message_log_odds;
+  bound_by(bound, total);
+  total.push_back(std::clamp(strangeness, -bound, bound));
   std::erase_if(reasons, [](const Evidence& reason) { return reason.weight < kMinReason; });
   return total;
 }
@@ -246,14 +258,17 @@ void Assigner::observe(std::string_view message, base::UnixMicros at,
                        AssignmentState& state) const {
   WordState& words = state.words;
   const std::string told = without_denied_sentences(message);
-  if (personas_.empty() || trim(told).empty() || !note_message(message, words.seen)) return;
+  if (num_personas() == 0 || trim(told).empty() || !note_message(message, words.seen)) return;
   std::vector<Evidence> reasons;
   const std::vector<double> total = weigh_message(told, reasons);
   const double kept = options_.message_decay * fade(words.at, at, options_.word_half_life_days);
-  for (std::size_t k = 0; k < personas_.size(); ++k) {
-    double& sum = words.log_odds[personas_[k]];
+  for (std::size_t k = 0; k < outcomes_.size(); ++k) {
+    double& sum = words.log_odds[outcomes_[k]];
     sum = kept * sum + total[k];
   }
+  // A user with a vocabulary of his own must not talk himself out of what else is known of him.
+  double& strange = words.log_odds[outcomes_.back()];
+  strange = std::clamp(strange, -kMaxStrangeness, kMaxStrangeness);
   ++words.num_messages;
   words.at = std::max(words.at, at);
   for (Evidence& reason : words.reasons) reason.weight *= kept;
@@ -263,7 +278,7 @@ void Assigner::observe(std::string_view message, base::UnixMicros at,
 
 void Assigner::observe(const BehaviourEvent& event, base::UnixMicros at,
                        AssignmentState& state) const {
-  if (personas_.empty()) return;
+  if (num_personas() == 0) return;
   persona::observe(event, at, options_.behaviour, state.behaviour);
 }
 

@@ -100,13 +100,14 @@ class Assigner {
 
  private:
   Assigner() = default;
+  std::size_t num_personas() const { return outcomes_.size() - 1; }
   std::vector<double> score_words(const WordState& words, base::UnixMicros now,
                                   std::vector<Evidence>* evidence) const;
   std::vector<double> score_behaviour(const BehaviourState& behaviour, base::UnixMicros now,
                                       std::vector<Evidence>* evidence) const;
   EvidenceScores score(const UserFacts& facts, const AssignmentState& state,
                        std::vector<Evidence>* evidence) const;
-  // Sums and reasons of the words of one message, both bounded.
+  // [num_personas + 1], the last: "none of these", bounded; and the words that counted.
   std::vector<double> weigh_message(std::string_view message, std::vector<Evidence>& reasons) const;
 
   PersonaCatalogue catalogue_;
@@ -114,7 +115,8 @@ class Assigner {
   AssignmentWeights weights_;
   std::string data_hash_;
   std::string version_;
-  std::vector<PersonaId> personas_;  // in the order of the catalogue
+  // The personas in the order of the catalogue, and kNoPersona.
+  std::vector<PersonaId> outcomes_;
   AttributeRules rules_;
   WordModel words_;
   BehaviourModel behaviour_;

@@ -22,6 +22,7 @@ constexpr std::array kWeightNames = {
     WeightName{"words", &AssignmentWeights::words, 10},
     WeightName{"behaviour", &AssignmentWeights::behaviour, 10},
     WeightName{"attributes_of_none", &AssignmentWeights::attributes_of_none, 10},
+    WeightName{"words_of_none", &AssignmentWeights::words_of_none, 10},
     WeightName{"stranger_share", &AssignmentWeights::stranger_share, 0.999},
     WeightName{"unknown_share", &AssignmentWeights::unknown_share, 0.999}};
 

@@ -30,15 +30,16 @@ TEST(AssignmentModelTest, RefusesFilesThatMakeNoSense) {
             ErrorCode::kNotFound);
   const std::string weights =
       R"("weights":{"attributes":1,"words":1,"behaviour":1,"attributes_of_none":1,)"
-      R"("stranger_share":0.1,"unknown_share":0.9})";
+      R"("words_of_none":1,"stranger_share":0.1,"unknown_share":0.9})";
   for (const std::string& text :
        {std::string("[]"), std::string("{}"), std::string(R"({"schema":2})"),
         std::string(R"({"schema":1,"data_hash":"a"})"), R"({"schema":1,)" + weights + "}",
         R"({"schema":1,"data_hash":"a",)" + weights + R"(,"behaviour":[]})",
         R"({"schema":1,"data_hash":"a",)" + weights + R"(,"behaviour":{"boss":{"x":-1}}})",
-        std::string(R"({"schema":1,"data_hash":"a","weights":{"attributes":1,"words":-1,)"
-                    R"("behaviour":1,"attributes_of_none":1,"stranger_share":0.1,)"
-                    R"("unknown_share":0.9}})")}) {
+        std::string(
+            R"({"schema":1,"data_hash":"a","weights":{"attributes":1,"words":-1,)"
+            R"("behaviour":1,"attributes_of_none":1,"words_of_none":1,"stranger_share":0.1,)"
+            R"("unknown_share":0.9}})")}) {
     const auto file = directory.write("assignment.json", text);
     const auto read = load_assignment_model(file);
     ASSERT_FALSE(read) << text;

@@ -31,7 +31,7 @@ struct Evidence {
 
 // What the user's messages have said so far.
 struct WordState {
-  // Per persona of the catalogue, in nats, mean zero.
+  // Per persona of the catalogue, in nats, mean zero; and of kNoPersona.
   std::map<PersonaId, double> log_odds;
   std::int64_t num_messages = 0;
   // When the last message was learned; what is kept has faded up to then.

@@ -326,6 +326,37 @@ TEST(AssignmentTest, WhatWasWrittenLongAgoHasFaded) {
               1e-9);
 }
 
+// Enough text that few words of a persona's users are new.
+TEST(AssignmentTest, WhoeverWritesWordsThatNoPersonaUsesIsNone) {
+  auto catalogue = PersonaCatalogue::from_toml(kTwo, "test");
+  ASSERT_TRUE(catalogue);
+  std::vector<TrainingText> texts;
+  for (int i = 0; i < 30; ++i) {
+    texts.push_back({PersonaId("boss"), "budget forecast for the board and the quarter"});
+    texts.push_back({PersonaId("tech"), "scanner dead at site and the tablet wont sync"});
+  }
+  const auto assigner = Assigner::create(*std::move(catalogue), texts);
+  ASSERT_TRUE(assigner);
+  const auto after = [&](const char* message) {
+    AssignmentState state;
+    for (int i = 0; i < 5; ++i) {
+      assigner->observe(message + std::string(1, static_cast<char>('a' + i)), kNow + i, state);
+    }
+    return assigner->assign(facts({{"grade", "head"}}), state);
+  };
+  const Assignment strange = after("knead sourdough until proved, then bake loaves ");
+  const Assignment usual = after("budget forecast for the quarter ");
+  EXPECT_GT(strange.abstain, usual.abstain + 0.05);
+  EXPECT_TRUE(std::any_of(strange.evidence.begin(), strange.evidence.end(), [](const auto& item) {
+    return item.detail == "words that no persona uses" && item.weight > 0;
+  }));
+  // Exemplars alone know too few words to find any strange.
+  AssignmentState state;
+  const Assigner untaught = make_assigner();
+  untaught.observe("knead sourdough until proved", kNow, state);
+  EXPECT_EQ(state.words.log_odds.at(PersonaId(kNoPersona)), 0.0);
+}
+
 TEST(AssignmentTest, BehaviourMovesThePosteriorAndNamesItsReasons) {
   auto catalogue = PersonaCatalogue::from_toml(kTwo, "test");
   ASSERT_TRUE(catalogue);

@@ -96,7 +96,7 @@ double calibration_of(std::span<const ScoredUser> users, const AssignmentWeights
   std::vector<float> confidences;
   std::vector<char> is_right;
   for (const ScoredUser& user : users) {
-    if (user.outcome == user.scores.words.size()) continue;
+    if (user.outcome == user.scores.behaviour.size()) continue;
     const std::vector<double> posterior = posterior_of(user.scores, weights);
     const auto best = std::max_element(posterior.begin(), posterior.end());
     confidences.push_back(static_cast<float>(*best));

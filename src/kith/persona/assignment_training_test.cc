@@ -17,7 +17,7 @@ std::vector<ScoredUser> noisy_users() {
     const std::size_t outcome = rng.below(2);
     const bool misleads = rng.below(4) == 0;
     const double said = (outcome == 0) != misleads ? 4.0 : -4.0;
-    users.push_back({{{said, -said, 0}, {0, 0}, {0, 0}}, outcome, 1.0});
+    users.push_back({{{said, -said, 0}, {0, 0, 0}, {0, 0}}, outcome, 1.0});
   }
   return users;
 }
@@ -27,18 +27,18 @@ TEST(AssignmentTrainingTest, FittedWeightsSayHowOftenASourceIsRight) {
   const AssignmentWeights fitted = fit_weights(users);
   EXPECT_LT(mean_loss(users, fitted), mean_loss(users, {}) - 0.1);
   EXPECT_LT(fitted.attributes, 0.4);
-  const auto posterior = posterior_of({{4, -4, 0}, {0, 0}, {0, 0}}, fitted);
+  const auto posterior = posterior_of({{4, -4, 0}, {0, 0, 0}, {0, 0}}, fitted);
   EXPECT_NEAR(posterior[0], 0.75, 0.05);
 }
 
 // By hand: without evidence "none" has unknown_share whatever the other weights are.
 TEST(AssignmentTrainingTest, WithoutEvidenceThePosteriorIsThePrior) {
-  const EvidenceScores nothing{{0, 0, 0}, {0, 0}, {0, 0}};
+  const EvidenceScores nothing{{0, 0, 0}, {0, 0, 0}, {0, 0}};
   const auto posterior = posterior_of(nothing, {.attributes = 3, .stranger_share = 0.3});
   EXPECT_NEAR(posterior[2], 0.95, 1e-12);
   EXPECT_NEAR(posterior[0], 0.025, 1e-12);
   // With much of it, the odds of "none" against a persona without any are those of strangers.
-  const auto known = posterior_of({{60, -60, 0}, {0, 0}, {0, 0}}, {.stranger_share = 0.2});
+  const auto known = posterior_of({{60, -60, 0}, {0, 0, 0}, {0, 0}}, {.stranger_share = 0.2});
   EXPECT_NEAR(std::log(known[2] / known[0]), std::log(0.2 / 0.8 * 2) - 60, 1e-6);
 }
 

@@ -50,7 +50,7 @@ double find_least(double low, double high, const std::function<double(double)>& 
 }  // namespace
 
 std::vector<double> posterior_of(const EvidenceScores& scores, const AssignmentWeights& weights) {
-  const std::size_t num_personas = scores.words.size();
+  const std::size_t num_personas = scores.behaviour.size();
   std::vector<double> values(num_personas + 1);
   // How much was said, whether it is believed or not.
   std::vector<double> said = scores.attributes;
@@ -59,7 +59,8 @@ std::vector<double> posterior_of(const EvidenceScores& scores, const AssignmentW
     values[k] = weights.attributes * scores.attributes[k] + weights.words * scores.words[k] +
                 weights.behaviour * scores.behaviour[k];
   }
-  values.back() = weights.attributes_of_none * scores.attributes.back();
+  values.back() = weights.attributes_of_none * scores.attributes.back() +
+                  weights.words_of_none * scores.words.back();
   const auto [least, greatest] = std::minmax_element(said.begin(), said.end());
   const double information = *greatest - *least;
   const double informed = none_score(weights.stranger_share, num_personas);
@@ -97,6 +98,7 @@ AssignmentWeights fit_weights(std::span<const ScoredUser> users, const Assignmen
       Parameter{&AssignmentWeights::words, 0.0, kGreatestWeight},
       Parameter{&AssignmentWeights::behaviour, 0.0, kGreatestWeight},
       Parameter{&AssignmentWeights::attributes_of_none, 0.0, kGreatestWeight},
+      Parameter{&AssignmentWeights::words_of_none, 0.0, kGreatestWeight},
       Parameter{&AssignmentWeights::stranger_share, kLeastShare, kGreatestShare}};
   double loss = mean_loss(users, best);
   for (int sweep = 0; sweep < kSweeps; ++sweep) {

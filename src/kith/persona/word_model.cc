@@ -1,5 +1,6 @@
 #include "kith/persona/word_model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <map>
@@ -9,6 +10,13 @@
 #include "kith/text/segment.h"
 
 namespace kith::persona {
+namespace {
+
+constexpr double kLeastUnseen = 0.01;
+// Above it the texts are too few: what a persona's own users write is mostly unseen as well.
+constexpr double kGreatestUnseen = 0.4;
+
+}  // namespace
 
 WordModel::WordModel(const PersonaCatalogue& catalogue, std::span<const TrainingText> texts,
                      double prior_words) {
@@ -36,6 +44,23 @@ WordModel::WordModel(const PersonaCatalogue& catalogue, std::span<const Training
   for (const auto& [word, of_word] : counts) {
     log_odds_.emplace(word, log_odds_of(of_word, totals, prior_words));
   }
+  measure_strangeness(counts);
+}
+
+// The share of words written once estimates the share that was never seen (Good 1953).
+void WordModel::measure_strangeness(
+    const std::unordered_map<std::string, std::vector<double>>& counts) {
+  double num_once = 0.0;
+  double num_words = 0.0;
+  for (const auto& [word, of_word] : counts) {
+    const double count = std::accumulate(of_word.begin(), of_word.end(), 0.0);
+    if (count < 1.5) num_once += 1.0;
+    num_words += count;
+  }
+  if (num_once >= kGreatestUnseen * num_words) return;
+  const double unseen = std::max(num_once / num_words, kLeastUnseen);
+  of_unseen_ = std::log(2.0);
+  of_known_ = std::log((1.0 - 2.0 * unseen) / (1.0 - unseen));
 }
 
 std::vector<double> WordModel::log_odds_of(const std::vector<double>& counts,

@@ -45,28 +45,44 @@ Result<persona::AssignmentState> PersonaLearner::read_state(const storage::Scope
   return state;
 }
 
-Status PersonaLearner::learn(const storage::Scope& scope,
-                             std::span<const persona::BehaviourEvent> events) {
-  if (assigner_ == nullptr) return {};
+Result<std::optional<PersonaLearner::Outcome>> PersonaLearner::look(
+    const storage::Scope& scope, std::span<const persona::BehaviourEvent> events) {
+  std::optional<Outcome> nothing;
   KITH_ASSIGN_OR_RETURN(const auto row, stores_.personas().find(scope));
-  if (!row) return {};
+  if (!row) return nothing;
   KITH_ASSIGN_OR_RETURN(const bool is_allowed, may_learn(scope));
-  if (!is_allowed) return {};
   KITH_ASSIGN_OR_RETURN(const auto user, stores_.users().find(scope));
-  if (!user) return {};
+  if (!is_allowed || !user) return nothing;
   KITH_ASSIGN_OR_RETURN(persona::AssignmentState state, read_state(scope, *row));
   const base::UnixMicros now = clock_.now();
   for (const auto& event : events) assigner_->observe(event, now, state);
   const persona::UserFacts facts{
       .attributes = user->attributes, .recorded_at = user->recorded_at, .context = {}, .now = now};
   const persona::Assignment assignment = assigner_->assign(facts, state);
-  if (assignment.weights.empty()) return {};
-  const auto change = assigner_->note_drift(assignment, facts, !events.empty(), state);
-  if (change) {
+  if (assignment.weights.empty()) return nothing;
+  Outcome outcome;
+  outcome.change = assigner_->note_drift(assignment, facts, !events.empty(), state);
+  outcome.row = assigner_->to_row(assignment, state, now);
+  return std::optional<Outcome>(std::move(outcome));
+}
+
+// The event first: a failure between the two repeats it under the same id.
+Status PersonaLearner::write(const storage::Scope& scope, const Outcome& outcome) {
+  if (outcome.change) {
     KITH_ASSIGN_OR_RETURN([[maybe_unused]] const bool is_new,
-                          stores_.events().add(scope, persona::to_event(*change)));
+                          stores_.events().add(scope, persona::to_event(*outcome.change)));
   }
-  return stores_.personas().put(scope, assigner_->to_row(assignment, state, now));
+  return stores_.personas().put(scope, outcome.row);
+}
+
+Status PersonaLearner::learn(const storage::Scope& scope,
+                             std::span<const persona::BehaviourEvent> events) {
+  if (assigner_ == nullptr) return {};
+  const auto visit = gate_ == nullptr ? nullptr : gate_->enter();
+  KITH_ASSIGN_OR_RETURN(const auto outcome, look(scope, events));
+  if (!outcome) return {};
+  if (gate_ == nullptr) return write(scope, *outcome);
+  return gate_->write(*visit, scope, [&] { return write(scope, *outcome); });
 }
 
 Status PersonaLearner::look_again(const storage::TenantScope& scope, base::UnixMicros since) {

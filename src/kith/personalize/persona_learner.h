@@ -9,6 +9,7 @@
 #include "kith/base/clock.h"
 #include "kith/base/result.h"
 #include "kith/persona/assignment.h"
+#include "kith/personalize/recording_gate.h"
 #include "kith/storage/store_set.h"
 
 namespace kith::personalize {
@@ -21,14 +22,16 @@ std::optional<persona::BehaviourEvent> behaviour_of(const storage::FeedbackRow& 
 // between its reading and its writing is lost.
 class PersonaLearner {
  public:
-  // Borrows stores and clock. `assigner` may be null: then nothing is learned.
+  // Borrows stores, clock and gate. `assigner` may be null: then nothing is learned. `gate` is the
+  // one that erasures pass (Pipeline::recording_gate()), so that nobody is written back who was
+  // erased meanwhile; null where nobody can be.
   PersonaLearner(storage::StoreSet& stores, std::shared_ptr<const persona::Assigner> assigner,
-                 const base::Clock& clock)
-      : stores_(stores), assigner_(std::move(assigner)), clock_(clock) {}
+                 const base::Clock& clock, RecordingGate* gate = nullptr)
+      : stores_(stores), assigner_(std::move(assigner)), clock_(clock), gate_(gate) {}
 
   // Takes what the user did into account, and stores the assignment and a change of persona. Does
   // nothing for a user who has no assignment yet or does not consent to personalisation and
-  // learning. Errors: those of the stores.
+  // learning. Errors: those of the stores; kConflict if the user was erased meanwhile.
   Status learn(const storage::Scope& scope, std::span<const persona::BehaviourEvent> events);
 
   // learn() without events for every user of the tenant whose attributes changed at or after
@@ -36,6 +39,15 @@ class PersonaLearner {
   Status look_again(const storage::TenantScope& scope, base::UnixMicros since);
 
  private:
+  // What a look leaves behind.
+  struct Outcome {
+    std::optional<persona::PersonaChange> change;
+    storage::PersonaAssignment row;
+  };
+
+  Result<std::optional<Outcome>> look(const storage::Scope& scope,
+                                      std::span<const persona::BehaviourEvent> events);
+  Status write(const storage::Scope& scope, const Outcome& outcome);
   Result<bool> may_learn(const storage::Scope& scope);
   Result<persona::AssignmentState> read_state(const storage::Scope& scope,
                                               const storage::PersonaAssignment& row);
@@ -43,6 +55,7 @@ class PersonaLearner {
   storage::StoreSet& stores_;
   const std::shared_ptr<const persona::Assigner> assigner_;
   const base::Clock& clock_;
+  RecordingGate* const gate_;
 };
 
 }  // namespace kith::personalize

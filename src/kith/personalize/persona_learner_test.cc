@@ -106,6 +106,31 @@ TEST_F(PersonaLearnerTest, AChangeInTheDirectoryIsToldInOneEvent) {
   EXPECT_TRUE(changes_of("ada").empty());
 }
 
+// The clock is asked between the reading of the user and the writing.
+class ErasingClock final : public base::Clock {
+ public:
+  explicit ErasingClock(std::function<void()> erase) : erase_(std::move(erase)) {}
+  base::UnixMicros now() const override {
+    erase_();
+    return base::SystemClock().now();
+  }
+  std::chrono::nanoseconds monotonic() const override { return {}; }
+
+ private:
+  const std::function<void()> erase_;
+};
+
+TEST_F(PersonaLearnerTest, WhoIsErasedMeanwhileIsNotWrittenBack) {
+  must_answer(ask("ada", "hello"));
+  const ErasingClock clock([this] { ASSERT_TRUE(pipeline_->erase_user(scope("ada"))); });
+  PersonaLearner learner(*stores_, assigner_, clock, &pipeline_->recording_gate());
+  const std::array events = {persona::BehaviourEvent{persona::kBehaviourOpened, "kb-7"}};
+  const Status learned = learner.learn(scope("ada"), events);
+  ASSERT_FALSE(learned);
+  EXPECT_EQ(learned.error().code, ErrorCode::kConflict);
+  EXPECT_FALSE(sqlite_->users().find(scope("ada"))->has_value());
+}
+
 TEST_F(PersonaLearnerTest, ARequestNoticesTheChangeByItself) {
   import("ada", {{ "grade", "technician" }});
   must_answer(ask("ada", "hello"));

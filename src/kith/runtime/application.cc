@@ -115,10 +115,6 @@ Result<std::unique_ptr<Application>> Application::create(
     KITH_ASSIGN_OR_RETURN(application->versions_,
                           ServedVersions::create(home, &own_engine->adapters()));
   }
-  application->learner_ =
-      std::make_unique<personalize::PersonaLearner>(home.stores(), home.assigner(), home.clock());
-  application->feedback_ = std::make_unique<personalize::FeedbackRecorder>(
-      home.stores(), home.clock(), application->versions_.get(), application->learner_.get());
   const personalize::PipelineServices services{.generator = *application->generator_,
                                                .stores = home.stores(),
                                                .metrics = application->metrics_,
@@ -127,6 +123,10 @@ Result<std::unique_ptr<Application>> Application::create(
   KITH_ASSIGN_OR_RETURN(application->pipeline_,
                         personalize::Pipeline::create(services, home.assigner(),
                                                       pipeline_options(config), home.router()));
+  application->learner_ = std::make_unique<personalize::PersonaLearner>(
+      home.stores(), home.assigner(), home.clock(), &application->pipeline_->recording_gate());
+  application->feedback_ = std::make_unique<personalize::FeedbackRecorder>(
+      home.stores(), home.clock(), application->versions_.get(), application->learner_.get());
   return application;
 }
 

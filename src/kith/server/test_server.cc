@@ -195,7 +195,8 @@ TestServer::TestServer(TestServerOptions options) : options_(std::move(options))
                                                 options_.pipeline);
   if (!pipeline) ADD_FAILURE() << pipeline.error().message;
   pipeline_ = *std::move(pipeline);
-  learner_ = std::make_unique<personalize::PersonaLearner>(*faulty_, assigner_, clock_);
+  learner_ = std::make_unique<personalize::PersonaLearner>(*faulty_, assigner_, clock_,
+                                                           &pipeline_->recording_gate());
   feedback_ =
       std::make_unique<personalize::FeedbackRecorder>(*faulty_, clock_, nullptr, learner_.get());
   knowledge_ = std::make_unique<memory::Knowledge>(faulty_->knowledge(), clock_);
