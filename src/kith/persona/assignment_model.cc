@@ -79,7 +79,18 @@ Result<AssignmentModel> read_model(const base::Json& json) {
 }  // namespace
 
 std::string data_hash_of(const PersonaCatalogue& catalogue, std::span<const TrainingText> texts) {
-  std::string hash = storage::digest({catalogue.version()});
+  std::string hash;
+  const auto add = [&hash](const std::string& text) { hash = storage::digest({hash, text}); };
+  // Not the file's text: how a persona is answered has nothing to do with who has it.
+  for (const Persona& persona : catalogue.personas()) {
+    add(persona.id.str());
+    add(std::to_string(persona.attribute_half_life_days));
+    for (const auto& [name, values] : persona.attributes) {
+      add("attribute " + name);
+      for (const std::string& value : values) add("value " + value);
+    }
+    for (const std::string& exemplar : persona.exemplars) add("exemplar " + exemplar);
+  }
   for (const TrainingText& text : texts) {
     hash = storage::digest({hash, text.persona.str(), text.text});
   }

@@ -11,11 +11,6 @@
 namespace kith::persona {
 namespace {
 
-// Strangers by a missing persona write about the same matters, so they cannot tell what strange
-// words are worth. At this weight 27 of 34 writers of the training texts out of scope are given no
-// persona (22 at half of it, 28 at twice) and no user of the service desk loses his own.
-constexpr double kWordsOfNone = 1.0;
-
 using Traces = std::vector<const UserTrace*>;
 
 std::vector<UserTrace> select(const PersonaCatalogue& catalogue,
@@ -186,9 +181,7 @@ Result<AssignmentModel> fit_assignment(const PersonaCatalogue& catalogue,
                         CrossFit(catalogue, options).run(chosen));
   AssignmentModel model;
   model.data_hash = data_hash;
-  AssignmentWeights start;
-  start.words_of_none = kWordsOfNone;
-  model.weights = fit_weights(users, start);
+  model.weights = fit_weights(users);
   model.behaviour = behaviour_of(chosen, options.min_users_per_event);
   model.figures = {{"users", static_cast<double>(chosen.size())},
                    {"examples", static_cast<double>(users.size())},

@@ -98,6 +98,7 @@ AssignmentWeights fit_weights(std::span<const ScoredUser> users, const Assignmen
       Parameter{&AssignmentWeights::words, 0.0, kGreatestWeight},
       Parameter{&AssignmentWeights::behaviour, 0.0, kGreatestWeight},
       Parameter{&AssignmentWeights::attributes_of_none, 0.0, kGreatestWeight},
+      Parameter{&AssignmentWeights::words_of_none, 0.0, kGreatestWeight},
       Parameter{&AssignmentWeights::stranger_share, kLeastShare, kGreatestShare}};
   double loss = mean_loss(users, best);
   for (int sweep = 0; sweep < kSweeps; ++sweep) {
