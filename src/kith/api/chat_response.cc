@@ -129,6 +129,7 @@ Json kith_json(const KithResponse& kith) {
   put_text(object, "conversation", kith.conversation);
   put_text(object, "decision", kith.decision);
   put_list(object, "persona", numbers_json(kith.persona));
+  if (kith.abstain) object["abstain"] = *kith.abstain;
   put_text(object, "assigned_persona", kith.assigned_persona);
   put_text(object, "queue_class", kith.queue_class);
   put_list(object, "evidence", evidence_json(kith.evidence));

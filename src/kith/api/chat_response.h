@@ -97,6 +97,7 @@ struct KithResponse {
   std::string conversation;
   std::string decision;
   std::vector<std::pair<std::string, double>> persona;  // most likely first
+  std::optional<double> abstain;                        // none of them
   std::string assigned_persona;
   std::string queue_class;  // "normal", "high", "urgent"; empty: not said
   std::vector<KithEvidence> evidence;

@@ -54,7 +54,9 @@ struct UserView {
   std::string created_at;
   std::string updated_at;
   std::vector<std::pair<std::string, double>> persona;  // most likely first
+  std::optional<double> abstain;                        // none of them
   std::string evidence;                                 // JSON; empty: none
+  std::string persona_changes;                          // JSON; empty: none
 };
 std::string user_body(const UserView& user);
 // `next` continues the list when given as ?after=; empty at the end.

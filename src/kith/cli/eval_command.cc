@@ -1,7 +1,9 @@
-// kith eval personas|facts|preferences|answers|voices|essays|patients|router|routing|discovery
+// kith eval assignment|discovery|personas|facts|preferences|answers|voices|essays|patients|router|
+// routing
 #include <iostream>
 
 #include "kith/cli/command.h"
+#include "kith/cli/print_report.h"
 #include "kith/cli/progress_bar.h"
 #include "kith/eval/desk_users.h"
 #include "kith/eval/discovery_suite.h"
@@ -69,21 +71,6 @@ Result<eval::Report> run_preferences(const eval::DeskData& data,
   return eval::evaluate_preferences(data, pairs, generator, untuned.get(), progress_bar());
 }
 
-void print(const eval::Report& report, const GlobalOptions& options) {
-  if (options.json) {
-    std::cout << eval::to_json(report) << std::endl;
-    return;
-  }
-  for (const auto& note : report.notes) std::cout << note << "\n";
-  for (const auto& [name, figure] : report.figures) {
-    std::cout << name << " " << figure.value << " [" << figure.low << ", " << figure.high << "]";
-    for (const auto& [baseline, value] : figure.baselines) {
-      std::cout << "  " << baseline << " " << value;
-    }
-    std::cout << "\n";
-  }
-}
-
 Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
                 const std::string& suite) {
   KITH_ASSIGN_OR_RETURN(runtime::Config config, load_config(options));
@@ -99,7 +86,7 @@ Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
       suite == "preferences"
           ? run_preferences(data, example, config, *generator, arguments.before)
           : run_suite(suite, data, example, config, *generator, arguments.samples));
-  print(report, options);
+  print_report(report, options);
   return {};
 }
 
@@ -114,7 +101,7 @@ Status evaluate_essays(const GlobalOptions& options, const EvalArguments& argume
   KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
   KITH_ASSIGN_OR_RETURN(const eval::Report report,
                         eval::evaluate_essays(essays, *generator, progress_bar()));
-  print(report, options);
+  print_report(report, options);
   return {};
 }
 
@@ -131,7 +118,7 @@ Status evaluate_patients(const GlobalOptions& options, const EvalArguments& argu
   KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
   KITH_ASSIGN_OR_RETURN(const eval::Report report,
                         eval::evaluate_patients(data, *generator, progress_bar()));
-  print(report, options);
+  print_report(report, options);
   return {};
 }
 
@@ -149,7 +136,7 @@ Status evaluate_router(const GlobalOptions& options, const RouterArguments& argu
   if (!arguments.test.empty()) suite.test = arguments.test;
   KITH_ASSIGN_OR_RETURN(const eval::Report report,
                         eval::evaluate_router(suite, std::move(encoder), progress_bar()));
-  print(report, options);
+  print_report(report, options);
   return {};
 }
 
@@ -184,7 +171,7 @@ Status evaluate_discovery(const GlobalOptions& options, const DiscoveryArguments
   KITH_ASSIGN_OR_RETURN(
       const eval::Report report,
       eval::evaluate_discovery(users, encoder.get(), arguments.options, progress_bar()));
-  print(report, options);
+  print_report(report, options);
   return {};
 }
 
@@ -234,6 +221,7 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
   });
   add_router_suite(*command, options, status);
   add_discovery_suite(*command, options, status);
+  add_assignment_suite(*command, options, status);
 }
 
 }  // namespace kith::cli

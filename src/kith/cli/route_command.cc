@@ -37,10 +37,14 @@ Result<Posterior> read_posterior(runtime::Installation& home, const std::string&
   if (!row) return Error{ErrorCode::kNotFound, "no such user: " + user};
   const auto assigner = home.assigner();
   if (!assigner) return Posterior();
-  persona::WordState words;
+  persona::AssignmentState state;
   KITH_ASSIGN_OR_RETURN(const auto persona_row, home.stores().personas().find(scope));
-  if (persona_row) words = assigner->from_row(*persona_row);
-  return assigner->assign(row->attributes, {}, words).weights;
+  if (persona_row) state = assigner->from_row(*persona_row);
+  const persona::UserFacts facts{.attributes = row->attributes,
+                                 .recorded_at = row->recorded_at,
+                                 .context = {},
+                                 .now = home.clock().now()};
+  return persona::given_a_persona(assigner->assign(facts, state).weights);
 }
 
 // The profile that the server tells.
@@ -57,7 +61,7 @@ Result<Posterior> ask_posterior(const runtime::ServerFile& server, const std::st
   for (const auto& [persona, weight] : weights.items()) {
     if (weight.is_number()) posterior.push_back({PersonaId(persona), weight.get<double>()});
   }
-  return posterior;
+  return persona::given_a_persona(std::move(posterior));
 }
 
 Result<Posterior> find_posterior(const runtime::Config& config, const std::string& user) {

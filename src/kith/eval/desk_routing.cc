@@ -61,7 +61,8 @@ class RoutingReader {
           for (const auto& [name, value] : told.items()) {
             if (value.is_string()) attributes[name] = value.get<std::string>();
           }
-          it->second.posterior = assigner.assign_by_attributes(attributes).weights;
+          it->second.posterior =
+              persona::given_a_persona(assigner.assign_by_attributes(attributes).weights);
           it->second.may_train = line.value("/consent/learn"_json_pointer, true);
         }));
     for (const auto& [id, employee] : employees_) {

@@ -9,6 +9,8 @@
 #define TOML_EXCEPTIONS 0
 #include "kith/base/file.h"
 #include "kith/base/toml.h"
+#include "kith/persona/assignment_state.h"
+#include "kith/persona/denied_words.h"
 #include "kith/storage/digest.h"
 #include "kith/storage/scope.h"
 
@@ -153,6 +155,9 @@ Result<std::map<std::string, std::vector<std::string>>> read_attributes(const to
     }
     KITH_ASSIGN_OR_RETURN(auto values, reader.strings(name));
     if (values.empty()) return reader.fail(name, "must list at least one value");
+    if (std::any_of(values.begin(), values.end(), holds_denied_word)) {
+      return reader.fail(name, "may not decide on a persona: a value is on the deny list");
+    }
     attributes[name] = std::move(values);
   }
   return attributes;
@@ -237,14 +242,15 @@ Status read_service(const toml::table& table, const TableReader& reader, Persona
 
 Result<Persona> read_persona(const toml::table& table, const Place& place) {
   const TableReader reader(table, place);
-  KITH_RETURN_IF_ERROR(
-      reader.allow_only({"id", "name", "description", "attributes", "exemplars", "needs",
-                         "priority", "knowledge", "escalation", "style", "adapter"}));
+  KITH_RETURN_IF_ERROR(reader.allow_only({"id", "name", "description", "attributes", "exemplars",
+                                          "needs", "priority", "knowledge", "escalation", "style",
+                                          "adapter", "attribute_half_life_days"}));
   Persona persona;
   KITH_ASSIGN_OR_RETURN(const std::string id, reader.string("id"));
   if (Status checked = storage::check_row_id(id, "it"); !checked) {
     return reader.fail("id", "cannot be used: " + checked.error().message);
   }
+  if (id == kNoPersona) return reader.fail("id", "must not be \"none\": it stands for no persona");
   persona.id = PersonaId(id);
   KITH_ASSIGN_OR_RETURN(persona.name, reader.string("name"));
   KITH_ASSIGN_OR_RETURN(persona.description, reader.string("description"));
@@ -255,6 +261,8 @@ Result<Persona> read_persona(const toml::table& table, const Place& place) {
   KITH_ASSIGN_OR_RETURN(const auto* attributes, reader.table("attributes"));
   KITH_ASSIGN_OR_RETURN(persona.attributes,
                         read_attributes(attributes, reader.place_of("attributes")));
+  KITH_ASSIGN_OR_RETURN(persona.attribute_half_life_days,
+                        reader.number("attribute_half_life_days", 0, 36'500, 0));
   KITH_ASSIGN_OR_RETURN(const auto* style, reader.table("style"));
   KITH_ASSIGN_OR_RETURN(persona.style, read_style(style, reader.place_of("style")));
   return persona;
@@ -312,6 +320,13 @@ Result<PersonaCatalogue> PersonaCatalogue::from_toml(std::string_view toml,
   KITH_ASSIGN_OR_RETURN(catalogue.personas_, read_personas(parsed.table(), name));
   catalogue.version_ = storage::digest({toml});
   return catalogue;
+}
+
+PersonaCatalogue PersonaCatalogue::without(const PersonaId& id) const {
+  PersonaCatalogue rest = *this;
+  std::erase_if(rest.personas_, [&id](const Persona& persona) { return persona.id == id; });
+  rest.version_ = storage::digest({version_, id.str()});
+  return rest;
 }
 
 const Persona* PersonaCatalogue::find_persona(const PersonaId& id) const {

@@ -53,6 +53,8 @@ struct Persona {
   std::string description;
   // Attribute name to the values that speak for this persona (compared without regard to case).
   std::map<std::string, std::vector<std::string>> attributes;
+  // Days after which such a value counts half, as nobody is a new hire for long; 0: never. >= 0.
+  double attribute_half_life_days = 0.0;
   // Texts as such a user writes them.
   std::vector<std::string> exemplars;
   std::vector<Need> needs;
@@ -85,6 +87,9 @@ class PersonaCatalogue {
 
   // In the order of the file.
   const std::vector<Persona>& personas() const { return personas_; }
+  // The catalogue without one persona; of another version. For measuring what becomes of users whom
+  // no persona describes.
+  PersonaCatalogue without(const PersonaId& id) const;
   // Null if there is none.
   const Persona* find_persona(const PersonaId& id) const;
   // A hash of the file's text; another version may assign the same user differently.

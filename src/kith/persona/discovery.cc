@@ -69,9 +69,9 @@ Status PersonaDiscovery::add(const DiscoveryUser& user) {
   teaches_.push_back(user.teaches);
   PersonaId persona;
   if (assigner_ != nullptr) {
-    WordState words;
-    for (const std::string& message : user.messages) assigner_->observe(message, words);
-    persona = assigner_->assign(user.attributes, {}, words).persona;
+    AssignmentState state;
+    for (const std::string& message : user.messages) assigner_->observe(message, 0, state);
+    persona = assigner_->assign({.attributes = user.attributes}, state).persona;
   }
   personas_.push_back(std::move(persona));
   return {};

@@ -198,6 +198,8 @@ struct ChatAnswer {
   // The posterior, who the user is by it, and the persona answered for, which the prompt may name
   // (empty: none); of a prompt of two parts, that of the first.
   std::vector<storage::PersonaWeight> personas;
+  // The rest of the posterior: none of the personas; absent if nobody was assigned.
+  std::optional<double> abstain;
   std::vector<persona::Evidence> evidence;
   PersonaId assigned;
   PersonaId persona;

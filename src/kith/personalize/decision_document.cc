@@ -44,6 +44,7 @@ Json describe_persona(const ChatAnswer& answer) {
                         {"weight", item.weight}});
   }
   Json json = {{"posterior", posterior}, {"evidence", evidence}};
+  if (answer.abstain) json["abstain"] = *answer.abstain;
   put(json, "assigned", answer.assigned.str());
   put(json, "chosen", answer.persona.str());
   return json;

@@ -65,8 +65,10 @@ class Session {
   void place_turns();
   void start_storing();
   void assign_persona();
+  // Whether the user has become somebody else for good.
+  void note_drift(const persona::UserFacts& facts, const persona::Assignment& assignment);
   // What the user's stored messages say. Before the turns are placed, because it takes longer.
-  void recall_words();
+  void recall_state();
   // Errors: those of Generator::hold_adapters() for adapters that the request names.
   Status choose_adapter();
   Status take_named_adapters();
@@ -116,6 +118,8 @@ class Session {
   void send_chosen();
   void start_sink();
   void finish_storing();
+  // What the user did by this request.
+  void learn_behaviour(persona::AssignmentState& state) const;
   void record();
 
   bool is_passed_through() const {
@@ -196,8 +200,9 @@ class Session {
   persona::Entitlement entitlement_;  // nothing without consent
   bool is_named_ = false;             // not anonymous
   bool learns_ = false;               // consent, and the request is to be stored
-  persona::WordState words_;          // those of this request included once the persona is assigned
-  double words_ms_ = 0.0;
+  // Of this request too, once the persona is assigned.
+  persona::AssignmentState state_;
+  double state_ms_ = 0.0;
   std::vector<std::string> new_messages_;
   const persona::Persona* persona_ = nullptr;
   // Of the part under way, and their weights, for drafts and scores alike.
@@ -218,7 +223,8 @@ class Session {
     Started<std::vector<std::string>> exchanges;
   };
   Reading reading_;
-  std::optional<persona::WordState> learned_words_;  // to write, with the persona
+  std::optional<persona::AssignmentState> learned_;  // to write, with the persona
+  std::optional<persona::PersonaChange> change_;
   Started<std::vector<memory::Passage>> search_;
   std::string query_;
   // The turns are stored while the answer is generated.

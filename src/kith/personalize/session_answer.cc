@@ -1,6 +1,7 @@
 // Generation, the choice among candidates, and what is kept of it.
 #include <algorithm>
 
+#include "kith/persona/denied_words.h"
 #include "kith/personalize/decision_document.h"
 #include "kith/personalize/logprob_pieces.h"
 #include "kith/personalize/session.h"
@@ -229,6 +230,20 @@ void Session::finish_storing() {
   if (!stored) degrade("conversation", stored.error());
 }
 
+void Session::learn_behaviour(persona::AssignmentState& state) const {
+  std::vector<persona::BehaviourEvent> events = {
+      {persona::kBehaviourHour, persona::hour_item(answer_.created_at)}};
+  const auto device = request_.context.find("device");
+  if (device != request_.context.end()) {
+    events.push_back({persona::kBehaviourDevice, device->second});
+  }
+  // A title on the deny list would tell through the id.
+  if (!answer_.passages.empty() && !persona::holds_denied_word(answer_.passages.front().title)) {
+    events.push_back({persona::kBehaviourCited, answer_.passages.front().id.str()});
+  }
+  for (const auto& event : events) kit_.assigner->observe(event, answer_.created_at, state);
+}
+
 void Session::record() {
   if (!is_named_ || !request_.stores) return;
   finish_storing();
@@ -247,9 +262,12 @@ void Session::record() {
     record.turns.push_back(std::move(turn));
   }
   record.decision = to_decision_row(answer_, learns_);
-  if (learned_words_) {
-    const persona::Assignment assignment{answer_.personas, answer_.evidence, answer_.assigned};
-    record.persona = kit_.assigner->to_row(assignment, *learned_words_, answer_.created_at);
+  if (learned_) {
+    learn_behaviour(*learned_);
+    const persona::Assignment assignment{answer_.personas, *answer_.abstain, answer_.evidence,
+                                         answer_.assigned};
+    record.persona = kit_.assigner->to_row(assignment, *learned_, answer_.created_at);
+    if (change_) record.event = persona::to_event(*change_);
   }
   const auto failed = step<std::vector<Degradation>>(
       "record", kit_.options.budgets.record,
@@ -281,7 +299,7 @@ Result<ChatAnswer> Session::run() {
   score_prompt();
   identify();
   start_search();
-  recall_words();
+  recall_state();
   place_turns();
   assign_persona();
   route_prompt();

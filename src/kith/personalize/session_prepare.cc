@@ -10,8 +10,6 @@
 namespace kith::personalize {
 namespace {
 
-// Messages that a new version of the assigner learns anew.
-constexpr std::size_t kRelearnedTurns = 64;
 // A question with fewer content words takes the one before it along when documents are searched.
 constexpr std::size_t kMinQueryWords = 3;
 
@@ -107,7 +105,7 @@ void Session::degrade(std::string_view step, const Error& error) {
                  " left out: " + std::string(name_of(error.code)));
 }
 
-// What the stores know of the user is read by one thread; identify(), recall_words(),
+// What the stores know of the user is read by one thread; identify(), recall_state(),
 // place_turns() and recall() take it as it comes.
 void Session::start_reading() {
   if (!is_named_) return;
@@ -204,25 +202,27 @@ void Session::start_storing() {
       });
 }
 
-void Session::recall_words() {
+void Session::recall_state() {
   if (!user_.personalizes || kit_.assigner == nullptr || is_switched_off(kTechniquePersona)) return;
   const persona::Assigner& assigner = *kit_.assigner;
   const auto row = finish_step<std::optional<storage::PersonaAssignment>>(
       "persona", kit_.options.budgets.persona, std::move(reading_.persona));
   // Parsed here and not in the chain, which is at the next store meanwhile.
-  if (row && *row) words_ = assigner.from_row(**row);
+  if (row && *row) state_ = assigner.from_row(**row);
   const bool is_outdated = row && *row && (*row)->model_version != assigner.version();
   if (is_outdated) {
     auto& stores = kit_.services.stores;
-    const auto messages = step<std::vector<std::string>>(
+    const auto messages = step<std::vector<PastMessage>>(
         "persona", kit_.options.budgets.persona, [&stores, scope = request_.scope] {
           return read_messages(stores.conversations(), scope, kRelearnedTurns);
         });
     if (messages) {
-      for (const std::string& message : *messages) assigner.observe(message, words_);
+      for (const PastMessage& message : *messages) {
+        assigner.observe(message.text, message.at, state_);
+      }
     }
   }
-  words_ms_ = last_step_ms_;
+  state_ms_ = last_step_ms_;
 }
 
 void Session::assign_persona() {
@@ -230,18 +230,39 @@ void Session::assign_persona() {
   if (kit_.assigner == nullptr) return plan(kTechniquePersona, false, "there are no personas");
   if (!wants(kTechniquePersona)) return;
   const persona::Assigner& assigner = *kit_.assigner;
-  for (const std::string& message : new_messages_) assigner.observe(message, words_);
-  if (!learns_) assigner.observe(question_, words_);  // counts now, is not kept
-  persona::Assignment assignment = assigner.assign(user_.attributes, request_.context, words_);
+  const base::UnixMicros now = answer_.created_at;
+  for (const std::string& message : new_messages_) assigner.observe(message, now, state_);
+  if (!learns_) assigner.observe(question_, now, state_);  // counts now, is not kept
+  const persona::UserFacts facts{.attributes = user_.attributes,
+                                 .recorded_at = user_.recorded_at,
+                                 .context = request_.context,
+                                 .now = now};
+  persona::Assignment assignment = assigner.assign(facts, state_);
+  if (learns_ && !assignment.weights.empty()) {
+    note_drift(facts, assignment);
+    learned_ = std::move(state_);
+  }
   answer_.personas = std::move(assignment.weights);
+  answer_.abstain = assignment.abstain;
   answer_.evidence = std::move(assignment.evidence);
   answer_.assigned = assignment.persona;
   answer_.persona = assignment.persona;
   persona_ = assigner.catalogue().find_persona(assignment.persona);
-  if (learns_ && !answer_.personas.empty()) learned_words_ = std::move(words_);
-  last_step_ms_ = words_ms_;
+  last_step_ms_ = state_ms_;
   plan(kTechniquePersona, persona_ != nullptr,
        persona_ != nullptr ? "likely enough" : "no persona is likely enough");
+}
+
+void Session::note_drift(const persona::UserFacts& facts, const persona::Assignment& assignment) {
+  const persona::Assigner& assigner = *kit_.assigner;
+  const bool has_news = !new_messages_.empty();
+  if (facts.context.empty()) {
+    change_ = assigner.note_drift(assignment, facts, has_news, state_);
+    return;
+  }
+  persona::UserFacts lasting = facts;
+  lasting.context.clear();
+  change_ = assigner.note_drift(assigner.assign(lasting, state_), lasting, has_news, state_);
 }
 
 Status Session::take_named_adapters() {

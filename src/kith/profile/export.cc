@@ -112,6 +112,17 @@ OrderedJson feedback_of(const std::vector<storage::FeedbackRow>& rows) {
   return list;
 }
 
+OrderedJson events_of(const std::vector<storage::EventRow>& rows) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& row : rows) {
+    list.push_back({{"id", row.id},
+                    {"kind", row.kind},
+                    {"at", to_iso8601(row.at)},
+                    {"document", document_of(row.document)}});
+  }
+  return list;
+}
+
 Result<OrderedJson> keys_of(StoreSet& stores, const Scope& scope) {
   OrderedJson list = OrderedJson::array();
   KITH_ASSIGN_OR_RETURN(const auto rows, stores.keys().list(scope.tenant_scope()));
@@ -137,6 +148,10 @@ Result<std::string> export_user(StoreSet& stores, const Scope& scope, const base
                   {"created_at", to_iso8601(user->created_at)},
                   {"updated_at", to_iso8601(user->updated_at)},
                   {"attributes", user->attributes}};
+  out["attributes_recorded_at"] = OrderedJson::object();
+  for (const auto& [name, at] : user->recorded_at) {
+    out["attributes_recorded_at"][name] = to_iso8601(at);
+  }
   KITH_ASSIGN_OR_RETURN(const auto consent, stores.consents().list(scope));
   out["consent"] = consent_of(consent);
   KITH_ASSIGN_OR_RETURN(const auto persona, stores.personas().find(scope));
@@ -148,6 +163,8 @@ Result<std::string> export_user(StoreSet& stores, const Scope& scope, const base
   out["decisions"] = decisions_of(decisions);
   KITH_ASSIGN_OR_RETURN(const auto feedback, stores.feedback().list(scope, kAll));
   out["feedback"] = feedback_of(feedback);
+  KITH_ASSIGN_OR_RETURN(const auto events, stores.events().list(scope, {}, kAll));
+  out["events"] = events_of(events);
   KITH_ASSIGN_OR_RETURN(out["api_keys"], keys_of(stores, scope));
   KITH_ASSIGN_OR_RETURN(const auto contributions, stores.adapter_versions().contributions(scope));
   out["trained_into"] = OrderedJson::array();

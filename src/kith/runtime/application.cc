@@ -123,8 +123,6 @@ Result<std::unique_ptr<Application>> Application::create(
     KITH_ASSIGN_OR_RETURN(application->versions_,
                           ServedVersions::create(home, &own_engine->adapters()));
   }
-  application->feedback_ = std::make_unique<personalize::FeedbackRecorder>(
-      home.stores(), home.clock(), application->versions_.get());
   const personalize::PipelineServices services{.generator = *application->generator_,
                                                .stores = home.stores(),
                                                .metrics = application->metrics_,
@@ -133,6 +131,10 @@ Result<std::unique_ptr<Application>> Application::create(
   KITH_ASSIGN_OR_RETURN(application->pipeline_,
                         personalize::Pipeline::create(services, home.assigner(),
                                                       pipeline_options(config), home.router()));
+  application->learner_ = std::make_unique<personalize::PersonaLearner>(
+      home.stores(), home.assigner(), home.clock(), &application->pipeline_->recording_gate());
+  application->feedback_ = std::make_unique<personalize::FeedbackRecorder>(
+      home.stores(), home.clock(), application->versions_.get(), application->learner_.get());
   return application;
 }
 
@@ -149,6 +151,7 @@ Status Application::serve(const std::function<void(const std::string& url)>& on_
       .embeddings = embeddings_.get(),
       .completions = completions_.get(),
       .versions = versions_.get(),
+      .learner = learner_.get(),
       .forget_elsewhere = [this](const storage::Scope& scope) -> Status {
         KITH_RETURN_IF_ERROR(tuning::forget_user(installation_->path(), scope));
         return {};

@@ -194,6 +194,7 @@ api::ChatCompletion to_chat_head(const personalize::ChatAnswer& answer) {
   head.kith.user = answer.user.str();
   head.kith.conversation = answer.conversation.str();
   head.kith.decision = answer.decision.str();
+  head.kith.abstain = answer.abstain;
   head.kith.assigned_persona = answer.assigned.str();
   head.kith.queue_class = std::string(to_string(answer.queue_class));
   if (answer.route) head.kith.route = to_route(answer);

@@ -74,8 +74,36 @@ TEST_P(StorageConformanceTest, KeepsUsersAndSaysWhatAWriteDid) {
   reopen();
   const auto user = stores().users().find(ada_);
   ASSERT_TRUE(user && *user);
-  EXPECT_EQ(**user, (UserRow{ada_.user, {{"title", "Surgeon"}}, 100, 300}));
+  EXPECT_EQ(**user, (UserRow{ada_.user, {{"title", "Surgeon"}}, 100, 300, {{"title", 300}}}));
   EXPECT_FALSE(stores().users().find(bob_)->has_value());
+}
+
+TEST_P(StorageConformanceTest, AnAttributeKeepsTheTimeAtWhichItsValueWasRecorded) {
+  UserStore& users = stores().users();
+  ASSERT_TRUE(users.upsert(ada_, {{"grade", "graduate"}, {"site", "Leeds"}}, 100));
+  ASSERT_TRUE(users.upsert(ada_, {{"grade", "senior"}, {"site", "Leeds"}}, 200));
+  reopen();
+  EXPECT_THAT((**stores().users().find(ada_)).recorded_at,
+              ElementsAre(Pair("grade", 200), Pair("site", 100)));
+  EXPECT_THAT((*stores().users().list(ada_.tenant_scope(), UserId{}, 1))[0].recorded_at,
+              ElementsAre(Pair("grade", 200), Pair("site", 100)));
+}
+
+TEST_P(StorageConformanceTest, KeepsAnEventOnceAndListsTheNewestFirst) {
+  EventStore& events = stores().events();
+  const EventRow first{"a", kEventPersonaChanged, R"({"to":"field"})", 10};
+  const EventRow second{"b", "other", "{}", 20};
+  EXPECT_TRUE(*events.add(ada_, first));
+  EXPECT_FALSE(*events.add(ada_, {"a", "other", "{}", 30}));
+  EXPECT_TRUE(*events.add(ada_, second));
+  EXPECT_TRUE(*events.add(bob_, first));
+  reopen();
+  EXPECT_THAT(*stores().events().list(ada_, "", 9), ElementsAre(second, first));
+  EXPECT_THAT(*stores().events().list(ada_, kEventPersonaChanged, 9), ElementsAre(first));
+  EXPECT_THAT(*stores().events().list(ada_, "", 1), ElementsAre(second));
+  EXPECT_THAT(*stores().events().list(other_ada_, "", 9), IsEmpty());
+  EXPECT_EQ(code_of(stores().events().add(ada_, {"", "kind", "{}", 1})),
+            ErrorCode::kInvalidArgument);
 }
 
 TEST_P(StorageConformanceTest, ListsUsersOfOneTenantPageByPage) {
@@ -690,6 +718,7 @@ inline void write_everything(StoreSet& stores, const Scope& scope, const std::st
   ASSERT_TRUE(stores.decisions().put(scope, decision));
   ASSERT_TRUE(stores.feedback().add(
       scope, {"k", DecisionId(id), "reply", std::nullopt, word + " indeed", 4, 4}));
+  ASSERT_TRUE(stores.events().add(scope, {"e", "said", "{\"word\":\"" + word + "\"}", 4}));
   ASSERT_TRUE(stores.keys().add(
       {"key" + id, "00", KeyRole::kEndUser, scope.tenant, scope.user, word, 1, {}}));
   const auto number = stores.adapter_versions().next_version(AdapterId("field"));
@@ -709,7 +738,7 @@ TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
                           Pair("conversations", 2), Pair("decisions", 1), Pair("feedback", 1),
                           Pair("persona_assignments", 1), Pair("persona_changes", 1),
                           Pair("persona_weights", 1), Pair("turns", 3), Pair("user_attributes", 1),
-                          Pair("users", 1)));
+                          Pair("user_events", 1), Pair("users", 1)));
   EXPECT_FALSE(stores().users().find(ada_)->has_value());
   EXPECT_TRUE(*stores().consents().allows(ada_, kConsentLearn));
   EXPECT_FALSE(stores().personas().find(ada_)->has_value());
@@ -717,6 +746,7 @@ TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
   EXPECT_THAT(*conversations().recent_turns(ada_, 9), IsEmpty());
   EXPECT_THAT(*stores().decisions().list(ada_, 9), IsEmpty());
   EXPECT_THAT(*stores().feedback().list(ada_, 9), IsEmpty());
+  EXPECT_THAT(*stores().events().list(ada_, "", 9), IsEmpty());
   for (const Scope& scope : {bob_, other_ada_}) {
     EXPECT_TRUE(stores().users().find(scope)->has_value());
     EXPECT_THAT(*conversations().recent_turns(scope, 9), SizeIs(2));

@@ -22,11 +22,16 @@ namespace kith::storage {
 // Attribute name (dotted when nested: "address.city") to its text.
 using Attributes = std::map<std::string, std::string>;
 
+// Attribute name to when its value was first recorded.
+using AttributeTimes = std::map<std::string, base::UnixMicros>;
+
 struct UserRow {
   UserId id;
   Attributes attributes;
   base::UnixMicros created_at = 0;
   base::UnixMicros updated_at = 0;
+  // Of every attribute: an update that repeats a value leaves its time.
+  AttributeTimes recorded_at = {};
 
   friend bool operator==(const UserRow&, const UserRow&) = default;
 };

@@ -216,6 +216,22 @@ class FaultyFleetStore final : public FleetStore {
   FaultGate& gate_;
 };
 
+class FaultyEventStore final : public EventStore {
+ public:
+  FaultyEventStore(EventStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<bool> add(const Scope& scope, const EventRow& event) override {
+    return gate_.pass([&] { return inner_.add(scope, event); });
+  }
+  Result<std::vector<EventRow>> list(const Scope& scope, std::string_view kind,
+                                     std::size_t limit) override {
+    return gate_.pass([&] { return inner_.list(scope, kind, limit); });
+  }
+
+ private:
+  EventStore& inner_;
+  FaultGate& gate_;
+};
+
 class FaultyKnowledgeStore final : public KnowledgeStore {
  public:
   FaultyKnowledgeStore(KnowledgeStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
@@ -338,6 +354,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
         decisions_(inner.decisions(), gate_),
         feedback_(inner.feedback(), gate_),
         fleet_(inner.fleet(), gate_),
+        events_(inner.events(), gate_),
         knowledge_(inner.knowledge(), gate_),
         keys_(inner.keys(), gate_),
         adapter_versions_(inner.adapter_versions(), gate_) {}
@@ -353,6 +370,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   DecisionStore& decisions() override { return decisions_; }
   FeedbackStore& feedback() override { return feedback_; }
   FleetStore& fleet() override { return fleet_; }
+  EventStore& events() override { return events_; }
   KnowledgeStore& knowledge() override { return knowledge_; }
   KeyStore& keys() override { return keys_; }
   AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
@@ -366,6 +384,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   FaultyDecisionStore decisions_;
   FaultyFeedbackStore feedback_;
   FaultyFleetStore fleet_;
+  FaultyEventStore events_;
   FaultyKnowledgeStore knowledge_;
   FaultyKeyStore keys_;
   FaultyAdapterVersionStore adapter_versions_;

@@ -169,8 +169,23 @@ CREATE INDEX feedback_thumbs ON feedback (tenant, at, user, decision, value, key
   WHERE kind = 'thumb';
 )sql";
 
+// When each attribute was recorded, and what happened to users.
+constexpr const char* kEvents = R"sql(
+ALTER TABLE user_attributes ADD COLUMN recorded_at INTEGER NOT NULL DEFAULT 0;
+UPDATE user_attributes SET recorded_at = (
+  SELECT updated_at FROM users
+  WHERE users.tenant = user_attributes.tenant AND users.user = user_attributes.user);
+CREATE TABLE user_events (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, event TEXT NOT NULL,
+  kind TEXT NOT NULL, document TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user, event),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+);
+CREATE INDEX user_events_by_time ON user_events (tenant, user, at);
+)sql";
+
 constexpr std::array<const char*, kSchemaVersion> kMigrations = {kUsers, kTenants, kAdapterVersions,
-                                                                 kFleet};
+                                                                 kFleet, kEvents};
 
 }  // namespace
 

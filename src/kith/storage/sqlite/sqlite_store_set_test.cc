@@ -140,6 +140,8 @@ TEST_F(SqliteStoreSetTest, ReadsAFileOfVersionOne) {
   const auto user = stores->users().find(scope);
   ASSERT_TRUE(user && *user);
   EXPECT_EQ((*user)->attributes.at("title"), "Rigger");
+  EXPECT_EQ((*user)->recorded_at.at("title"), (*user)->updated_at);
+  EXPECT_TRUE(stores->events().list(scope, "", 9)->empty());
   EXPECT_FALSE(*stores->consents().allows(scope, kConsentLearn));
   EXPECT_EQ((*stores->personas().find(scope))->weights.at(0).persona, PersonaId("field_worker"));
   const auto turns = stores->conversations().turns(scope, ConversationId("c-1"));
