@@ -80,8 +80,8 @@ def test_whoever_asks_for_a_person_is_given_their_own(server):
 
 def test_the_fleets_figures_are_the_same_over_http_and_on_the_command_line(busy):
     people = users_by_persona(busy)
-    for persona in ("leadership", "knowledge_worker"):
-        ask(busy, people[persona], "What is Keyring?", max_tokens=8)
+    ask(busy, people["leadership"], "What is the impact of the outage on the plant, and who owns it?", max_tokens=8)
+    ask(busy, people["knowledge_worker"], "Why does the VPN client drop the split tunnel when I dock the laptop?", max_tokens=8)
     figures = json.loads(busy.call("/v1/personas/leadership/stats")[1])
     assert figures["size"] >= 1 and len(figures["buckets"]) == 30
     # One leader has asked: too few to tell.

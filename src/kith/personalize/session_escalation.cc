@@ -39,6 +39,9 @@ void Session::escalate() {
 // at stays as it is, and so does one that was cut.
 bool Session::tell_escalation(const persona::Escalation& target) {
   if (is_passed_through() || !may_quote()) return false;
+  // A model elsewhere knows things that our documents do not hold: there, only who asks is told.
+  const bool is_asked = answer_.escalation->reason == kEscalationAsked;
+  if (!capabilities_.is_own_engine && !is_asked) return false;
   const text::Language asked = text::detect_language(question_);
   const std::string& wanted = answer_.style_asked.language;
   const EscalationStyle style{
