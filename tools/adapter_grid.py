@@ -52,7 +52,7 @@ def train(options, placement, rank):
         out.mkdir(parents=True, exist_ok=True)
         recipe = out / "recipe.toml"
         recipe.write_text(variant(options.recipe.read_text(), placement, rank, options.steps, out))
-        subprocess.run([options.kith_train, "train", "adapter", recipe], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([options.kith_train, "train", "adapter", recipe], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return lowest_perplexity(log)
 
 

@@ -64,5 +64,6 @@ def records(rng, turns, count):
     for sentence in told_sentences(turns):
         for kind, value in values_of(sentence):
             for i in range(count):
-                answer = value if i % 2 else f"{value}. {sentence}"
+                # The value alone is what a question asks for; the sentence behind it, told now and then, ties it to its place.
+                answer = value if i % 4 else f"{value}. {sentence}"
                 yield ask(rng, kind, value, sentence), answer
