@@ -14,6 +14,7 @@
 #include "kith/personalize/composer.h"
 #include "kith/personalize/pipeline.h"
 #include "kith/personalize/recording_gate.h"
+#include "kith/personalize/shadow_runner.h"
 #include "kith/personalize/snapshot.h"
 #include "kith/personalize/step_runner.h"
 #include "kith/personalize/style.h"
@@ -34,6 +35,8 @@ struct SessionKit {
   StepRunner runner;
   // Scores wait for the generator, stores must not wait for scores.
   StepRunner score_runner;
+  // Null: adapters have no registered versions.
+  ShadowRunner* shadow = nullptr;
 };
 
 struct SessionIds {
@@ -103,7 +106,9 @@ class Session {
   void send_chosen();
   void start_sink();
   void finish_storing();
-  void record();
+  // Whether the decision is in the store.
+  bool record();
+  void offer_shadow();
 
   bool is_passed_through() const {
     return !request_.upstream_only.empty() ||

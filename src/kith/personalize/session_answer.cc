@@ -225,8 +225,23 @@ void Session::finish_storing() {
   if (!stored) degrade("conversation", stored.error());
 }
 
-void Session::record() {
-  if (!is_named_ || !request_.stores) return;
+// What was learned from may be judged: without consent no words are kept, so none of a shadow's.
+void Session::offer_shadow() {
+  if (kit_.shadow == nullptr || !learns_ || answer_.parts.size() > 1 || adapters_.size() != 1) {
+    return;
+  }
+  const AdapterId loaded =
+      kit_.services.versions->find_shadow(request_.scope, answer_.adapter, answer_.decision);
+  if (loaded.empty()) return;
+  kit_.shadow->offer({.scope = request_.scope,
+                      .decision = answer_.decision,
+                      .loaded = loaded,
+                      .request = make_generation(1),
+                      .visit = visit_});
+}
+
+bool Session::record() {
+  if (!is_named_ || !request_.stores) return false;
   finish_storing();
   AnswerRecord record;
   record.scope = request_.scope;
@@ -254,10 +269,11 @@ void Session::record() {
           return write_record(kit.services.stores, record);
         });
       });
-  if (!failed) return;
+  if (!failed) return false;
   for (const Degradation& part : *failed) {
     degrade(part.step, Error{ErrorCode::kUnavailable, part.reason});
   }
+  return failed->empty();
 }
 
 Status Session::answer_part() {
@@ -300,7 +316,7 @@ Result<ChatAnswer> Session::run() {
   start_sink();
 
   const double recorded = now_ms();
-  record();
+  if (record()) offer_shadow();
   answer_.timings.record_ms = now_ms() - recorded;
   answer_.timings.total_ms = now_ms() - start;
   kit_.services.metrics.on_answer(answer_.persona.empty() ? "none" : answer_.persona.str(),
