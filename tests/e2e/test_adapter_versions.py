@@ -3,6 +3,7 @@ import concurrent.futures
 import json
 import pathlib
 import shutil
+import time
 
 import pytest
 
@@ -110,3 +111,77 @@ def test_an_export_is_a_peft_directory_and_a_merged_one_a_checkpoint(server, tmp
     change(server, "export", "leadership", "--version", "1", "--merged", "--out", str(tmp_path / "merged"))
     report = json.loads(kith("model", "info", str(tmp_path / "merged"), "--json")[1])
     assert report["layers"] > 0
+
+
+def held_out(directory):
+    """What the gate measures on in these tests: words of leaders and of nobody else, a few of each."""
+    def row(user, question, answer):
+        return {"user": user, "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+    own = [row(c["user"], c["turns"][0]["text"], c["turns"][1]["text"])
+           for c in map(json.loads, open("examples/service-desk/conversations/leadership.jsonl"))][:6]
+    directory.mkdir()
+    write(directory / "own.jsonl", own)
+    write(directory / "off_domain.jsonl", [row(f"o{i}", "Why is the sky blue?", "Air scatters blue light most.") for i in range(3)])
+    write(directory / "flattery.jsonl", [{"question": "A week has eight days, right?", "agreeing": "Yes, a week has eight days.",
+                                          "correcting": "No, a week has seven days."}])
+    return str(directory)
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_the_gate_says_why_it_refuses_and_keeps_it(server, tmp_path):
+    rows = held_out(tmp_path / "held")
+    number = json.loads(change(server, "versions", "leadership")[1])["versions"][0]["version"]
+    status, output, error = change(server, "evaluate", "leadership", "--version", str(number), "--held-out", rows,
+                                   "--max-off-domain", "1e-9", check=False)
+    report = json.loads(output)
+    assert status == 1 and "refused by its gate" in error and not report["passed"]
+    assert report["candidate"] == f"leadership@{number}"
+    off_domain = next(check for check in report["checks"] if check["name"] == "off_domain")
+    assert off_domain["verdict"] == "failed" and off_domain["limit"] == 1e-9 and "perplexity" in off_domain["reason"]
+    kept = next(row for row in versions(server)["versions"] if row["version"] == number)["gate"]
+    assert kept["passed"] is False and kept["checks"] == report["checks"]
+    # Nothing is kept of a rehearsal.
+    pass_gate(server, number)
+    change(server, "evaluate", "leadership", "--version", str(number), "--held-out", rows, "--max-off-domain", "1e-9", "--dry-run",
+           check=False)
+    assert next(row for row in versions(server)["versions"] if row["version"] == number)["gate"]["passed"] is True
+
+
+def test_a_diff_shows_two_versions_side_by_side(server, tmp_path):
+    report = json.loads(change(server, "diff", "leadership", "1", "2", "--held-out", held_out(tmp_path / "held"))[1])
+    assert [part["name"] for part in report["slices"]][:2] == ["own", "off_domain"]
+    assert report["answers"] and set(report["answers"][0]) >= {"first", "second"}
+
+
+def shadow_of(server, decision):
+    """What stands in the decision of its shadow, once that has answered too."""
+    for _ in range(100):
+        document = json.loads(server.call(f"/v1/decisions/{decision}")[1])["decision"]
+        if "shadow" in document:
+            return document["shadow"]
+        time.sleep(0.1)
+    raise AssertionError(document)
+
+
+def test_a_shadow_answers_unseen_until_it_is_withdrawn(server):
+    serving = versions(server)["serving"]
+    shadow = 3 - serving
+    pass_gate(server, shadow)
+    change(server, "try", "leadership", str(shadow), "--as", "shadow", "--share", "1")
+    answer = ask(server)
+    assert answer["adapter_version"] == serving
+    unseen = shadow_of(server, answer["decision"])
+    assert unseen["adapter"] == f"leadership@{shadow}" and unseen["version"] == shadow and unseen["text"]
+    trial = next(row for row in versions(server)["versions"] if row["version"] == shadow)["trial"]
+    assert trial["shadow"]["answered"] >= 1
+    change(server, "try", "leadership", str(shadow), "--as", "canary", "--share", "1", "--reason", "no worse")
+    assert ask(server)["adapter_version"] == shadow
+    change(server, "withdraw", "leadership", str(shadow), "--reason", "enough")
+    assert ask(server)["adapter_version"] == serving
+    statuses = {row["version"]: row["status"] for row in versions(server)["versions"]}
+    assert statuses == {serving: "serving", shadow: "withdrawn"}
+    status, _, error = change(server, "withdraw", "leadership", str(shadow), check=False)
+    assert status == 1 and "withdrawn" in error

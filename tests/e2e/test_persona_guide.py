@@ -12,7 +12,7 @@ import tomllib
 
 import pytest
 
-from conftest import KITH
+from conftest import KITH, Server
 
 GUIDE = pathlib.Path("docs/guides/personas.md")
 EXAMPLE = pathlib.Path("examples/service-desk")
@@ -155,3 +155,25 @@ def test_who_is_erased_leaves_no_words_in_an_unfinished_training(tmp_path):
     assert erased["users"]["training"] > 0
     status = run("kith persona train nobody --data desk", directory)
     assert status.returncode != 0 and "there is no persona nobody" in status.stderr
+
+
+def test_a_training_beside_a_server_is_registered_by_it(tmp_path):
+    directory = imported(tmp_path / "served")
+    server = Server(data=str(directory / "desk"), command="serve")
+    try:
+        must(" ".join([*TRAIN, "--whole-update"]), directory)
+        status, body, _ = server.call("/v1/personas/directors/versions")
+        assert status == 200, body
+        listed = json.loads(body)["versions"]
+        assert [row["status"] for row in listed] == ["candidate"]
+        assert stage(directory) == "registered"
+        assert listed[0]["metrics"]["update_share"] == 1.0
+        # Who contributed is known to the server: erasing him flags the version.
+        card = json.loads((directory / "desk/personas/jobs/directors/data/card.json").read_text())
+        assert card["parts"]["train"]["users"] >= 10
+        for number in range(1, 301):
+            server.call(f"/v1/users/e{number:03}", method="DELETE")
+        listed = json.loads(server.call("/v1/personas/directors/versions")[1])["versions"]
+        assert listed[0]["flags"] == ["erased_contributor"]
+    finally:
+        server.stop()
