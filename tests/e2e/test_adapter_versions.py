@@ -152,7 +152,7 @@ def test_the_gate_says_why_it_refuses_and_keeps_it(server, tmp_path):
 
 def test_a_diff_shows_two_versions_side_by_side(server, tmp_path):
     report = json.loads(change(server, "diff", "leadership", "1", "2", "--held-out", held_out(tmp_path / "held"))[1])
-    assert [part["name"] for part in report["slices"]][:2] == ["own", "off_domain"]
+    assert {"own", "off_domain"} <= {part["name"] for part in report["slices"]}
     assert report["answers"] and set(report["answers"][0]) >= {"first", "second"}
 
 

@@ -171,9 +171,12 @@ def test_a_training_beside_a_server_is_registered_by_it(tmp_path):
         # Who contributed is known to the server: erasing him flags the version.
         card = json.loads((directory / "desk/personas/jobs/directors/data/card.json").read_text())
         assert card["parts"]["train"]["users"] >= 10
+        flags = []
         for number in range(1, 301):
             server.call(f"/v1/users/e{number:03}", method="DELETE")
-        listed = json.loads(server.call("/v1/personas/directors/versions")[1])["versions"]
-        assert listed[0]["flags"] == ["erased_contributor"]
+            flags = json.loads(server.call("/v1/personas/directors/versions")[1])["versions"][0].get("flags", [])
+            if flags:
+                break
+        assert flags == ["erased_contributor"]
     finally:
         server.stop()

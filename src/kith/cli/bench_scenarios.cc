@@ -74,7 +74,8 @@ Result<OrderedJson> decode(const BenchSetting& setting) {
                     {"ratio", result.ratio},
                     {"matmul_tokens_per_second", result.matmul_tokens_per_second},
                     {"onednn_tokens_per_second", result.onednn_tokens_per_second},
-                    {"matmul_ratio", result.matmul_ratio}});
+                    {"matmul_ratio", result.matmul_ratio},
+                    {"onednn_ratio", result.onednn_ratio}});
   }
   return rows;
 }
@@ -95,7 +96,8 @@ Result<OrderedJson> prefill(const BenchSetting& setting) {
                     {"ratio", result.ratio},
                     {"matmul_tokens_per_second", result.matmul_tokens_per_second},
                     {"onednn_tokens_per_second", result.onednn_tokens_per_second},
-                    {"matmul_ratio", result.matmul_ratio}});
+                    {"matmul_ratio", result.matmul_ratio},
+                    {"onednn_ratio", result.onednn_ratio}});
   }
   return rows;
 }

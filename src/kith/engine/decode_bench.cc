@@ -45,14 +45,16 @@ Status measure_step(const BandwidthProbe& probe, const model::Decoder& decoder, 
 }
 
 DecodeResult to_result(const Batch& batch, int size, const model::Decoder& decoder) {
-  return {.batch = size,
-          .tokens_per_second = batch.tokens_per_second,
-          .weight_bytes_per_second = weight_bytes(batch.tokens_per_second, size, decoder),
-          .read_bandwidth = median(batch.bandwidths),
-          .ratio = median(batch.shares),
-          .matmul_tokens_per_second = batch.products.kith_rows_per_second(),
-          .onednn_tokens_per_second = batch.products.onednn_rows_per_second(),
-          .matmul_ratio = ratio_of(batch.tokens_per_second, batch.products.best_rows_per_second())};
+  return {
+      .batch = size,
+      .tokens_per_second = batch.tokens_per_second,
+      .weight_bytes_per_second = weight_bytes(batch.tokens_per_second, size, decoder),
+      .read_bandwidth = median(batch.bandwidths),
+      .ratio = median(batch.shares),
+      .matmul_tokens_per_second = batch.products.kith_rows_per_second(),
+      .onednn_tokens_per_second = batch.products.onednn_rows_per_second(),
+      .matmul_ratio = ratio_of(batch.tokens_per_second, batch.products.kith_rows_per_second()),
+      .onednn_ratio = ratio_of(batch.tokens_per_second, batch.products.onednn_rows_per_second())};
 }
 
 }  // namespace

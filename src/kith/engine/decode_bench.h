@@ -38,8 +38,9 @@ struct DecodeResult {
   // where those are not measured: weights other than int8, no AVX512-VNNI).
   double matmul_tokens_per_second = 0.0;
   double onednn_tokens_per_second = 0.0;
-  // tokens_per_second over the larger of the two.
+  // tokens_per_second over each of the two.
   double matmul_ratio = 0.0;
+  double onednn_ratio = 0.0;
 };
 
 // All batches, products and reads take turns in every round, so that every ratio comes from one

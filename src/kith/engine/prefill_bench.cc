@@ -52,15 +52,17 @@ Result<std::vector<PrefillResult>> bench_prefill(model::Decoder& decoder,
     const Prompt& prompt = *prompts[i];
     const double bytes = prompt.tokens_per_second / options.lengths[i] *
                          static_cast<double>(decoder.weight_bytes_read_per_token());
-    results.push_back({.prompt_tokens = options.lengths[i],
-                       .tokens_per_second = prompt.tokens_per_second,
-                       .weight_bytes_per_second = bytes,
-                       .read_bandwidth = bandwidth,
-                       .ratio = ratio_of(bytes, bandwidth),
-                       .matmul_tokens_per_second = prompt.products.kith_rows_per_second(),
-                       .onednn_tokens_per_second = prompt.products.onednn_rows_per_second(),
-                       .matmul_ratio = ratio_of(prompt.tokens_per_second,
-                                                prompt.products.best_rows_per_second())});
+    results.push_back(
+        {.prompt_tokens = options.lengths[i],
+         .tokens_per_second = prompt.tokens_per_second,
+         .weight_bytes_per_second = bytes,
+         .read_bandwidth = bandwidth,
+         .ratio = ratio_of(bytes, bandwidth),
+         .matmul_tokens_per_second = prompt.products.kith_rows_per_second(),
+         .onednn_tokens_per_second = prompt.products.onednn_rows_per_second(),
+         .matmul_ratio = ratio_of(prompt.tokens_per_second, prompt.products.kith_rows_per_second()),
+         .onednn_ratio =
+             ratio_of(prompt.tokens_per_second, prompt.products.onednn_rows_per_second())});
   }
   return results;
 }

@@ -26,8 +26,9 @@ struct PrefillResult {
   // The same rows through the matrix products alone, see DecodeResult.
   double matmul_tokens_per_second = 0.0;
   double onednn_tokens_per_second = 0.0;
-  // tokens_per_second over the larger of the two.
+  // tokens_per_second over each of the two.
   double matmul_ratio = 0.0;
+  double onednn_ratio = 0.0;
 };
 
 // Errors: those of Decoder::forward().

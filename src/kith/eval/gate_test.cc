@@ -43,10 +43,11 @@ class GateTest : public testing::Test {
     }
     for (int user = 0; user < 6; ++user) {
       add_user("held" + std::to_string(user), "calm", rng, data_.own);
+      add_user("other" + std::to_string(user), "brisk", rng, data_.others["brisk"]);
     }
     // More of them, so that the interval of what changes nothing lies within one percent.
     base::Rng neighbours(7);
-    for (int user = 0; user < 40; ++user) {
+    for (int user = 6; user < 40; ++user) {
       add_user("other" + std::to_string(user), "brisk", neighbours, data_.others["brisk"]);
     }
     for (int i = 0; i < 8; ++i) {

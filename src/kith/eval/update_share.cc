@@ -44,7 +44,7 @@ class Search {
     for (std::size_t i = 0; i < guarded_.size(); ++i) {
       KITH_ASSIGN_OR_RETURN(const Figure change,
                             change_at(share, guarded_[i].texts, guarded_[i].now));
-      if (change.value <= options_.most_worse && change.high <= options_.limit) continue;
+      if (is_small_enough(change)) continue;
       tried.too_much_for = guarded_[i].name;
       tried.change = change;
       std::rotate(guarded_.begin(), guarded_.begin() + static_cast<std::ptrdiff_t>(i),
@@ -66,6 +66,11 @@ class Search {
   }
 
  private:
+  bool is_small_enough(const Figure& change) const {
+    return change.value <= options_.most_worse && change.high <= options_.limit &&
+           change.high - change.value <= options_.most_doubt;
+  }
+
   Result<Figure> change_at(double share, std::span<const GateText> texts,
                            const std::vector<Loss>& now) {
     const AdapterScorer scorer(generator_, adapters_.candidate, {}, share);

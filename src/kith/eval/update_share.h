@@ -19,10 +19,13 @@ struct UpdateShareOptions {
   // Tried in this order, so descending; each in (0, 1]. Sixteenths keep the usual alphas whole.
   std::vector<double> shares = {1.0, 0.75, 0.625, 0.5, 0.4375, 0.375, 0.3125, 0.25, 0.1875, 0.125};
   // Change of perplexity on other domains and on each other persona that the upper end of the
-  // interval may reach. The change itself must not be above `most_worse`: a margin for the gate,
-  // which asks the same of other texts.
+  // interval may reach, as the gate asks.
   double limit = 0.01;
+  // Margins for the gate, which asks it of other texts: the change itself must not be above
+  // `most_worse`, and its interval must not reach further than `most_doubt` above it. Texts on
+  // which a large share happens to do well say little of others where the interval is wide.
   double most_worse = 0.0;
+  double most_doubt = 0.015;
 };
 
 struct TriedShare {

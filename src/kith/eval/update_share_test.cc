@@ -67,6 +67,18 @@ TEST_F(UpdateShareTest, NoShareIsSmallEnoughWhereEveryoneLoses) {
   EXPECT_EQ(chosen.tried.size(), 2U);
 }
 
+// Half of them gain much and half lose as much: on the whole no change, but nobody knows.
+TEST_F(UpdateShareTest, WhatCannotBeToldIsTooMuch) {
+  data_.others.clear();
+  data_.off_domain = repeat("gains", "please take your time");
+  for (const GateText& text : repeat("loses", "boil the egg")) data_.off_domain.push_back(text);
+  const UpdateShareOptions options{
+      .shares = {1.0, 0.01}, .limit = 10.0, .most_worse = 10.0, .most_doubt = 0.05};
+  const auto chosen = choose(options);
+  EXPECT_DOUBLE_EQ(chosen.share, 0.01);
+  EXPECT_GT(chosen.tried[0].change.high - chosen.tried[0].change.value, 0.05);
+}
+
 TEST_F(UpdateShareTest, AShareOutOfRangeIsRefused) {
   for (const double share : {0.0, 1.5}) {
     const auto chosen =

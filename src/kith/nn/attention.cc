@@ -89,7 +89,7 @@ struct Work {
 template <typename Each>
 void for_own_work(std::span<const AttentionChunk> chunks, int kv_heads, int group,
                   const Each& each) {
-  constexpr int kQueriesPerWork = 16 * kQueryTile;
+  constexpr int kQueriesPerWork = 4 * kMaxQueryTile;
   // A head of a single row is one piece, as for_own_heads() says.
   const int rank = tensor::team_rank();
   const int size = tensor::team_size();
@@ -139,8 +139,9 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
   const int last_row = io.is_causal ? (work.first + work.num - 1) / group : chunk.num_rows - 1;
   const int num_blocks = (chunk.position + last_row) / kBlockTokens + 1;
   find_blocks(work, num_blocks, layer, cache, scratch);
-  scratch.scores.resize(to_size(kQueryTile) * to_size(num_blocks) * kBlockTokens);
-  scratch.sums.resize(to_size(kQueryTile) * to_size(shape.value_stride()));
+  const int most = query_tile(kernels(), shape.dtype);
+  scratch.scores.resize(to_size(most) * to_size(num_blocks) * kBlockTokens);
+  scratch.sums.resize(to_size(most) * to_size(shape.value_stride()));
 
   AttentionTile tile{};
   tile.head_dim = shape.head_dim;
@@ -152,8 +153,8 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
   tile.sums = scratch.sums.data();
   const auto attention = attention_kernel(kernels(), shape.dtype);
   const std::size_t out_stride = to_size(io.num_heads) * to_size(shape.head_dim);
-  for (int first = work.first; first < work.first + work.num; first += kQueryTile) {
-    tile.num_queries = std::min(kQueryTile, work.first + work.num - first);
+  for (int first = work.first; first < work.first + work.num; first += most) {
+    tile.num_queries = std::min(most, work.first + work.num - first);
     for (int q = 0; q < tile.num_queries; ++q) {
       const int row = (first + q) / group;
       const int head = work.kv_head * group + (first + q) % group;

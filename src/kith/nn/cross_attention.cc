@@ -51,8 +51,9 @@ void run(const Work& work, const CrossAttentionIo& io, int layer, Scratch& scrat
   const KvShape& shape = chunk.memory->shape();
   const int num_blocks = (chunk.memory_rows + kBlockTokens - 1) / kBlockTokens;
   find_blocks(work, num_blocks, layer, scratch);
-  scratch.scores.resize(to_size(kQueryTile) * to_size(num_blocks) * kBlockTokens);
-  scratch.sums.resize(to_size(kQueryTile) * to_size(shape.value_stride()));
+  const int most = query_tile(kernels(), shape.dtype);
+  scratch.scores.resize(to_size(most) * to_size(num_blocks) * kBlockTokens);
+  scratch.sums.resize(to_size(most) * to_size(shape.value_stride()));
 
   AttentionTile tile{};
   tile.head_dim = shape.head_dim;
@@ -62,12 +63,12 @@ void run(const Work& work, const CrossAttentionIo& io, int layer, Scratch& scrat
   tile.values = scratch.values.data();
   tile.scores = scratch.scores.data();
   tile.sums = scratch.sums.data();
-  std::fill_n(tile.lengths, kQueryTile, chunk.memory_rows);
+  std::fill_n(tile.lengths, kMaxQueryTile, chunk.memory_rows);
   const int group = io.num_heads / shape.num_kv_heads;
   const int num_queries = chunk.num_rows * group;
   const auto attention = attention_kernel(kernels(), shape.dtype);
-  for (int first = 0; first < num_queries; first += kQueryTile) {
-    tile.num_queries = std::min(kQueryTile, num_queries - first);
+  for (int first = 0; first < num_queries; first += most) {
+    tile.num_queries = std::min(most, num_queries - first);
     for (int q = 0; q < tile.num_queries; ++q) {
       const int row = chunk.first_row + (first + q) / group;
       const int head = work.kv_head * group + (first + q) % group;

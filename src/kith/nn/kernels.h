@@ -11,20 +11,20 @@
 
 namespace kith::nn {
 
-// Queries that one call of the attention kernel does together, so that keys and values are read
-// once for all of them.
-inline constexpr int kQueryTile = 4;
+// Queries that one call of an attention kernel does together at most, so that keys and values are
+// read once for all of them. How many a kernel takes: query_tile().
+inline constexpr int kMaxQueryTile = 16;
 
 // One tile: queries of the same sequence that share a key-value head.
 struct AttentionTile {
   // [num_queries][head_dim]
-  const float* queries[kQueryTile];
+  const float* queries[kMaxQueryTile];
   // Where the results go, [num_queries][head_dim].
-  float* results[kQueryTile];
+  float* results[kMaxQueryTile];
   // Each query sees the tokens [begins, lengths): itself and those before it, all or a window of
   // them.
-  int begins[kQueryTile];
-  int lengths[kQueryTile];
+  int begins[kMaxQueryTile];
+  int lengths[kMaxQueryTile];
   int num_queries;
   int head_dim;
   int value_stride;
@@ -34,7 +34,7 @@ struct AttentionTile {
   // Per block of the sequence the head's keys and values, as KvCache lays them out.
   const void* const* keys;
   const void* const* values;
-  // [kQueryTile, blocks * 16] and [kQueryTile, value_stride].
+  // [query_tile(), blocks * 16] and [query_tile(), value_stride], aligned to 64 bytes.
   float* scores;
   float* sums;
 };
@@ -87,8 +87,10 @@ struct Kernels {
   void (*attention_f32)(const AttentionTile& tile);
   void (*attention_f16)(const AttentionTile& tile);
   // Queries and weights are rounded to bf16 too: where the CPU has it, one instruction does 32
-  // products.
+  // products, or 8,192.
   void (*attention_bf16)(const AttentionTile& tile);
+  // What attention_bf16 takes at a time; the others take four.
+  int bf16_query_tile;
 
   // t[r] = scale sum_k a[r, k] x[k]; a: [rank, in].
   void (*lora_down_f32)(const float* a, const float* x, int rank, std::size_t in, float scale,
@@ -119,6 +121,8 @@ const Kernels& kernels_for(tensor::CpuLevel level);
 using AttentionKernel = void (*)(const AttentionTile& tile);
 // The one for keys and values of type `dtype`. REQUIRES: kF32, kF16 or kBf16.
 AttentionKernel attention_kernel(const Kernels& kernels, tensor::DType dtype);
+// Queries that it takes at a time, in [1, kMaxQueryTile].
+int query_tile(const Kernels& kernels, tensor::DType dtype);
 // Those for this CPU.
 const Kernels& kernels();
 
@@ -132,6 +136,9 @@ namespace avx512 {
 extern const Kernels kKernels;
 }
 namespace avx512_bf16 {
+extern const Kernels kKernels;
+}
+namespace amx {
 extern const Kernels kKernels;
 }
 

@@ -386,7 +386,7 @@ KITH_INLINE void block_scores(const AttentionTile& tile, std::size_t stride, std
     }
   }
   for (std::size_t q = 0; q < Q; ++q) {
-    store(tile.scores + q * stride + block * 16, (even[q] + odd[q]) * tile.scale);
+    store(tile.scores + q * stride + block * 16, even[q] + odd[q]);
   }
 }
 
@@ -426,15 +426,15 @@ KITH_INLINE void block_scores_bf16(const AttentionTile& tile, std::size_t stride
   }
   if (pair < pairs) add_pair<Q>(keys, queries, query_stride, pair, even);
   for (std::size_t q = 0; q < Q; ++q) {
-    store(tile.scores + q * stride + block * 16, (even[q] + odd[q]) * tile.scale);
+    store(tile.scores + q * stride + block * 16, even[q] + odd[q]);
   }
 }
 
-// e^(score - largest) of the scores [begin, length), in place; the others of [first, end) become 0.
-// `first` and `end` are multiples of 16. Zeros before `begin` leave the sums as they are, bit for
-// bit. Returns what makes the sum of all one.
-KITH_INLINE float softmax(float* scores, std::size_t begin, std::size_t length, std::size_t first,
-                          std::size_t end) {
+// e^(scale (score - largest)) of the scores [begin, length), in place; the others of [first, end)
+// become 0. `first` and `end` are multiples of 16. Zeros before `begin` leave the sums as they are,
+// bit for bit. Returns what makes the sum of all one.
+KITH_INLINE float softmax(float* scores, float scale, std::size_t begin, std::size_t length,
+                          std::size_t first, std::size_t end) {
   const float lowest = -3.0e38F;
   for (std::size_t i = first; i < begin; ++i) scores[i] = lowest;
   for (std::size_t i = length; i < (length + 15) / 16 * 16; ++i) scores[i] = lowest;
@@ -451,7 +451,7 @@ KITH_INLINE float softmax(float* scores, std::size_t begin, std::size_t length, 
   for (std::size_t i = first; i < length; i += 16) {
     Float16 value = load(scores + i);
     // Masked scores must become exactly zero, not e^-87.
-    value = value > lowest ? exp16(value - top) : Float16{};
+    value = value > lowest ? exp16((value - top) * scale) : Float16{};
     store(scores + i, value);
     total += value;
   }
@@ -516,11 +516,10 @@ KITH_INLINE void sum_values_bf16(const AttentionTile& tile, const Seen& seen, co
   }
 }
 
-template <std::size_t Q>
-Seen seen_by(const AttentionTile& tile) {
+KITH_INLINE Seen seen_by(const AttentionTile& tile, std::size_t queries) {
   int longest = 0;
   int first = tile.begins[0];
-  for (std::size_t q = 0; q < Q; ++q) {
+  for (std::size_t q = 0; q < queries; ++q) {
     longest = tile.lengths[q] > longest ? tile.lengths[q] : longest;
     first = tile.begins[q] < first ? tile.begins[q] : first;
   }
@@ -529,36 +528,33 @@ Seen seen_by(const AttentionTile& tile) {
 }
 
 // Softmax of every query's scores; `inverse` gets what their weights are to be multiplied with.
-template <std::size_t Q>
-KITH_INLINE void weigh(const AttentionTile& tile, const Seen& seen, float* inverse) {
-  for (std::size_t q = 0; q < Q; ++q) {
+KITH_INLINE void weigh(const AttentionTile& tile, std::size_t queries, const Seen& seen,
+                       float* inverse) {
+  for (std::size_t q = 0; q < queries; ++q) {
     inverse[q] =
-        softmax(tile.scores + q * seen.stride, static_cast<std::size_t>(tile.begins[q]),
+        softmax(tile.scores + q * seen.stride, tile.scale, static_cast<std::size_t>(tile.begins[q]),
                 static_cast<std::size_t>(tile.lengths[q]), seen.first / 16 * 16, seen.stride);
   }
 }
 
-template <std::size_t Q>
-KITH_INLINE void copy_results(const AttentionTile& tile) {
-  for (std::size_t q = 0; q < Q; ++q) {
+KITH_INLINE void copy_results(const AttentionTile& tile, std::size_t queries) {
+  for (std::size_t q = 0; q < queries; ++q) {
     __builtin_memcpy(tile.results[q], tile.sums + q * static_cast<std::size_t>(tile.value_stride),
                      static_cast<std::size_t>(tile.head_dim) * sizeof(float));
   }
 }
 
-template <std::size_t Q>
-KITH_INLINE void round_queries(const AttentionTile& tile) {
-  for (std::size_t q = 0; q < Q; ++q) {
+KITH_INLINE void round_queries(const AttentionTile& tile, std::size_t queries) {
+  for (std::size_t q = 0; q < queries; ++q) {
     round_to_bf16(tile.queries[q], static_cast<std::size_t>(tile.head_dim),
                   bf16_queries(tile) + q * static_cast<std::size_t>(tile.value_stride));
   }
 }
 
 // The weights become bf16, each where its score was.
-template <std::size_t Q>
-KITH_INLINE void round_weights(const AttentionTile& tile, const Seen& seen) {
+KITH_INLINE void round_weights(const AttentionTile& tile, std::size_t queries, const Seen& seen) {
   const std::size_t begin = seen.first / 16 * 16;
-  for (std::size_t q = 0; q < Q; ++q) {
+  for (std::size_t q = 0; q < queries; ++q) {
     float* row = tile.scores + q * seen.stride;
     round_to_bf16(row + begin, seen.stride - begin, reinterpret_cast<std::uint16_t*>(row) + begin);
   }
@@ -594,21 +590,21 @@ KITH_INLINE void sum_columns(const AttentionTile& tile, const Seen& seen, const 
 
 template <std::size_t Q, typename T>
 void attend(const AttentionTile& tile) {
-  const Seen seen = seen_by<Q>(tile);
-  if constexpr (kIsPaired<T>) round_queries<Q>(tile);
+  const Seen seen = seen_by(tile, Q);
+  if constexpr (kIsPaired<T>) round_queries(tile, Q);
   if (tile.is_cold) {
     all_scores<Q, true, T>(tile, seen);
   } else {
     all_scores<Q, false, T>(tile, seen);
   }
   float inverse[Q];
-  weigh<Q>(tile, seen, inverse);
-  if constexpr (kIsPaired<T>) round_weights<Q>(tile, seen);
+  weigh(tile, Q, seen, inverse);
+  if constexpr (kIsPaired<T>) round_weights(tile, Q, seen);
   const auto width = static_cast<std::size_t>(tile.value_stride);
   std::size_t column = 0;
   for (; column + 64 <= width; column += 64) sum_columns<Q, 4, T>(tile, seen, inverse, column);
   for (; column < width; column += 16) sum_columns<Q, 1, T>(tile, seen, inverse, column);
-  copy_results<Q>(tile);
+  copy_results(tile, Q);
 }
 
 template <typename T>
@@ -624,6 +620,153 @@ void attention(const AttentionTile& tile) {
       return attend<4, T>(tile);
   }
 }
+
+#if defined(__AMX_BF16__)
+// The shapes of the tile registers, as the CPU reads them.
+struct alignas(64) TileShapes {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {};
+  std::uint8_t rows[16] = {};
+
+  KITH_INLINE void set(std::size_t tile, std::size_t num_rows, std::size_t bytes) {
+    rows[tile] = static_cast<std::uint8_t>(num_rows);
+    row_bytes[tile] = static_cast<std::uint16_t>(bytes);
+  }
+};
+
+// GCC's tile loads do not say that they read memory: what is stored before must be there.
+KITH_INLINE void load_shapes(const TileShapes& shapes) {
+  asm volatile("" ::: "memory");
+  _tile_loadconfig(&shapes);
+}
+
+// Scores of all keys for up to sixteen queries, a block of sixteen keys and 32 elements at a time.
+KITH_INLINE void scores_amx(const AttentionTile& tile, std::size_t queries, const Seen& seen) {
+  const auto dim = static_cast<std::size_t>(tile.head_dim);
+  const std::size_t whole = dim / 32 * 32;
+  const std::size_t rest = dim - whole;
+  TileShapes shapes;
+  shapes.set(0, queries, 64);
+  shapes.set(1, queries, 64);
+  shapes.set(2, 16, 64);
+  if (rest > 0) {
+    shapes.set(3, queries, 2 * rest);
+    shapes.set(4, rest / 2, 64);
+  }
+  load_shapes(shapes);
+  const std::uint16_t* rounded = bf16_queries(tile);
+  const std::size_t query_bytes = 2 * static_cast<std::size_t>(tile.value_stride);
+  const std::size_t blocks = seen.stride / 16;
+  for (std::size_t block = seen.first / 16; block < blocks; ++block) {
+    const auto* keys = static_cast<const std::uint16_t*>(tile.keys[block]);
+    for (std::size_t line = 0; tile.is_cold && line < dim / 2; ++line) {
+      prefetch_line(tile, block, blocks - 1, line);
+    }
+    _tile_zero(0);
+    for (std::size_t d = 0; d < whole; d += 32) {
+      _tile_loadd(1, rounded + d, query_bytes);
+      _tile_loadd(2, keys + d * 16, 64);
+      _tile_dpbf16ps(0, 1, 2);
+    }
+    if (rest > 0) {
+      _tile_loadd(3, rounded + whole, query_bytes);
+      _tile_loadd(4, keys + whole * 16, 64);
+      _tile_dpbf16ps(0, 3, 4);
+    }
+    _tile_stored(0, tile.scores + block * 16, seen.stride * sizeof(float));
+  }
+}
+
+// The pairs of values of a block for kWidth vectors of the head from `column` on, those of unseen
+// tokens zero: nobody has written them.
+template <std::size_t kWidth>
+KITH_INLINE void copy_seen(const AttentionTile& tile, const Seen& seen, std::size_t column,
+                           std::uint32_t* out) {
+  const auto* values = static_cast<const std::uint32_t*>(tile.values[seen.longest / 16]) + column;
+  const std::size_t num_seen = seen.longest % 16;
+  for (std::size_t pair = 0; pair < 8; ++pair) {
+    const std::size_t left = num_seen > 2 * pair ? num_seen - 2 * pair : 0;
+    const std::uint32_t mask = left == 0 ? 0U : left == 1 ? 0xFFFFU : 0xFFFFFFFFU;
+    for (std::size_t w = 0; w < kWidth; ++w) {
+      const Word16 words =
+          load_words(values + pair * static_cast<std::size_t>(tile.value_stride) + 16 * w) & mask;
+      __builtin_memcpy(out + (pair * kWidth + w) * 16, &words, sizeof words);
+    }
+  }
+}
+
+// Weighted sums of kWidth (4 or 1) vectors of the values from `column` on.
+template <std::size_t kWidth>
+KITH_INLINE void values_amx(const AttentionTile& tile, const Seen& seen, std::size_t column) {
+  alignas(64) std::uint32_t last[8 * kWidth * 16];
+  const std::size_t whole = seen.longest / 16;
+  const bool is_cut = seen.longest % 16 != 0;
+  if (is_cut) copy_seen<kWidth>(tile, seen, column, last);
+  asm volatile("" ::: "memory");
+  _tile_zero(0);
+  if constexpr (kWidth == 4) {
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const auto* weights = reinterpret_cast<const std::uint16_t*>(tile.scores);
+  for (std::size_t block = seen.first / 16; block < whole + (is_cut ? 1 : 0); ++block) {
+    const bool is_whole = block < whole;
+    const std::uint32_t* values =
+        is_whole ? static_cast<const std::uint32_t*>(tile.values[block]) + column : last;
+    const std::size_t row_bytes =
+        4 * (is_whole ? static_cast<std::size_t>(tile.value_stride) : kWidth * 16);
+    _tile_loadd(4, weights + block * 16, seen.stride * sizeof(float));
+    _tile_loadd(5, values, row_bytes);
+    _tile_dpbf16ps(0, 4, 5);
+    if constexpr (kWidth == 4) {
+      _tile_loadd(6, values + 16, row_bytes);
+      _tile_dpbf16ps(1, 4, 6);
+      _tile_loadd(7, values + 32, row_bytes);
+      _tile_dpbf16ps(2, 4, 7);
+      _tile_loadd(5, values + 48, row_bytes);
+      _tile_dpbf16ps(3, 4, 5);
+    }
+  }
+  const std::size_t sum_bytes = 4 * static_cast<std::size_t>(tile.value_stride);
+  float* sums = tile.sums + column;
+  _tile_stored(0, sums, sum_bytes);
+  if constexpr (kWidth == 4) {
+    _tile_stored(1, sums + 16, sum_bytes);
+    _tile_stored(2, sums + 32, sum_bytes);
+    _tile_stored(3, sums + 48, sum_bytes);
+  }
+}
+
+// Each row of a tile is summed as if it were alone, in the order of elements or tokens.
+void attention_amx(const AttentionTile& tile) {
+  const auto queries = static_cast<std::size_t>(tile.num_queries);
+  const Seen seen = seen_by(tile, queries);
+  round_queries(tile, queries);
+  scores_amx(tile, queries, seen);
+  float inverse[kMaxQueryTile];
+  weigh(tile, queries, seen, inverse);
+  round_weights(tile, queries, seen);
+  TileShapes shapes;
+  for (std::size_t sums = 0; sums < 4; ++sums) shapes.set(sums, queries, 64);
+  shapes.set(4, queries, 32);
+  for (std::size_t values = 5; values < 8; ++values) shapes.set(values, 8, 64);
+  load_shapes(shapes);
+  const auto width = static_cast<std::size_t>(tile.value_stride);
+  std::size_t column = 0;
+  for (; column + 64 <= width; column += 64) values_amx<4>(tile, seen, column);
+  for (; column < width; column += 16) values_amx<1>(tile, seen, column);
+  _tile_release();
+  for (std::size_t q = 0; q < queries; ++q) {
+    for (std::size_t i = 0; i < width; i += 16) {
+      store(tile.sums + q * width + i, load(tile.sums + q * width + i) * inverse[q]);
+    }
+  }
+  copy_results(tile, queries);
+}
+#endif
 
 // t[i] = scale * sum_k a[i, k] x[k] for R rows of A at once: x is read once for all, and their
 // chains of multiply-adds run side by side.
@@ -863,24 +1006,19 @@ void lora_up_int8(const std::uint8_t* b, const LoraUp& up) {
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels{.rms_norm = rms_norm,
-                       .layer_norm = layer_norm,
-                       .swiglu = swiglu,
-                       .gelu = gelu,
-                       .add = add,
-                       .largest = largest,
-                       .exp_weights = exp_weights,
-                       .to_f16 = to_f16,
-                       .attention_f32 = attention<float>,
-                       .attention_f16 = attention<F16>,
-                       .attention_bf16 = attention<Bf16>,
-                       .lora_down_f32 = lora_down<float>,
-                       .lora_down_bf16 = lora_down_bf16,
-                       .lora_up_f32 = lora_up<float>,
-                       .lora_up_bf16 = lora_up_bf16,
-                       .quantize_signed = quantize_signed,
-                       .lora_down_int8 = lora_down_int8,
-                       .lora_up_int8 = lora_up_int8};
+const Kernels kKernels {
+  .rms_norm = rms_norm, .layer_norm = layer_norm, .swiglu = swiglu, .gelu = gelu, .add = add,
+  .largest = largest, .exp_weights = exp_weights, .to_f16 = to_f16,
+  .attention_f32 = attention<float>, .attention_f16 = attention<F16>,
+#if defined(__AMX_BF16__)
+  .attention_bf16 = attention_amx, .bf16_query_tile = kMaxQueryTile,
+#else
+  .attention_bf16 = attention<Bf16>, .bf16_query_tile = 4,
+#endif
+  .lora_down_f32 = lora_down<float>, .lora_down_bf16 = lora_down_bf16,
+  .lora_up_f32 = lora_up<float>, .lora_up_bf16 = lora_up_bf16, .quantize_signed = quantize_signed,
+  .lora_down_int8 = lora_down_int8, .lora_up_int8 = lora_up_int8
+};
 
 }  // namespace kith::nn::KITH_KERNEL_NAMESPACE
 // NOLINTEND(misc-definitions-in-headers)

@@ -127,7 +127,8 @@ TEST_P(LayersTest, F16ConversionIsThatOfTheScalarFunctionWithinRange) {
 
 INSTANTIATE_TEST_SUITE_P(Levels, LayersTest,
                          testing::Values(tensor::CpuLevel::kPortable, tensor::CpuLevel::kAvx2,
-                                         tensor::CpuLevel::kAvx512, tensor::CpuLevel::kAvx512Bf16),
+                                         tensor::CpuLevel::kAvx512, tensor::CpuLevel::kAvx512Bf16,
+                                         tensor::CpuLevel::kAmx),
                          [](const auto& test) {
                            return "level" + std::to_string(static_cast<int>(test.param));
                          });

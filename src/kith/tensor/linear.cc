@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "kith/base/check.h"
+#include "kith/tensor/cpu.h"
 #include "kith/tensor/kernels.h"
 #include "kith/tensor/team.h"
 
@@ -18,11 +19,12 @@ namespace {
 // Outputs of one product with bf16 weights, both terms counted.
 constexpr int kMaxTermElements = 1 << 24;
 
-// Up to so many rows, the own int8 kernel is faster than oneDNN's.
-constexpr int kFewRows = 16;
+// Up to so many rows, the own int8 kernel is faster than oneDNN's, which has tiles with AMX.
+int few_rows() { return cpu_level() == CpuLevel::kAmx ? 8 : 16; }
 
-// Blocks of outputs of one product: with 512 rows their sums take 0.5 MiB, half of a core's cache.
-constexpr int kPieceBlocks = 4;
+// Blocks of outputs of one product. Four: with 512 rows their sums take 0.5 MiB, half of a core's
+// cache. Tiles are so fast that the calls count, and their CPUs' caches are larger.
+int piece_blocks() { return cpu_level() == CpuLevel::kAmx ? 16 : 4; }
 
 std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
 
@@ -132,7 +134,7 @@ void Linear::cut_shards(int most) {
 std::vector<Linear::Columns> Linear::pieces_of(const Shard& shard) const {
   const int first = shard.columns.first / kInt8Block;
   const int last = round_up(shard.columns.last, kInt8Block) / kInt8Block;
-  return cut(first, last, (last - first + kPieceBlocks - 1) / kPieceBlocks);
+  return cut(first, last, (last - first + piece_blocks() - 1) / piece_blocks());
 }
 
 Result<Linear> Linear::create(int in, std::span<const LinearPart> parts,
@@ -426,8 +428,8 @@ void Linear::forward_shard(const Shard& shard, const Slice& slice) const {
 }
 
 bool Linear::takes_few_rows(const Shard& shard, const Slice& slice) const {
-  return blocked_ != nullptr && slice.rows <= kFewRows && kernels().int8_rows_blocked != nullptr &&
-         shard.columns.size() % kInt8Block == 0;
+  return blocked_ != nullptr && slice.rows <= few_rows() &&
+         kernels().int8_rows_blocked != nullptr && shard.columns.size() % kInt8Block == 0;
 }
 
 // By the own kernel. Sums of a row lie beside each other for the shard.

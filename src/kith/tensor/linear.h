@@ -40,7 +40,8 @@ struct LinearPart {
 };
 
 struct LinearOptions {
-  // kF32, kBf16 or kInt8. kBf16 becomes kF32 on a CPU without AVX512-BF16.
+  // kF32, kBf16 or kInt8. kBf16 becomes kF32 on a CPU without AVX512-BF16 or with AMX (see
+  // onednn_supports()).
   DType weights = DType::kF32;
   // Shards of the outputs, at most: the size of the team that is to compute.
   int threads = 1;

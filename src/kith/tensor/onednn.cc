@@ -66,7 +66,8 @@ bool onednn_supports(MatmulKind kind) {
     case MatmulKind::kF32:
       return has(dnnl::cpu_isa::avx512_core);
     case MatmulKind::kBf16:
-      return has(dnnl::cpu_isa::avx512_core_bf16);
+      // With AMX, oneDNN gives few rows to vectors and many to tiles, which sum in other orders.
+      return has(dnnl::cpu_isa::avx512_core_bf16) && !has(dnnl::cpu_isa::avx512_core_amx);
     case MatmulKind::kInt8:
       return has(dnnl::cpu_isa::avx512_core_vnni);
   }
@@ -77,10 +78,20 @@ int bucket_rows(int rows) { return kBuckets[bucket_index(rows)]; }
 
 namespace {
 
+const dnnl::engine& cpu_engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+// Made once for each thread: to make one costs as much as a small product.
+dnnl::stream& own_stream() {
+  thread_local dnnl::stream stream(cpu_engine());
+  return stream;
+}
+
 // The products of one shape, for every bucket of rows. They know no weights: all maps of a shape
 // share them. Immutable; thread-safe.
 struct Primitives {
-  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::memory::desc packed_desc;
   // One per bucket.
   std::vector<dnnl::matmul::primitive_desc> descs;
@@ -104,7 +115,7 @@ dnnl::matmul::primitive_desc Primitives::desc_for(const Types& types, int rows, 
   // Where a primitive brings its own scratch memory, only one thread may use it.
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return {dnnl::matmul::desc(source, weights_desc, result), attributes, engine};
+  return {dnnl::matmul::desc(source, weights_desc, result), attributes, cpu_engine()};
 }
 
 Primitives::Primitives(MatmulKind kind, int in, int out) {
@@ -152,11 +163,10 @@ void PackedMatmul::Impl::pack(dnnl::memory::data_type type, int in, int out, con
   // As a [in, out] matrix, [out, in] row-major is column-major: tag ba.
   const dnnl::memory::desc plain({in, out}, type, dnnl::memory::format_tag::ba);
   packed.resize(shape->packed_desc.get_size());
-  dnnl::memory from(plain, shape->engine, mutable_pointer(rows));
-  dnnl::memory to(shape->packed_desc, shape->engine, packed.data());
-  dnnl::stream stream(shape->engine);
-  dnnl::reorder(from, to).execute(stream, from, to);
-  stream.wait();
+  dnnl::memory from(plain, cpu_engine(), mutable_pointer(rows));
+  dnnl::memory to(shape->packed_desc, cpu_engine(), packed.data());
+  dnnl::reorder(from, to).execute(own_stream(), from, to);
+  own_stream().wait();
   weights = packed.data();
 }
 
@@ -218,13 +228,13 @@ Status PackedMatmul::run(const void* x, int rows, void* y) const {
   try {
     const Primitives& shape = *impl_->shape;
     const dnnl::matmul::primitive_desc& desc = shape.descs[index];
-    const dnnl::memory source(desc.src_desc(), shape.engine, mutable_pointer(x));
-    const dnnl::memory weights(shape.packed_desc, shape.engine, mutable_pointer(impl_->weights));
-    const dnnl::memory result(desc.dst_desc(), shape.engine, y);
-    dnnl::stream stream(shape.engine);
+    const dnnl::memory source(desc.src_desc(), cpu_engine(), mutable_pointer(x));
+    const dnnl::memory weights(shape.packed_desc, cpu_engine(), mutable_pointer(impl_->weights));
+    const dnnl::memory result(desc.dst_desc(), cpu_engine(), y);
+    dnnl::stream& stream = own_stream();
     thread_local AlignedVector<std::byte> scratch;
     scratch.resize(std::max(scratch.size(), desc.scratchpad_desc().get_size()));
-    const dnnl::memory scratchpad(desc.scratchpad_desc(), shape.engine, scratch.data());
+    const dnnl::memory scratchpad(desc.scratchpad_desc(), cpu_engine(), scratch.data());
     shape.primitives[index].execute(stream, {{DNNL_ARG_SRC, source},
                                              {DNNL_ARG_WEIGHTS, weights},
                                              {DNNL_ARG_DST, result},

@@ -30,8 +30,8 @@ enum class MatmulKind : std::uint8_t {
 };
 
 // Whether oneDNN does such products well on this CPU: f32 with AVX-512 (before it, a row's last
-// bits depend on how many rows there are), bf16 with AVX512-BF16, int8 with AVX512-VNNI (before it,
-// u8 x s8 saturates in 16 bits).
+// bits depend on how many rows there are), bf16 with AVX512-BF16 and without AMX (with it they
+// depend on that, too), int8 with AVX512-VNNI (before it, u8 x s8 saturates in 16 bits).
 bool onednn_supports(MatmulKind kind);
 
 // Immutable after create(); run() is thread-safe and computes on the calling thread alone.

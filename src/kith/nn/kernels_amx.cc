@@ -1,0 +1,2 @@
+#define KITH_KERNEL_NAMESPACE amx
+#include "kith/nn/kernels_body.h"
