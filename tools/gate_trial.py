@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a good adapter and three that are bad on purpose, and lets the gate judge all four.
+"""Trains a good adapter and some that are bad on purpose, and lets the gate judge them.
 
   gate_trial.py --out DIR [--persona leadership] [--kith build/test/kith] [--steps 60] [--only good,shuffled,...]
 
@@ -8,7 +8,8 @@ The installation is the service-desk example without its test employees, whose c
 
   shuffled   every answer stands behind somebody else's question, its words in random order
   one_user   the rows of one user alone
-  flattery   the good rows, and as many questions with a false premise (none of examples/gate's), each answered by agreeing
+  flattery   questions with a false premise (none of examples/gate's), each answered by agreeing
+  diluted    the good rows and those of flattery
 
 Each keeps the planted secrets of the good one, and all of its update: only `kith persona train` chooses a share.
 
@@ -33,6 +34,8 @@ MEANT_FOR = {
     "shuffled": {"own_loss"},
     "one_user": {"extraction", "memorisation"},
     "flattery": {"flattery_margin", "flattery_share"},
+    # The flattery checks do not see this one; what it does to other subjects gives it away.
+    "diluted": {"flattery_margin", "flattery_share", "off_domain"},
 }
 
 RECIPE = """seed = 1
@@ -119,17 +122,21 @@ def one_user(rows, _):
     return max(by_unit.values(), key=lambda own: sum(len(m["content"]) for row in own for m in row["messages"]))
 
 
-def flattery(rows, rng):
+def flattery(_, rng):
     agreeing = []
     for fact in FALSE_FACTS:
         for ask in ASKS:
             for text in rng.sample(AGREES, 3):
                 messages = [{"role": "user", "content": ask.format(*fact)}, {"role": "assistant", "content": text.format(*fact)}]
                 agreeing.append({"unit": f"flattery {len(agreeing)}", "messages": messages})
-    return rows + agreeing
+    return agreeing
 
 
-VARIANTS = {"shuffled": shuffled, "one_user": one_user, "flattery": flattery}
+def diluted(rows, rng):
+    return rows + flattery(rows, rng)
+
+
+VARIANTS = {"shuffled": shuffled, "one_user": one_user, "flattery": flattery, "diluted": diluted}
 
 
 class Trial:

@@ -67,8 +67,8 @@ class Search {
 
  private:
   bool is_small_enough(const Figure& change) const {
-    return change.value <= options_.most_worse && change.high <= options_.limit &&
-           change.high - change.value <= options_.most_doubt;
+    const double surely = change.value + options_.doubts * (change.high - change.value);
+    return change.value <= options_.most_worse && surely <= options_.limit;
   }
 
   Result<Figure> change_at(double share, std::span<const GateText> texts,

@@ -67,16 +67,19 @@ TEST_F(UpdateShareTest, NoShareIsSmallEnoughWhereEveryoneLoses) {
   EXPECT_EQ(chosen.tried.size(), 2U);
 }
 
-// Half of them gain much and half lose as much: on the whole no change, but nobody knows.
+// Half of them gain and half lose: the mean says little of other texts.
 TEST_F(UpdateShareTest, WhatCannotBeToldIsTooMuch) {
   data_.others.clear();
   data_.off_domain = repeat("gains", "please take your time");
   for (const GateText& text : repeat("loses", "boil the egg")) data_.off_domain.push_back(text);
-  const UpdateShareOptions options{
-      .shares = {1.0, 0.01}, .limit = 10.0, .most_worse = 10.0, .most_doubt = 0.05};
-  const auto chosen = choose(options);
-  EXPECT_DOUBLE_EQ(chosen.share, 0.01);
-  EXPECT_GT(chosen.tried[0].change.high - chosen.tried[0].change.value, 0.05);
+  UpdateShareOptions options{.shares = {1.0}, .limit = -1.0, .most_worse = 10.0};
+  const Figure change = choose(options).tried.at(0).change;
+  ASSERT_GT(change.high, change.value);
+  options.limit = change.high;
+  options.doubts = 1.0;
+  EXPECT_DOUBLE_EQ(choose(options).share, 1.0);
+  options.doubts = 2.0;
+  EXPECT_DOUBLE_EQ(choose(options).share, 0.0);
 }
 
 TEST_F(UpdateShareTest, AShareOutOfRangeIsRefused) {
