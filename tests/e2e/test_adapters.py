@@ -10,7 +10,7 @@ import pytest
 from conftest import Server
 
 BUILTIN = pathlib.Path("models/builtin/adapters")
-QUESTION = [{"role": "user", "content": "What do I need for the vault?"}]
+QUESTION = [{"role": "user", "content": "When is the outage of the VPN resolved?"}]
 # An employee of the demo whose persona is leadership.
 LEADER = "e001"
 

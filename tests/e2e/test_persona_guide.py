@@ -79,7 +79,8 @@ def test_the_guide_ends_with_a_promoted_model_in_time(tmp_path):
     job = tmp_path / "desk/personas/jobs/directors"
     card = json.loads((job / "data/card.json").read_text())
     assert card["parts"]["train"]["users"] >= 10 and card["dropped"]["by_reason"]["no_consent"] > 0
-    assert not list(job.glob("**/*.jsonl"))
+    # Planted codes, which stand for no one.
+    assert [path.name for path in job.glob("**/*.jsonl")] == ["canaries.jsonl"]
 
 
 def adapter_of(directory):

@@ -41,7 +41,7 @@ def test_the_official_client_gets_an_answer_with_its_why(client):
     assert answer.usage.prompt_tokens > 0 and answer.usage.completion_tokens > 0
     extra = answer.model_extra["kith"]
     assert extra["user"] == "e001" and extra["decision"]
-    assert abs(sum(extra["persona"].values()) - 1.0) < 1e-6
+    assert abs(sum(extra["persona"].values()) + extra["abstain"] - 1.0) < 1e-6
     assert extra["candidates"] and any(c["source"] == "extractive" for c in extra["candidates"])
     assert extra["passages"] and extra["passages"][0]["end"] > extra["passages"][0]["start"]
 

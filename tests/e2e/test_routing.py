@@ -34,6 +34,8 @@ def test_a_two_part_prompt_has_an_adapter_for_each_part(client):
     assert [part["persona"] for part in route["parts"]] == ["leadership", "field_worker"]
     assert [list(part["adapters"]) for part in route["parts"]] == [["leadership"], ["field_worker"]]
     assert set(extra["adapters"]) == {"leadership", "field_worker"}
+    topics = route["parts"][1]["topics"]
+    assert max(topics, key=topics.get) == "devices"
     prompt = TWO_PARTS.encode()
     first, second = (prompt[part["start"]:part["end"]].decode() for part in route["parts"])
     assert first == BOARD and second == TABLET

@@ -5,6 +5,7 @@ import { useEffect, useState } from 'react';
 import { storeKey } from './api/key';
 import type { ApiFailure } from './api/failure';
 import { ComparisonView } from './comparison/comparison_view';
+import { FleetDialog } from './fleet/fleet_dialog';
 import { CatalogueContext } from './people/catalogue';
 import { defaultPair } from './people/default_pair';
 import { Header } from './shell/header';
@@ -20,6 +21,7 @@ function Ready({ directory, onKey }: { directory: Directory; onKey: () => void }
   const [pair] = useState(() => defaultPair(people, personas, 'en'));
   const comparison = useComparison(model, pair);
   const [showsVersions, setShowsVersions] = useState(false);
+  const [showsFleet, setShowsFleet] = useState(false);
   return (
     <CatalogueContext.Provider value={personas}>
       <Header
@@ -27,9 +29,10 @@ function Ready({ directory, onKey }: { directory: Directory; onKey: () => void }
         canRestart={comparison.turns.length > 0}
         onRestart={comparison.restart}
         onKey={onKey}
-        {...(canList && { onVersions: () => setShowsVersions(true) })}
+        {...(canList && { onVersions: () => setShowsVersions(true), onFleet: () => setShowsFleet(true) })}
       />
       {showsVersions && <VersionsDialog personas={personas} onClose={() => setShowsVersions(false)} />}
+      {showsFleet && <FleetDialog personas={personas} onClose={() => setShowsFleet(false)} />}
       {!canList && <Notice text="This key may not list the employees. Type an id to ask as that person." />}
       {canList && people.length === 0 && (
         <Notice text="No users are known yet. Import some with “kith import users FILE”, or type any id." />

@@ -144,6 +144,22 @@ function versionsOf(persona) {
   return { persona, adapter: persona, serving: settings.serving, versions: rows, history: settings.changes };
 }
 
+// Every day the same, but the second, on which few asked.
+function fleetOf(persona, from) {
+  const kDay = 86_400_000;
+  const begin = Date.parse(from);
+  const days = Math.floor((Date.now() - begin) / kDay) + 1;
+  const buckets = Array.from({ length: days }, (_, day) => ({
+    from: new Date(begin + day * kDay).toISOString(),
+    size: 40 + day,
+    joined: 1,
+    left: 0,
+    ...(day === 1 ? { withheld: true } : { requests: 10 + day, users: 9, thumbs_up: 3, thumbs_down: 1, share: 0.25 }),
+  }));
+  const total = { size: 39 + days, joined: days, left: 2, requests: 412, users: 37, thumbs_up: 90, thumbs_down: 12, share: 0.25 };
+  return { persona, min_users: 5, size: total.size, share_of_users: 0.2, total, buckets };
+}
+
 async function changeVersion(persona, what, request, response) {
   const { version } = await readJson(request);
   const from = settings.serving;
@@ -178,6 +194,8 @@ async function serve(request, response) {
   if (route === 'GET /v1/users') return getUsers(url, response);
   if (route === 'GET /v1/personas') return sendJson(response, 200, { object: 'list', data: personas });
   if (route === 'GET /v1/models') return sendJson(response, 200, { object: 'list', data: [{ id: 'kith-service-desk', object: 'model' }] });
+  const stats = /^\/v1\/personas\/([^/]+)\/stats$/.exec(url.pathname);
+  if (stats !== null) return sendJson(response, 200, fleetOf(stats[1], url.searchParams.get('from')));
   const versions = /^\/v1\/personas\/([^/]+)\/(versions|promote|rollback)$/.exec(url.pathname);
   if (versions !== null && versions[2] === 'versions') return sendJson(response, 200, versionsOf(versions[1]));
   if (versions !== null) return changeVersion(versions[1], versions[2], request, response);

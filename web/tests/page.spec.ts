@@ -130,6 +130,22 @@ test('an operator sees versions, promotes one and rolls back', async ({ page }) 
   await expect(dialog).toBeHidden();
 });
 
+test('an operator sees the fleet of each persona over time', async ({ page }) => {
+  await page.getByRole('button', { name: 'Fleet' }).click();
+  const dialog = page.getByRole('dialog', { name: 'The fleet, by persona' });
+  await expect(dialog.getByRole('row', { name: /Leadership/ })).toContainText('69 20 %');
+  await expect(dialog.getByRole('row', { name: /Leadership/ })).toContainText('412 25 %');
+  await expect(dialog.getByRole('img', { name: 'Answers: 29 of 30 figures told, at most 39.' })).toBeVisible();
+  await expect(dialog.locator('.fleet-bar-withheld')).toHaveCount(2);
+  expect(await violations(page)).toEqual([]);
+  await dialog.getByRole('button', { name: 'Field worker' }).click();
+  await expect(dialog.getByRole('heading', { name: 'Field worker' })).toBeVisible();
+  await dialog.getByLabel('Span').selectOption('7');
+  await expect(dialog.getByRole('img', { name: 'Users: 7 of 7 figures told, at most 46.' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+});
+
 test('a passage opens in its article with the cited bytes highlighted', async ({ page }) => {
   await askAndWait(page);
   const opener = answers(page).first().getByRole('button', { name: /Open the passage/ });
@@ -177,7 +193,7 @@ test('everything works with the keyboard alone', async ({ page }) => {
   await page.keyboard.press('Enter');
   await expect(input(page)).toBeFocused();
   await skip.focus();
-  for (let i = 0; i < 4; ++i) await page.keyboard.press('Tab');
+  for (let i = 0; i < 5; ++i) await page.keyboard.press('Tab');
   const picker = page.getByRole('button', { name: /First person/ });
   await expect(picker).toBeFocused();
   await page.keyboard.press('Enter');

@@ -98,6 +98,7 @@ Json route_json(const KithRoute& route) {
     put_text(item, "persona", part.persona);
     put_list(item, "adapters", numbers_json(part.adapters));
     item["scores"] = numbers_json(part.scores);
+    put_list(item, "topics", numbers_json(part.topics));
     parts.push_back(std::move(item));
   }
   object["parts"] = std::move(parts);
@@ -111,13 +112,26 @@ Json style_report_json(const KithStyleReport& report) {
   return object;
 }
 
+Json escalation_json(const KithEscalation& escalation) {
+  Json object = Json::object();
+  if (escalation.reason.empty()) return object;
+  object["reason"] = escalation.reason;
+  object["name"] = escalation.name;
+  object["channel"] = escalation.channel;
+  put_text(object, "hours", escalation.hours);
+  object["in_text"] = escalation.is_in_text;
+  return object;
+}
+
 Json kith_json(const KithResponse& kith) {
   Json object = Json::object();
   put_text(object, "user", kith.user);
   put_text(object, "conversation", kith.conversation);
   put_text(object, "decision", kith.decision);
   put_list(object, "persona", numbers_json(kith.persona));
+  if (kith.abstain) object["abstain"] = *kith.abstain;
   put_text(object, "assigned_persona", kith.assigned_persona);
+  put_text(object, "queue_class", kith.queue_class);
   put_list(object, "evidence", evidence_json(kith.evidence));
   put_text(object, "adapter", kith.adapter);
   if (kith.adapter_version > 0) object["adapter_version"] = kith.adapter_version;
@@ -132,6 +146,7 @@ Json kith_json(const KithResponse& kith) {
   put_list(style, "asked", style_report_json(kith.style_asked));
   put_list(style, "measured", style_report_json(kith.style_measured));
   put_list(object, "style", std::move(style));
+  put_list(object, "escalation", escalation_json(kith.escalation));
   put_list(object, "degraded", degraded_json(kith.degraded));
   put_list(object, "timing", numbers_json(kith.timing_ms));
   return object;

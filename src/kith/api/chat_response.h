@@ -45,6 +45,7 @@ struct KithRoutePart {
   // Name to weight; empty: the base model.
   std::vector<std::pair<std::string, double>> adapters;
   std::vector<std::pair<std::string, double>> scores;  // most likely first
+  std::vector<std::pair<std::string, double>> topics;  // the same; empty: of none that is known
 };
 
 // What the router saw in the prompt and made of it; `kind` is empty if there was none.
@@ -76,6 +77,15 @@ struct KithStyleReport {
   bool empty() const { return texts.empty() && numbers.empty(); }
 };
 
+// Who takes over from the answer; `reason` is empty if nobody does.
+struct KithEscalation {
+  std::string reason;
+  std::string name;
+  std::string channel;
+  std::string hours;
+  bool is_in_text = false;
+};
+
 struct KithDegradation {
   std::string step;
   std::string reason;
@@ -87,7 +97,9 @@ struct KithResponse {
   std::string conversation;
   std::string decision;
   std::vector<std::pair<std::string, double>> persona;  // most likely first
+  std::optional<double> abstain;                        // none of them
   std::string assigned_persona;
+  std::string queue_class;  // "normal", "high", "urgent"; empty: not said
   std::vector<KithEvidence> evidence;
   std::string adapter;
   int adapter_version = 0;  // 0: not a registered version
@@ -103,6 +115,7 @@ struct KithResponse {
   std::optional<double> probability;
   KithStyleReport style_asked;
   KithStyleReport style_measured;
+  KithEscalation escalation;
   std::vector<KithDegradation> degraded;
   std::vector<std::pair<std::string, double>> timing_ms;
 };

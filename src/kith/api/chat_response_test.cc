@@ -45,10 +45,23 @@ TEST(ChatResponseTest, AbsentPartsOfTheKithObjectAreAbsent) {
   const base::Json kith = parsed(chat_completion_body(make_completion()))["kith"];
   EXPECT_EQ(kith["decision"], "d1");
   EXPECT_EQ(kith["persona"]["leadership"], 0.75);
-  for (const char* name : {"user", "adapter", "plan", "passages", "candidates", "style",
-                           "probability", "degraded", "timing", "generated_tokens"}) {
+  for (const char* name :
+       {"user", "adapter", "plan", "passages", "candidates", "style", "probability", "degraded",
+        "timing", "generated_tokens", "queue_class", "escalation"}) {
     EXPECT_FALSE(kith.contains(name)) << name;
   }
+}
+
+TEST(ChatResponseTest, TellsTheQueueClassAndWhoTakesOver) {
+  ChatCompletion completion = make_completion();
+  completion.kith.queue_class = "urgent";
+  completion.kith.escalation = {"asked for a person", "the desk", "extension 9", "", true};
+  const base::Json kith = parsed(chat_completion_body(completion))["kith"];
+  EXPECT_EQ(kith["queue_class"], "urgent");
+  EXPECT_EQ(kith["escalation"], (base::Json{{"reason", "asked for a person"},
+                                            {"name", "the desk"},
+                                            {"channel", "extension 9"},
+                                            {"in_text", true}}));
 }
 
 TEST(ChatResponseTest, ChunksShareIdTimeAndModel) {

@@ -43,7 +43,9 @@ Json user_json(const UserView& user) {
     for (const auto& [persona, probability] : user.persona)
       object["persona"][persona] = probability;
   }
+  if (user.abstain) object["abstain"] = *user.abstain;
   put_json(object, "evidence", user.evidence);
+  put_json(object, "persona_changes", user.persona_changes);
   return object;
 }
 
@@ -163,7 +165,8 @@ Outcome<UserUpdate> parse_user_update(std::string_view body) {
     }
   }
   // The document that GET returns can be sent back as it is.
-  for (const char* key : {"id", "created_at", "updated_at", "persona", "evidence"}) {
+  for (const char* key :
+       {"id", "created_at", "updated_at", "persona", "abstain", "evidence", "persona_changes"}) {
     reader.member(key);
   }
   for (const std::string& name : reader.unread()) reader.fail(name, "is not known");
@@ -202,6 +205,8 @@ std::string personas_body(const std::vector<PersonaView>& personas, const std::s
     Json item{{"id", persona.id}, {"name", persona.name}, {"description", persona.description}};
     item["needs"] = persona.needs;
     item["priority"] = persona.priority;
+    item["knowledge"] = persona.knowledge;
+    if (!persona.escalation.empty()) item["escalation"] = persona.escalation;
     item["style"] = std::move(style);
     put_text(item, "adapter", persona.adapter);
     body["data"].push_back(std::move(item));

@@ -54,7 +54,9 @@ struct UserView {
   std::string created_at;
   std::string updated_at;
   std::vector<std::pair<std::string, double>> persona;  // most likely first
+  std::optional<double> abstain;                        // none of them
   std::string evidence;                                 // JSON; empty: none
+  std::string persona_changes;                          // JSON; empty: none
 };
 std::string user_body(const UserView& user);
 // `next` continues the list when given as ?after=; empty at the end.
@@ -97,6 +99,9 @@ struct PersonaView {
   std::string description;
   std::vector<std::string> needs;
   std::string priority;
+  std::vector<std::string> knowledge;
+  // Name, channel and hours of those who take over; empty if there are none.
+  std::map<std::string, std::string> escalation;
   std::string tone;
   std::string format;
   std::string language;

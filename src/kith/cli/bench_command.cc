@@ -77,7 +77,8 @@ void add_options(CLI::App& sub, BenchArguments& arguments) {
       ->delimiter(',');
   sub.add_option("--context", arguments.context, "tokens in the cache before decoding")
       ->check(CLI::Range(1, 65'536));
-  sub.add_option("--users", arguments.users, "users decoded together, or stored (overhead)")
+  sub.add_option("--users", arguments.users,
+                 "users decoded together, stored (overhead) or simulated (discovery)")
       ->check(count);
   sub.add_option("--adapters", arguments.adapters, "distinct adapters among the users")
       ->check(CLI::Range(0, 1024))

@@ -6,6 +6,7 @@
 
 #include "kith/base/clock.h"
 #include "kith/engine/adapters_bench.h"
+#include "kith/engine/bench_machine.h"
 #include "kith/engine/chat_model.h"
 #include "kith/engine/constrained_bench.h"
 #include "kith/engine/decode_bench.h"
@@ -15,8 +16,11 @@
 #include "kith/engine/prefill_bench.h"
 #include "kith/engine/profile_bench.h"
 #include "kith/engine/sharing_bench.h"
+#include "kith/eval/discovery_bench.h"
+#include "kith/runtime/fleet_bench.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/runtime/overhead_bench.h"
+#include "kith/runtime/sentence_features.h"
 #include "kith/runtime/startup_bench.h"
 
 namespace kith::cli {
@@ -295,6 +299,37 @@ Result<OrderedJson> overhead(const BenchSetting& setting) {
   return rows;
 }
 
+Result<OrderedJson> discovery(const BenchSetting& setting) {
+  const base::SystemClock clock;
+  KITH_ASSIGN_OR_RETURN(const auto encoder, runtime::load_text_encoder({}, clock));
+  eval::DiscoveryBench options;
+  if (setting.arguments.users) options.users = static_cast<std::size_t>(*setting.arguments.users);
+  KITH_ASSIGN_OR_RETURN(const auto result, eval::bench_discovery(options, *encoder));
+  return OrderedJson::array({{{"users", options.users},
+                              {"groups", options.groups},
+                              {"groups_found", result.groups_found},
+                              {"adjusted_rand_index", result.adjusted_rand_index},
+                              {"read_seconds", result.read_seconds},
+                              {"find_seconds", result.find_seconds},
+                              {"peak_resident_bytes", engine::peak_resident_bytes()}}});
+}
+
+Result<OrderedJson> fleet(const BenchSetting& setting) {
+  runtime::FleetBench options{.rounds = rounds(setting)};
+  options.num_users = setting.arguments.users.value_or(options.num_users);
+  options.num_answers = setting.arguments.requests.value_or(options.num_answers);
+  KITH_ASSIGN_OR_RETURN(const auto results, runtime::bench_fleet(options));
+  OrderedJson rows = OrderedJson::array();
+  for (const runtime::FleetResult& result : results) {
+    rows.push_back({{"users", result.num_users},
+                    {"decisions", result.num_decisions},
+                    {"days", result.num_days},
+                    {"best_ms", result.best_ms},
+                    {"worst_ms", result.worst_ms}});
+  }
+  return rows;
+}
+
 Result<OrderedJson> startup(const BenchSetting& setting) {
   KITH_ASSIGN_OR_RETURN(
       const auto result,
@@ -316,6 +351,8 @@ constexpr std::array kScenarios{
     BenchScenario{"constrained", "structured output beside free text", constrained},
     BenchScenario{"sharing", "candidates of one prompt, prompts that begin alike", sharing},
     BenchScenario{"overhead", "what a chat request costs before the model's first step", overhead},
+    BenchScenario{"discovery", "personas proposed from many simulated users", discovery},
+    BenchScenario{"fleet", "a persona's figures over time in a store of many users", fleet},
     BenchScenario{"startup", "from the start of `kith serve` to its first answer", startup},
 };
 

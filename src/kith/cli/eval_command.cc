@@ -1,8 +1,12 @@
-// kith eval personas|facts|preferences|answers|voices|essays|patients|router|routing
+// kith eval assignment|discovery|personas|facts|preferences|answers|voices|essays|patients|router|
+// routing
 #include <iostream>
 
 #include "kith/cli/command.h"
+#include "kith/cli/print_report.h"
 #include "kith/cli/progress_bar.h"
+#include "kith/eval/desk_users.h"
+#include "kith/eval/discovery_suite.h"
 #include "kith/eval/router_suite.h"
 #include "kith/eval/routing_suite.h"
 #include "kith/eval/suites.h"
@@ -67,21 +71,6 @@ Result<eval::Report> run_preferences(const eval::DeskData& data,
   return eval::evaluate_preferences(data, pairs, generator, untuned.get(), progress_bar());
 }
 
-void print(const eval::Report& report, const GlobalOptions& options) {
-  if (options.json) {
-    std::cout << eval::to_json(report) << std::endl;
-    return;
-  }
-  for (const auto& note : report.notes) std::cout << note << "\n";
-  for (const auto& [name, figure] : report.figures) {
-    std::cout << name << " " << figure.value << " [" << figure.low << ", " << figure.high << "]";
-    for (const auto& [baseline, value] : figure.baselines) {
-      std::cout << "  " << baseline << " " << value;
-    }
-    std::cout << "\n";
-  }
-}
-
 Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
                 const std::string& suite) {
   KITH_ASSIGN_OR_RETURN(runtime::Config config, load_config(options));
@@ -97,7 +86,7 @@ Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
       suite == "preferences"
           ? run_preferences(data, example, config, *generator, arguments.before)
           : run_suite(suite, data, example, config, *generator, arguments.samples));
-  print(report, options);
+  print_report(report, options);
   return {};
 }
 
@@ -112,7 +101,7 @@ Status evaluate_essays(const GlobalOptions& options, const EvalArguments& argume
   KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
   KITH_ASSIGN_OR_RETURN(const eval::Report report,
                         eval::evaluate_essays(essays, *generator, progress_bar()));
-  print(report, options);
+  print_report(report, options);
   return {};
 }
 
@@ -129,7 +118,7 @@ Status evaluate_patients(const GlobalOptions& options, const EvalArguments& argu
   KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
   KITH_ASSIGN_OR_RETURN(const eval::Report report,
                         eval::evaluate_patients(data, *generator, progress_bar()));
-  print(report, options);
+  print_report(report, options);
   return {};
 }
 
@@ -147,7 +136,7 @@ Status evaluate_router(const GlobalOptions& options, const RouterArguments& argu
   if (!arguments.test.empty()) suite.test = arguments.test;
   KITH_ASSIGN_OR_RETURN(const eval::Report report,
                         eval::evaluate_router(suite, std::move(encoder), progress_bar()));
-  print(report, options);
+  print_report(report, options);
   return {};
 }
 
@@ -163,6 +152,37 @@ void add_router_suite(CLI::App& command, GlobalOptions& options, int& status) {
   sub->add_option("--seed", arguments->seed, "seed of the training (default: 1)");
   sub->callback([&options, &status, arguments] {
     status = finish(evaluate_router(options, *arguments), options.json);
+  });
+}
+
+struct DiscoveryArguments {
+  std::string example;
+  std::string encoder;
+  persona::DiscoveryOptions options;
+};
+
+Status evaluate_discovery(const GlobalOptions& options, const DiscoveryArguments& arguments) {
+  const std::filesystem::path example = arguments.example.empty()
+                                            ? runtime::service_desk_directory()
+                                            : std::filesystem::path(arguments.example);
+  KITH_ASSIGN_OR_RETURN(const auto users, eval::load_desk_users(example));
+  const base::SystemClock clock;
+  KITH_ASSIGN_OR_RETURN(const auto encoder, runtime::load_text_encoder(arguments.encoder, clock));
+  KITH_ASSIGN_OR_RETURN(
+      const eval::Report report,
+      eval::evaluate_discovery(users, encoder.get(), arguments.options, progress_bar()));
+  print_report(report, options);
+  return {};
+}
+
+void add_discovery_suite(CLI::App& command, GlobalOptions& options, int& status) {
+  const auto arguments = std::make_shared<DiscoveryArguments>();
+  auto* sub = command.add_subcommand("discovery", "are hidden personas found?");
+  sub->add_option("--example", arguments->example, "directory of the service-desk example");
+  sub->add_option("--encoder", arguments->encoder, "text encoder: a directory (default: built in)");
+  sub->add_option("--seed", arguments->options.mixture.seed, "seed of the starts (default: 1)");
+  sub->callback([&options, &status, arguments] {
+    status = finish(evaluate_discovery(options, *arguments), options.json);
   });
 }
 
@@ -200,6 +220,8 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
     status = finish(evaluate_patients(options, *arguments), options.json);
   });
   add_router_suite(*command, options, status);
+  add_discovery_suite(*command, options, status);
+  add_assignment_suite(*command, options, status);
 }
 
 }  // namespace kith::cli

@@ -6,6 +6,7 @@
 #include "kith/base/file.h"
 #include "kith/cli/command.h"
 #include "kith/cli/directory_client.h"
+#include "kith/personalize/persona_learner.h"
 #include "kith/profile/import.h"
 
 namespace kith::cli {
@@ -40,7 +41,16 @@ void print_report(const base::OrderedJson& report) {
 Result<storage::ImportReport> import_file(runtime::Installation& installation,
                                           const std::string& kind, const std::string& file) {
   profile::Importer importer(installation.stores(), installation.clock());
-  if (kind == "users") return importer.import_users(file);
+  if (kind == "users") {
+    const base::UnixMicros begun = installation.clock().now();
+    KITH_ASSIGN_OR_RETURN(auto report, importer.import_users(file));
+    personalize::PersonaLearner learner(installation.stores(), installation.assigner(),
+                                        installation.clock());
+    if (report.num_updated > 0) {
+      KITH_RETURN_IF_ERROR(learner.look_again(runtime::default_tenant(), begun));
+    }
+    return report;
+  }
   if (kind == "conversations") return importer.import_conversations(file);
   if (kind == "feedback") return importer.import_feedback(file);
   return installation.knowledge().import(runtime::default_tenant(), file);

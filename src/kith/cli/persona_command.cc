@@ -9,6 +9,9 @@
 namespace kith::cli {
 namespace {
 
+// Changes of persona that are told, newest first.
+constexpr std::size_t kMaxChanges = 20;
+
 struct PersonaArguments {
   std::string user;
   std::string text;
@@ -30,7 +33,7 @@ Status list(const GlobalOptions& options, const PersonaArguments&) {
       print_json({{"id", persona.id.str()},
                   {"name", persona.name},
                   {"adapter", persona.adapter.str()},
-                  {"priority", std::string(persona::to_string(persona.priority))}});
+                  {"priority", std::string(to_string(persona.priority))}});
     } else {
       std::cout << std::left << std::setw(20) << persona.id.str() << persona.name << "\n    "
                 << persona.description << "\n";
@@ -39,30 +42,38 @@ Status list(const GlobalOptions& options, const PersonaArguments&) {
   return {};
 }
 
-// The posterior from the user's attributes, what he is known to have written, and `text`.
-Result<persona::Assignment> assign(runtime::Installation& installation,
-                                   const PersonaArguments& arguments) {
+struct Found {
+  persona::Assignment assignment;
+  std::vector<storage::EventRow> changes;  // newest first
+};
+
+// The posterior from the user's attributes, what he is known to have written and done, and `text`.
+Result<Found> assign(runtime::Installation& installation, const PersonaArguments& arguments) {
   const storage::Scope scope{TenantId(storage::kDefaultTenant), UserId(arguments.user)};
   const auto assigner = installation.assigner();
-  storage::Attributes attributes;
-  persona::WordState words;
+  Found found;
+  persona::UserFacts facts{.attributes = {}, .now = installation.clock().now()};
+  persona::AssignmentState state;
   if (!arguments.user.empty()) {
     KITH_ASSIGN_OR_RETURN(const auto user, installation.stores().users().find(scope));
     if (!user) return Error{ErrorCode::kNotFound, "no such user: " + arguments.user};
-    attributes = user->attributes;
+    facts.attributes = user->attributes;
+    facts.recorded_at = user->recorded_at;
     KITH_ASSIGN_OR_RETURN(const auto row, installation.stores().personas().find(scope));
-    if (row) words = assigner->from_row(*row);
+    if (row) state = assigner->from_row(*row);
+    KITH_ASSIGN_OR_RETURN(found.changes, installation.stores().events().list(
+                                             scope, storage::kEventPersonaChanged, kMaxChanges));
   }
-  if (!arguments.text.empty()) assigner->observe(arguments.text, words);
-  return assigner->assign(attributes, {}, words);
+  if (!arguments.text.empty()) assigner->observe(arguments.text, facts.now, state);
+  found.assignment = assigner->assign(facts, state);
+  return found;
 }
 
-Status show_assignment(const GlobalOptions& options, const PersonaArguments& arguments,
-                       bool explains) {
-  KITH_ASSIGN_OR_RETURN(const auto installation, open_with_personas(options));
-  KITH_ASSIGN_OR_RETURN(const auto assignment, assign(*installation, arguments));
+base::OrderedJson to_json(const Found& found, bool explains) {
+  const persona::Assignment& assignment = found.assignment;
   base::OrderedJson json = {{"persona", assignment.persona.str()},
                             {"weights", base::OrderedJson::object()},
+                            {"abstain", assignment.abstain},
                             {"evidence", base::OrderedJson::array()}};
   for (const auto& weight : assignment.weights) {
     json["weights"][weight.persona.str()] = weight.probability;
@@ -73,20 +84,49 @@ Status show_assignment(const GlobalOptions& options, const PersonaArguments& arg
                                 {"detail", reason.detail},
                                 {"weight", reason.weight}});
   }
+  if (!explains) return json;
+  json["changes"] = base::OrderedJson::array();
+  for (const auto& change : found.changes) {
+    const auto document = base::parse_ordered_json(change.document);
+    base::OrderedJson item = document ? *document : base::OrderedJson::object();
+    item["at"] = base::to_iso8601(change.at);
+    json["changes"].push_back(std::move(item));
+  }
+  return json;
+}
+
+void print_reasons(const base::OrderedJson& json) {
+  for (const auto& reason : json["evidence"]) {
+    std::cout << std::showpos << std::setw(8) << reason["weight"].get<double>() << std::noshowpos
+              << "  " << std::setw(18) << reason.value("persona", "") << reason.value("source", "")
+              << ": " << reason.value("detail", "") << "\n";
+  }
+  for (const auto& change : json["changes"]) {
+    std::cout << change.value("at", "") << "  was " << change.value("from", "") << ", is "
+              << change.value("to", "") << ":";
+    for (const auto& reason : change.value("reasons", base::OrderedJson::array())) {
+      std::cout << " " << reason.value("detail", "");
+    }
+    std::cout << "\n";
+  }
+}
+
+Status show_assignment(const GlobalOptions& options, const PersonaArguments& arguments,
+                       bool explains) {
+  KITH_ASSIGN_OR_RETURN(const auto installation, open_with_personas(options));
+  KITH_ASSIGN_OR_RETURN(const Found found, assign(*installation, arguments));
+  const base::OrderedJson json = to_json(found, explains);
   if (options.json) {
     print_json(json);
     return {};
   }
   std::cout << std::fixed << std::setprecision(3);
-  for (const auto& weight : assignment.weights) {
+  for (const auto& weight : found.assignment.weights) {
     std::cout << std::left << std::setw(20) << weight.persona.str() << weight.probability << "\n";
   }
-  if (!explains) return {};
-  for (const auto& reason : assignment.evidence) {
-    std::cout << std::showpos << std::setw(8) << reason.weight << std::noshowpos << "  "
-              << std::setw(18) << reason.persona.str() << reason.source << ": " << reason.detail
-              << "\n";
-  }
+  std::cout << std::left << std::setw(20) << persona::kNoPersona << found.assignment.abstain
+            << "\n";
+  if (explains) print_reasons(json);
   return {};
 }
 
@@ -97,7 +137,10 @@ void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status) {
   command->require_subcommand(1);
   add_persona_version_commands(*command, options, status);
   add_persona_gate_commands(*command, options, status);
+  add_persona_stats_command(*command, options, status);
   add_persona_train_command(*command, options, status);
+  add_persona_discover_command(*command, options, status);
+  add_calibrate_command(*command, options, status);
   const auto arguments = std::make_shared<PersonaArguments>();
   command->add_subcommand("list", "the catalogue")->callback([&options, &status, arguments] {
     status = finish(list(options, *arguments), options.json);
@@ -106,7 +149,7 @@ void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status) {
     auto* sub = command->add_subcommand(
         explains ? "explain" : "assign",
         explains ? "the probabilities with their reasons" : "the probability of each persona");
-    sub->add_option("--user", arguments->user, "a user's id");
+    sub->add_option("--user,user", arguments->user, "a user's id");
     sub->add_option("--text", arguments->text, "something that the user writes");
     sub->callback([&options, &status, arguments, explains] {
       status = finish(show_assignment(options, *arguments, explains), options.json);

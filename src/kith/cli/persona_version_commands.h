@@ -1,4 +1,5 @@
-// kith persona train|versions|register|evaluate|promote|rollback|try|withdraw|export|diff
+// kith persona stats|train|discover|versions|register|evaluate|promote|rollback|try|withdraw|export|
+// diff
 #pragma once
 
 #include "kith/cli/command.h"
@@ -9,6 +10,8 @@ namespace kith::cli {
 void add_persona_version_commands(CLI::App& command, GlobalOptions& options, int& status);
 // evaluate and diff, which measure on a model.
 void add_persona_gate_commands(CLI::App& command, GlobalOptions& options, int& status);
+void add_persona_stats_command(CLI::App& command, GlobalOptions& options, int& status);
 void add_persona_train_command(CLI::App& command, GlobalOptions& options, int& status);
+void add_persona_discover_command(CLI::App& command, GlobalOptions& options, int& status);
 
 }  // namespace kith::cli

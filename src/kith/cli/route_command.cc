@@ -17,6 +17,9 @@ namespace {
 
 using Posterior = std::vector<storage::PersonaWeight>;
 
+// Topics are few: more hidden units than these are bytes on disk.
+constexpr std::size_t kTopicHidden = 32;
+
 struct RouteArguments {
   std::string text;
   std::string user;
@@ -34,10 +37,14 @@ Result<Posterior> read_posterior(runtime::Installation& home, const std::string&
   if (!row) return Error{ErrorCode::kNotFound, "no such user: " + user};
   const auto assigner = home.assigner();
   if (!assigner) return Posterior();
-  persona::WordState words;
+  persona::AssignmentState state;
   KITH_ASSIGN_OR_RETURN(const auto persona_row, home.stores().personas().find(scope));
-  if (persona_row) words = assigner->from_row(*persona_row);
-  return assigner->assign(row->attributes, {}, words).weights;
+  if (persona_row) state = assigner->from_row(*persona_row);
+  const persona::UserFacts facts{.attributes = row->attributes,
+                                 .recorded_at = row->recorded_at,
+                                 .context = {},
+                                 .now = home.clock().now()};
+  return persona::given_a_persona(assigner->assign(facts, state).weights);
 }
 
 // The profile that the server tells.
@@ -54,7 +61,7 @@ Result<Posterior> ask_posterior(const runtime::ServerFile& server, const std::st
   for (const auto& [persona, weight] : weights.items()) {
     if (weight.is_number()) posterior.push_back({PersonaId(persona), weight.get<double>()});
   }
-  return posterior;
+  return persona::given_a_persona(std::move(posterior));
 }
 
 Result<Posterior> find_posterior(const runtime::Config& config, const std::string& user) {
@@ -79,6 +86,7 @@ base::OrderedJson to_json(const persona::RoutePart& part, const std::string& tex
                             {"margin", part.margin},
                             {"out_of_scope", part.out_of_scope}};
   for (const auto& share : part.shares) json["personas"][share.persona.str()] = share.weight;
+  for (const auto& topic : part.topics) json["topics"][topic.topic] = topic.probability;
   return json;
 }
 
@@ -103,8 +111,8 @@ Result<base::OrderedJson> score_segments(const persona::Router& router, const st
 
 void print_scores(const base::OrderedJson& scores) {
   std::cout << std::fixed << std::setprecision(3);
-  for (const auto& [persona, score] : scores.items()) {
-    std::cout << "    " << std::left << std::setw(20) << persona << score.get<double>() << "\n";
+  for (const auto& [name, score] : scores.items()) {
+    std::cout << "    " << std::left << std::setw(20) << name << score.get<double>() << "\n";
   }
 }
 
@@ -126,6 +134,10 @@ void print_route(const base::OrderedJson& json) {
                   << (part["personas"].empty() ? "base model" : part["personas"].dump()) << "\n";
       }
       print_scores(part["scores"]);
+      if (part.contains("topics")) {
+        std::cout << "    about\n";
+        print_scores(part["topics"]);
+      }
     }
   }
 }
@@ -179,7 +191,10 @@ Status train_routing(const GlobalOptions& options, const TrainArguments& argumen
   KITH_ASSIGN_OR_RETURN(const auto trained, persona::train_router(routing.training, train,
                                                                   {.seed = arguments.seed,
                                                                    .progress = progress_bar()}));
-  KITH_RETURN_IF_ERROR(persona::save_router(arguments.out, trained.card, *classifier));
+  KITH_ASSIGN_OR_RETURN(const auto topics, persona::TextClassifier::train(
+                                               routing.topics, encoder,
+                                               {.seed = arguments.seed, .hidden = kTopicHidden}));
+  KITH_RETURN_IF_ERROR(persona::save_router(arguments.out, trained.card, *classifier, &topics));
   base::OrderedJson json = {{"out", arguments.out}, {"texts", trained.card.num_texts}};
   for (const auto& [name, value] : trained.card.figures) json[name] = value;
   if (options.json) {

@@ -3,6 +3,7 @@
 
 #include "kith/cli/command.h"
 #include "kith/runtime/application.h"
+#include "kith/runtime/heaps.h"
 #include "kith/runtime/resources.h"
 #include "kith/runtime/seed.h"
 
@@ -31,12 +32,14 @@ void print_suggestions(const std::string& url, const std::string& data_dir) {
 }
 
 Status serve(const GlobalOptions& options) {
+  runtime::limit_heaps();
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
   KITH_ASSIGN_OR_RETURN(const auto application, runtime::Application::create(config));
   return application->serve([&](const std::string& url) { print_ready(url, options.json); });
 }
 
 Status demo(GlobalOptions options) {
+  runtime::limit_heaps();
   options.overrides.try_emplace("data.dir", "data/demo");
   options.overrides.try_emplace("answer.default_system",
                                 "You are the IT service desk assistant of Northgate Instruments.");

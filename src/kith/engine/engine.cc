@@ -87,6 +87,7 @@ Result<std::vector<ContinuationScore>> Engine::score(ScoreRequest request) {
   job->request.soft_prompt = std::move(request.soft_prompt);
   job->request.memory = std::move(request.memory);
   job->request.cache_space = std::move(request.cache_space);
+  job->request.queue_class = request.queue_class;
   job->request.deadline = request.deadline;
   job->continuations = std::move(request.continuations);
   job->top_logprobs = request.top_logprobs;

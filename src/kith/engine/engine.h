@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "kith/base/clock.h"
+#include "kith/base/queue_class.h"
 #include "kith/base/result.h"
 #include "kith/engine/compute_thread.h"
 #include "kith/engine/sampler.h"
@@ -41,6 +42,8 @@ struct EngineOptions {
   int max_sequences = 64;
   // Requests waiting for admission, >= 1; more are refused with kOverloaded.
   int max_waiting = 128;
+  // Who of those that wait is admitted first (base/class_queue.h).
+  base::HeadStarts head_starts;
   // Keep the blocks of finished prompts and answers for prompts that begin alike, as long as there
   // is room.
   bool prefix_cache = true;
@@ -72,6 +75,8 @@ struct GenerateRequest {
   // Only prompts of one space (a tenant, say), the same adapters, soft prompt and memory share
   // cached beginnings (cache_space.h).
   std::string cache_space;
+  // Of its place among those that wait for admission.
+  base::QueueClass queue_class = base::QueueClass::kNormal;
   // One answer is generated for each entry, in [1, 128]; all share the prompt.
   std::vector<SamplingParams> samples{SamplingParams{}};
   // Longest answer, >= 1; cut to what the context leaves.
@@ -133,6 +138,7 @@ struct ScoreRequest {
   std::shared_ptr<const model::SoftPrompt> soft_prompt;
   std::optional<BridgedMemory> memory;
   std::string cache_space;
+  base::QueueClass queue_class = base::QueueClass::kNormal;
   // Alternatives to report with each token, in [0, 20].
   int top_logprobs = 0;
   std::optional<std::chrono::nanoseconds> deadline;

@@ -452,6 +452,56 @@ TEST(EngineTest, RefusesWhenTooManyWait) {
   EXPECT_EQ(refused, 2);
 }
 
+// Notes its name when its first token comes.
+class NotingSink final : public EventSink {
+ public:
+  NotingSink(std::string name, std::mutex& mutex, std::vector<std::string>& order)
+      : name_(std::move(name)), mutex_(mutex), order_(order) {}
+  void on_delta(const Delta&) override { note(); }
+  void on_finish(const Finish&) override {
+    note();
+    const std::lock_guard lock(mutex_);
+    order_.push_back(name_ + " ends");
+  }
+
+ private:
+  void note() {
+    const std::lock_guard lock(mutex_);
+    if (!is_noted_) order_.push_back(name_);
+    is_noted_ = true;
+  }
+
+  std::string name_;
+  std::mutex& mutex_;
+  std::vector<std::string>& order_;
+  bool is_noted_ = false;
+};
+
+TEST(EngineTest, OfThoseThatWaitForAdmissionTheUrgentOneIsNext) {
+  std::mutex mutex;
+  std::vector<std::string> order;
+  Fixture fixture(256, {.max_sequences = 1});
+  fixture.model.delay = std::chrono::milliseconds(2);
+  const auto submit = [&](const std::string& name, base::QueueClass queue_class) {
+    GenerateRequest request = request_for("abc", 3, 20);
+    request.queue_class = queue_class;
+    ASSERT_TRUE(fixture.engine.submit(std::move(request),
+                                      std::make_shared<NotingSink>(name, mutex, order)));
+  };
+  submit("first", base::QueueClass::kNormal);
+  while (fixture.engine.stats().running == 0) std::this_thread::yield();
+  submit("normal", base::QueueClass::kNormal);
+  submit("high", base::QueueClass::kHigh);
+  submit("urgent", base::QueueClass::kUrgent);
+  const auto num_events = [&] {
+    const std::lock_guard lock(mutex);
+    return order.size();
+  };
+  while (num_events() < 8) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_THAT(order, testing::ElementsAre("first", "first ends", "urgent", "urgent ends", "high",
+                                          "high ends", "normal", "normal ends"));
+}
+
 TEST(EngineTest, NamesTheLimitThatAPromptExceeds) {
   Fixture fixture;
   const auto answer = fixture.engine.generate(request_for(std::string(600, 'x'), 0));

@@ -72,6 +72,7 @@ Engine::Loop::Loop(std::unique_ptr<StepModel> model, text::Tokenizer tokenizer,
       options_(options),
       blocks_(model_->num_blocks()),
       prefixes_(blocks_),
+      waiting_(options.head_starts),
       thread_([this] { run(); }) {}
 
 Engine::Loop::~Loop() {
@@ -187,7 +188,9 @@ Result<RequestHandle> Engine::Loop::submit(std::unique_ptr<Job> job) {
     if (static_cast<int>(waiting_.size()) >= options_.max_waiting) {
       return Error{ErrorCode::kOverloaded, "too many requests are waiting for the model"};
     }
-    waiting_.push_back(std::move(job));
+    const base::QueueClass queue_class = job->request.queue_class;
+    const auto arrived = job->submitted;
+    waiting_.push(std::move(job), queue_class, arrived);
   }
   wake_.notify_one();
   return handle;
@@ -225,7 +228,7 @@ void Engine::Loop::run() {
   std::deque<std::unique_ptr<Job>> waiting;
   {
     const std::lock_guard lock(mutex_);
-    waiting.swap(waiting_);
+    waiting = waiting_.drain();
   }
   for (auto& job : running_) finish_all(*job, FinishReason::kCancelled, "the engine is stopping");
   for (auto& job : waiting) finish_all(*job, FinishReason::kCancelled, "the engine is stopping");
@@ -264,10 +267,10 @@ void Engine::Loop::drop_cancelled() {
   std::vector<std::unique_ptr<Job>> dropped;
   {
     const std::lock_guard lock(mutex_);
-    for (auto& job : waiting_) {
-      if (must_end(*job)) dropped.push_back(std::move(job));
+    const auto ends = [this](const auto& job) { return must_end(*job).has_value(); };
+    const auto take = [&dropped](std::unique_ptr<Job> job) { dropped.push_back(std::move(job)); };
+    while (waiting_.remove_first(ends, take)) {
     }
-    std::erase(waiting_, nullptr);
   }
   const auto end = [this](Job& job, FinishReason reason) {
     finish_all(job, reason,
@@ -280,8 +283,8 @@ void Engine::Loop::drop_cancelled() {
   remove_done();
 }
 
-// First come, first served: a large request at the head waits for room and is not overtaken, so it
-// cannot starve.
+// In the queue's order. A large request at the head waits for room, and what stands behind it waits
+// too, so it cannot starve.
 void Engine::Loop::admit() {
   int sequences = 0;
   for (const auto& job : running_) sequences += job->active_sequences();
@@ -296,8 +299,7 @@ void Engine::Loop::admit() {
           reserved_blocks_ + needed <= blocks_.num_blocks() &&
           (sequences == 0 || sequences + head.num_sequences() <= options_.max_sequences);
       if (!has_room) return;
-      job = std::move(waiting_.front());
-      waiting_.pop_front();
+      job = waiting_.pop();
       job->reserved_blocks = needed;
     }
     job->admitted = clock_.monotonic();

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "kith/base/class_queue.h"
 #include "kith/engine/engine.h"
 #include "kith/engine/job.h"
 #include "kith/engine/kv_blocks.h"
@@ -101,10 +102,10 @@ class Engine::Loop {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::unique_ptr<Job>> waiting_;  // guarded by mutex_
-  std::deque<std::function<void()>> posted_;  // guarded by mutex_
-  EngineStats stats_;                         // guarded by mutex_
-  bool stopping_ = false;                     // guarded by mutex_
+  base::ClassQueue<std::unique_ptr<Job>> waiting_;  // guarded by mutex_
+  std::deque<std::function<void()>> posted_;        // guarded by mutex_
+  EngineStats stats_;                               // guarded by mutex_
+  bool stopping_ = false;                           // guarded by mutex_
   std::thread thread_;
 };
 

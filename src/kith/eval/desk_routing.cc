@@ -1,5 +1,6 @@
 #include "kith/eval/desk_routing.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -36,6 +37,7 @@ class RoutingReader {
     KITH_RETURN_IF_ERROR(read_contradicting());
     KITH_RETURN_IF_ERROR(read_two_part());
     KITH_RETURN_IF_ERROR(read_out_of_scope());
+    KITH_RETURN_IF_ERROR(read_topics());
     return std::move(data_);
   }
 
@@ -59,7 +61,8 @@ class RoutingReader {
           for (const auto& [name, value] : told.items()) {
             if (value.is_string()) attributes[name] = value.get<std::string>();
           }
-          it->second.posterior = assigner.assign_by_attributes(attributes).weights;
+          it->second.posterior =
+              persona::given_a_persona(assigner.assign_by_attributes(attributes).weights);
           it->second.may_train = line.value("/consent/learn"_json_pointer, true);
         }));
     for (const auto& [id, employee] : employees_) {
@@ -95,7 +98,7 @@ class RoutingReader {
         data_.training.texts.push_back({text, persona.id, {}, {}});
       };
       for (const std::string& text : persona.exemplars) add(text);
-      for (const std::string& text : persona.needs) add(text);
+      for (const persona::Need& need : persona.needs) add(need.text);
       add(persona.description);
     }
   }
@@ -150,6 +153,37 @@ class RoutingReader {
               text_of(line, "split") == "test" ? data_.out_of_scope : data_.training.out_of_scope;
           texts.push_back(text_of(line, "text"));
         });
+  }
+
+  // The title, and every paragraph: questions that nobody has asked yet are about these.
+  void add_article(const base::Json& article, const std::string& section) {
+    data_.topics.push_back({text_of(article, "title"), section});
+    const std::string text = text_of(article, "text");
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = std::min(text.find("\n\n", begin), text.size());
+      if (end > begin) data_.topics.push_back({text.substr(begin, end - begin), section});
+      begin = end + 2;
+    }
+  }
+
+  // A section is a file of the knowledge base; Chinese articles are in one file of all sections.
+  Status read_topics() {
+    KITH_ASSIGN_OR_RETURN(const auto files, storage::jsonl_files(example_ / "questions"));
+    for (const fs::path& file : files) {
+      const std::string section = file.stem().string();
+      KITH_RETURN_IF_ERROR(storage::read_records(file, [&](const base::Json& line) {
+        if (text_of(line, "lang") != "en") return;
+        const bool is_test = text_of(line, "split") == "test";
+        auto& texts = is_test ? data_.topic_questions : data_.topics;
+        texts.push_back({text_of(line, "question"), section});
+      }));
+      KITH_RETURN_IF_ERROR(storage::read_records(example_ / "knowledge" / file.filename(),
+                                                 [&](const base::Json& line) {
+                                                   if (section != "zh") add_article(line, section);
+                                                 }));
+    }
+    for (const std::string& text : data_.training.out_of_scope) data_.topics.push_back({text, ""});
+    return {};
   }
 
   using Group = std::pair<std::string, bool>;

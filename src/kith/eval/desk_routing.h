@@ -21,6 +21,10 @@ struct DeskRouting {
   std::vector<persona::ContradictingPrompt> contradicting;
   std::vector<persona::TwoPartPrompt> two_part;
   std::vector<std::string> out_of_scope;
+  // Questions, titles and paragraphs of the knowledge base by its section, and strange texts
+  // without a label; and questions that train nothing.
+  std::vector<persona::LabelledText> topics;
+  std::vector<persona::LabelledText> topic_questions;
 };
 
 // Errors: kNotFound, kInvalidArgument naming file and line.

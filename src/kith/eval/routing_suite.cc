@@ -345,6 +345,24 @@ Result<Figure> perplexity_cost(const DeskRouting& routing, const DeskData& desk,
   });
 }
 
+// Share of the knowledge base's questions whose section is the likeliest topic; one that is taken
+// for none of them counts as wrong. The floor never abstains.
+Result<Figure> topic_accuracy(const DeskRouting& routing, const Router& router) {
+  const auto& labels = router.topic_scorer()->labels();
+  KITH_ASSIGN_OR_RETURN(const LinearFloor floor, LinearFloor::train(routing.topics, labels));
+  std::vector<double> own_right;
+  std::vector<double> floor_right;
+  for (const persona::LabelledText& question : routing.topic_questions) {
+    KITH_ASSIGN_OR_RETURN(const PromptScores scores, router.score(question.text));
+    own_right.push_back(
+        as_number(!scores.topics.empty() && scores.topics.front().topic == question.label));
+    const auto given = floor.scores(question.text);
+    const auto best = std::max_element(given.begin(), given.end()) - given.begin();
+    floor_right.push_back(as_number(labels[static_cast<std::size_t>(best)] == question.label));
+  }
+  return with_floor(figure_of(own_right), mean_of(floor_right));
+}
+
 void add_settings(const Router& router, Report& report) {
   const auto& settings = router.settings();
   char line[200];
@@ -367,6 +385,9 @@ Result<Report> evaluate_routing(const DeskRouting& routing, const DeskData& desk
   KITH_ASSIGN_OR_RETURN(const Marks marks, Marker(routing, router).run());
   KITH_ASSIGN_OR_RETURN(const Marks floor_marks, Marker(routing, floor).run());
   add_figures(routing, marks, floor_marks, report);
+  if (router.topic_scorer() != nullptr) {
+    KITH_ASSIGN_OR_RETURN(report.figures["topic_accuracy"], topic_accuracy(routing, router));
+  }
   add_settings(router, report);
   if (generator != nullptr) {
     KITH_ASSIGN_OR_RETURN(report.figures["perplexity_cost"],

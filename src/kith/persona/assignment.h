@@ -1,31 +1,30 @@
-// Which persona is this user? A probability for each, with the reasons.
+// Which persona is this user? A probability for each and for "none of these", with the reasons.
 //
-// Method: naive Bayes over two kinds of evidence.
-//   attributes  For an attribute with rules, P(value | persona) = (1 - noise) / |listed| for a
-//   value
-//               the persona lists, and the noise spread over the other values otherwise; a persona
-//               without a rule expects a value that nobody lists, with a larger noise. No
-//               probability is ever zero, so a stale directory entry never excludes a persona.
-//   words       A multinomial with a Dirichlet prior around the common word frequencies (Zhai and
-//               Lafferty 2001) over what the persona's users write, tempered, and bounded for each
-//               message, because the words of one message are far from independent.
-// The prior is flat. See docs/formats/personas.md.
+// Method: three sources of evidence (attribute_rules.h, word_model.h, behaviour_model.h), each
+// naive Bayes in itself, bounded for each message and event, and fading with time, so that a user
+// who changes drifts; a log-linear pool makes one calibrated posterior of them
+// (assignment_weights.h). See docs/formats/personas.md and docs/adr/0021-assignment-posterior.md.
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "kith/base/clock.h"
 #include "kith/base/ids.h"
 #include "kith/base/result.h"
+#include "kith/persona/assignment_model.h"
+#include "kith/persona/assignment_state.h"
+#include "kith/persona/assignment_weights.h"
+#include "kith/persona/attribute_rules.h"
+#include "kith/persona/behaviour_model.h"
 #include "kith/persona/catalogue.h"
+#include "kith/persona/persona_drift.h"
+#include "kith/persona/training_text.h"
+#include "kith/persona/word_model.h"
 #include "kith/storage/user_store.h"
 
 namespace kith::persona {
@@ -33,10 +32,7 @@ namespace kith::persona {
 struct AssignerOptions {
   // Below this, nobody is assigned and the answer is plain. In (0, 1).
   double threshold = 0.55;
-  // Chance that a value contradicts a persona that lists others. In (0, 1).
-  double noise = 0.06;
-  // Chance that a persona without a rule shows a value that others list. In (0, 1).
-  double unlisted_noise = 0.3;
+  AttributeOptions attributes;
   // Scales the log-likelihood of words. In [0, 1]; 0 ignores them.
   double word_weight = 0.2;
   // Mass of the Dirichlet prior, in words. > 0.
@@ -45,121 +41,85 @@ struct AssignerOptions {
   double max_message_log_odds = 1.5;
   // What earlier messages keep of their weight with each new one. In (0, 1].
   double message_decay = 0.97;
-  // Words alone give a persona only from this many messages on: about a stranger's first question
-  // nothing is known.
+  // After so many days what a message said counts half; 0: for ever. >= 0.
+  double word_half_life_days = 180.0;
+  // Words and behaviour alone give a persona only from this many messages on: about a stranger's
+  // first question nothing is known.
   std::int64_t min_messages = 3;
+  BehaviourOptions behaviour;
+  DriftOptions drift;
 };
-
-// One reason for or against a persona.
-struct Evidence {
-  PersonaId persona;
-  std::string source;  // "attribute", "context" or "words"
-  std::string detail;  // "grade=director", or the words that counted; never a whole message
-  // Change of the log-odds against the average persona; positive speaks for it.
-  double weight = 0.0;
-
-  friend bool operator==(const Evidence&, const Evidence&) = default;
-};
-
-// What the user's messages have said so far: sums, not texts.
-struct WordState {
-  // Per persona of the catalogue, in nats, mean zero.
-  std::map<PersonaId, double> log_odds;
-  std::int64_t num_messages = 0;
-  // Words that counted most: word to weight for its persona.
-  std::vector<Evidence> reasons;
-  // Hashes of the messages learned last, newest last: an answer that is asked for anew, or a
-  // history that is resent in part, is not learned from twice.
-  std::vector<std::string> seen;
-
-  friend bool operator==(const WordState&, const WordState&) = default;
-};
-
-struct Assignment {
-  // Most likely first; sums to 1. Empty if the catalogue is.
-  std::vector<storage::PersonaWeight> weights;
-  // Strongest first.
-  std::vector<Evidence> evidence;
-  // The most likely persona if its probability reaches the threshold, else empty.
-  PersonaId persona;
-};
-
-// A text whose writer's persona is known.
-struct TrainingText {
-  PersonaId persona;
-  std::string text;
-};
-
-// Reads JSON Lines {"persona":..,"text":..}.
-// Errors: kNotFound; kInvalidArgument naming file and line.
-Result<std::vector<TrainingText>> load_training_texts(const std::filesystem::path& file);
 
 // Immutable after create(); thread-safe.
 class Assigner {
  public:
-  // Learns the words from the catalogue's exemplars, which carry little, and `texts` (personas that
-  // the catalogue does not know are ignored). Errors: kInvalidArgument if an option is outside its
-  // range.
+  // `model` holds what was learned from users of known personas (assignment_training.h); as it
+  // stands by default, the sources have their usual weights and behaviour says nothing.
+  // Errors: kInvalidArgument if an option is outside its range; kConflict if the model was fitted
+  //   with another catalogue or other texts.
   static Result<Assigner> create(PersonaCatalogue catalogue,
                                  std::span<const TrainingText> texts = {},
-                                 const AssignerOptions& options = {});
+                                 const AssignerOptions& options = {},
+                                 const AssignmentModel& model = {});
 
   const PersonaCatalogue& catalogue() const { return catalogue_; }
   const AssignerOptions& options() const { return options_; }
-  // Changes with the catalogue, the training texts and the options.
+  const AssignmentWeights& weights() const { return weights_; }
+  // data_hash_of() of the catalogue and the texts.
+  const std::string& data_hash() const { return data_hash_; }
+  // Changes with the catalogue, the training texts, the options and the model.
   const std::string& version() const { return version_; }
 
-  // The posterior. `context` holds what the request says about the situation (device, place); it
-  // replaces attributes of the same name. Attributes on the deny list are never looked at.
-  Assignment assign(const storage::Attributes& attributes, const storage::Attributes& context,
-                    const WordState& words) const;
+  // The posterior. Attributes on the deny list are never looked at. O(attributes + what is kept of
+  // the behaviour), whatever the user's history.
+  Assignment assign(const UserFacts& facts, const AssignmentState& state) const;
   // From the attributes alone: what a user cannot talk himself into. Decides on access to
   // documents.
   Assignment assign_by_attributes(const storage::Attributes& attributes) const;
+  // What assign() pools, for fitting the weights.
+  EvidenceScores score(const UserFacts& facts, const AssignmentState& state) const;
 
-  // Takes one message of the user into account, unless it is among the last ones seen. O(words of
-  // the message).
-  void observe(std::string_view message, WordState& words) const;
+  // Takes one message of the user into account, unless it is among the last ones seen; sentences
+  // about a matter on the deny list count for nothing. O(words of the message).
+  void observe(std::string_view message, base::UnixMicros at, AssignmentState& state) const;
+  // Takes one thing that the user did into account. O(1).
+  void observe(const BehaviourEvent& event, base::UnixMicros at, AssignmentState& state) const;
 
-  // The row that keeps an assignment and its word state, and back. A row of another version or a
-  // damaged one gives an empty state.
-  storage::PersonaAssignment to_row(const Assignment& assignment, const WordState& words,
+  // Whether the user has become another persona than the established one; see persona_drift.h.
+  //   assignment: assign() of these facts without the context of a request
+  //   has_news: whether anything was observed since the last call
+  std::optional<PersonaChange> note_drift(const Assignment& assignment, const UserFacts& facts,
+                                          bool has_news, AssignmentState& state) const;
+
+  // The row that keeps an assignment and its state, and back. Of a row of another version the words
+  // are forgotten, as their sums mean something else now (relearn them from the messages); of a
+  // damaged row what is damaged.
+  storage::PersonaAssignment to_row(const Assignment& assignment, const AssignmentState& state,
                                     base::UnixMicros at) const;
-  WordState from_row(const storage::PersonaAssignment& row) const;
+  AssignmentState from_row(const storage::PersonaAssignment& row) const;
 
  private:
-  struct AttributeRule {
-    // Per value (lower case), which personas list it.
-    std::map<std::string, std::vector<bool>> listed_by;
-    // Per persona, how many values it lists.
-    std::vector<std::size_t> num_listed;
-  };
-
   Assigner() = default;
-  void index_rules();
-  void weigh_words(std::span<const TrainingText> texts);
-  // Of a word, from how often each persona wrote it and how many words each wrote.
-  std::vector<double> log_odds_of(const std::vector<double>& counts,
-                                  const std::vector<double>& totals) const;
-  void add_value(const std::string& name, const std::string& value, std::string_view source,
-                 std::vector<double>& log_odds, std::vector<Evidence>& evidence) const;
-  void add_title(const std::string& name, const std::string& value, std::string_view source,
-                 std::vector<double>& log_odds, std::vector<Evidence>& evidence) const;
-  void add_evidence(std::string_view source, const std::string& detail,
-                    std::vector<double> log_likelihood, std::vector<double>& log_odds,
-                    std::vector<Evidence>& evidence) const;
-  void add_attributes(const storage::Attributes& attributes, std::string_view source,
-                      std::vector<double>& log_odds, std::vector<Evidence>& evidence) const;
-  Assignment finish(const std::vector<double>& log_odds, std::vector<Evidence> evidence) const;
+  std::size_t num_personas() const { return outcomes_.size() - 1; }
+  std::vector<double> score_words(const WordState& words, base::UnixMicros now,
+                                  std::vector<Evidence>* evidence) const;
+  std::vector<double> score_behaviour(const BehaviourState& behaviour, base::UnixMicros now,
+                                      std::vector<Evidence>* evidence) const;
+  EvidenceScores score(const UserFacts& facts, const AssignmentState& state,
+                       std::vector<Evidence>* evidence) const;
+  // [num_personas + 1], the last: "none of these", bounded; and the words that counted.
+  std::vector<double> weigh_message(std::string_view message, std::vector<Evidence>& reasons) const;
 
   PersonaCatalogue catalogue_;
   AssignerOptions options_;
+  AssignmentWeights weights_;
+  std::string data_hash_;
   std::string version_;
-  std::map<std::string, AttributeRule> rules_;
-  // Words of the listed values: word to the personas that list it.
-  std::map<std::string, std::vector<bool>> value_words_;
-  // [num_personas] for each word that was learned, in nats, mean zero.
-  std::unordered_map<std::string, std::vector<double>> word_log_odds_;
+  // The personas in the order of the catalogue, and kNoPersona.
+  std::vector<PersonaId> outcomes_;
+  AttributeRules rules_;
+  WordModel words_;
+  BehaviourModel behaviour_;
 };
 
 }  // namespace kith::persona

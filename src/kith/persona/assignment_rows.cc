@@ -1,7 +1,8 @@
-// What is kept of an assignment, and the texts that teach one.
+// What is kept of an assignment.
 #include <algorithm>
+#include <cmath>
+#include <string_view>
 
-#include "kith/base/file.h"
 #include "kith/base/json.h"
 #include "kith/base/member_text.h"
 #include "kith/persona/assignment.h"
@@ -9,17 +10,9 @@
 namespace kith::persona {
 namespace {
 
-constexpr int kStateSchema = 1;
-
-Error invalid(const std::string& message) { return Error{ErrorCode::kInvalidArgument, message}; }
-
-Result<TrainingText> read_training_text(const base::Json& json) {
-  if (!json.is_object()) return invalid("must be a JSON object");
-  KITH_ASSIGN_OR_RETURN(const auto persona, base::read_string(json, "persona"));
-  KITH_ASSIGN_OR_RETURN(const auto text, base::read_string(json, "text"));
-  if (!persona || !text) return invalid("persona and text are required");
-  return TrainingText{PersonaId(*persona), *text};
-}
+// 1: {schema, reasons, words}, words without a time. 2: {schema, reasons, state}.
+constexpr int kStateSchema = 2;
+constexpr double kGreatestCount = 1e6;
 
 base::Json to_json(const std::vector<Evidence>& evidence) {
   base::Json list = base::Json::array();
@@ -32,76 +25,142 @@ base::Json to_json(const std::vector<Evidence>& evidence) {
   return list;
 }
 
-}  // namespace
-
-Result<std::vector<TrainingText>> load_training_texts(const std::filesystem::path& file) {
-  KITH_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(file));
-  std::vector<TrainingText> texts;
-  std::size_t line_number = 0;
-  for (std::size_t start = 0; start < bytes.size();) {
-    const std::size_t end = std::min(bytes.find('\n', start), bytes.size());
-    const std::string_view line(bytes.data() + start, end - start);
-    start = end + 1;
-    ++line_number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string place = file.string() + ":" + std::to_string(line_number);
-    auto json = base::parse_json(line);
-    if (!json) return std::move(json).error().with_context(place);
-    auto text = read_training_text(*json);
-    if (!text) return std::move(text).error().with_context(place);
-    texts.push_back(*std::move(text));
-  }
-  return texts;
-}
-
-storage::PersonaAssignment Assigner::to_row(const Assignment& assignment, const WordState& words,
-                                            base::UnixMicros at) const {
-  storage::PersonaAssignment row;
-  row.weights = assignment.weights;
-  row.model_version = version_;
-  row.at = at;
+base::Json to_json(const AssignmentState& state) {
   base::Json sums = base::Json::object();
-  for (const auto& [persona, value] : words.log_odds) sums[persona.str()] = value;
-  row.evidence = base::dump_json(base::Json{{"schema", kStateSchema},
-                                            {"reasons", to_json(assignment.evidence)},
-                                            {"words",
-                                             {{"messages", words.num_messages},
-                                              {"log_odds", sums},
-                                              {"seen", words.seen},
-                                              {"reasons", to_json(words.reasons)}}}});
-  return row;
+  for (const auto& [persona, value] : state.words.log_odds) sums[persona.str()] = value;
+  base::Json json{{"words",
+                   {{"messages", state.words.num_messages},
+                    {"log_odds", sums},
+                    {"at", state.words.at},
+                    {"seen", state.words.seen},
+                    {"reasons", to_json(state.words.reasons)}}},
+                  {"behaviour", {{"counts", state.behaviour.counts}, {"at", state.behaviour.at}}}};
+  const EstablishedPersona& established = state.established;
+  json["established"] = {{"persona", established.persona.str()},
+                         {"since", established.since},
+                         {"challenger", established.challenger.str()},
+                         {"confirmations", established.num_confirmations}};
+  return json;
 }
 
-WordState Assigner::from_row(const storage::PersonaAssignment& row) const {
-  if (row.model_version != version_) return {};
-  // Most of a row is the reasons, which nobody asks for here.
-  const auto text = base::find_member_text(row.evidence, "words");
-  if (!text) return {};
-  const auto parsed = base::parse_json(*text);
-  if (!parsed || !parsed->is_object()) return {};
-  const base::Json& words = *parsed;
-  if (!words.contains("log_odds") || !words["log_odds"].is_object()) return {};
+std::string text_of(const base::Json& object, const char* key) {
+  const auto text = base::read_string(object, key);
+  return text && *text ? **text : std::string();
+}
+
+// 0 for what is no time.
+base::UnixMicros time_of(const base::Json& object, const char* key) {
+  const auto at = base::read_integer(object, key);
+  return at && *at ? std::clamp<base::UnixMicros>(**at, 0, base::kLastMicros) : 0;
+}
+
+base::Json member_of(const base::Json& object, const char* key) {
+  return object.is_object() ? object.value(key, base::Json()) : base::Json();
+}
+
+std::vector<Evidence> read_reasons(const base::Json& list) {
+  std::vector<Evidence> reasons;
+  if (!list.is_array()) return reasons;
+  for (const base::Json& reason : list) {
+    if (!reason.is_object()) continue;
+    const std::string persona = text_of(reason, "persona");
+    const std::string detail = text_of(reason, "detail");
+    const auto weight = base::read_number(reason, "weight");
+    if (persona.empty() || detail.empty() || !weight || !*weight) continue;
+    reasons.push_back({PersonaId(persona), "words", detail, **weight});
+  }
+  return reasons;
+}
+
+// Empty if it is damaged.
+WordState read_words(const base::Json& words) {
+  const base::Json sums = member_of(words, "log_odds");
+  if (!sums.is_object()) return {};
   WordState state;
-  const auto messages = base::read_integer(words, "messages");
-  if (messages && *messages) state.num_messages = std::max<std::int64_t>(0, **messages);
-  for (const auto& [persona, value] : words["log_odds"].items()) {
+  for (const auto& [persona, value] : sums.items()) {
     if (!value.is_number()) return {};
     state.log_odds[PersonaId(persona)] = value.get<double>();
   }
-  const base::Json seen = words.value("seen", base::Json::array());
-  for (const base::Json& hash : seen) {
+  const auto messages = base::read_integer(words, "messages");
+  if (messages && *messages) state.num_messages = std::max<std::int64_t>(0, **messages);
+  state.at = time_of(words, "at");
+  for (const base::Json& hash : member_of(words, "seen")) {
     if (hash.is_string()) state.seen.push_back(hash.get<std::string>());
   }
-  const base::Json reasons = words.value("reasons", base::Json::array());
-  if (!reasons.is_array()) return state;
-  for (const base::Json& reason : reasons) {
-    if (!reason.is_object()) continue;
-    const auto persona = base::read_string(reason, "persona");
-    const auto detail = base::read_string(reason, "detail");
-    const auto weight = base::read_number(reason, "weight");
-    if (!persona || !*persona || !detail || !*detail || !weight || !*weight) continue;
-    state.reasons.push_back({PersonaId(**persona), "words", **detail, **weight});
+  state.reasons = read_reasons(member_of(words, "reasons"));
+  return state;
+}
+
+BehaviourState read_behaviour(const base::Json& behaviour) {
+  BehaviourState state;
+  const base::Json counts = member_of(behaviour, "counts");
+  if (!counts.is_object()) return state;
+  for (const auto& [name, count] : counts.items()) {
+    if (!count.is_number()) continue;
+    const auto value = count.get<double>();
+    if (value > 0 && value < kGreatestCount) state.counts[name] = value;
   }
+  state.at = time_of(behaviour, "at");
+  return state;
+}
+
+EstablishedPersona read_established(const base::Json& json) {
+  if (!json.is_object()) return {};
+  EstablishedPersona established{.persona = PersonaId(text_of(json, "persona")),
+                                 .since = time_of(json, "since"),
+                                 .challenger = PersonaId(text_of(json, "challenger")),
+                                 .num_confirmations = 0};
+  const auto confirmations = base::read_integer(json, "confirmations");
+  if (confirmations && *confirmations) {
+    established.num_confirmations =
+        static_cast<int>(std::clamp<std::int64_t>(**confirmations, 0, 1000));
+  }
+  return established;
+}
+
+// Rows of schema 1 say who the user was by their weights alone.
+EstablishedPersona established_by(const storage::PersonaAssignment& row, double threshold) {
+  if (row.weights.empty() || row.weights.front().probability < threshold) return {};
+  if (row.weights.front().persona.str() == kNoPersona) return {};
+  return {.persona = row.weights.front().persona,
+          .since = std::clamp<base::UnixMicros>(row.at, 0, base::kLastMicros),
+          .challenger = {},
+          .num_confirmations = 0};
+}
+
+}  // namespace
+
+storage::PersonaAssignment Assigner::to_row(const Assignment& assignment,
+                                            const AssignmentState& state,
+                                            base::UnixMicros at) const {
+  storage::PersonaAssignment row;
+  row.weights = assignment.weights;
+  const auto place = std::find_if(row.weights.begin(), row.weights.end(), [&](const auto& weight) {
+    return weight.probability < assignment.abstain;
+  });
+  row.weights.insert(place, {PersonaId(kNoPersona), assignment.abstain});
+  row.model_version = version_;
+  row.at = at;
+  row.evidence = base::dump_json(base::Json{{"schema", kStateSchema},
+                                            {"reasons", to_json(assignment.evidence)},
+                                            {"state", to_json(state)}});
+  return row;
+}
+
+AssignmentState Assigner::from_row(const storage::PersonaAssignment& row) const {
+  AssignmentState state;
+  // Most of a row is the reasons, which nobody asks for here.
+  const auto text = base::find_member_text(row.evidence, "state");
+  const auto parsed = text ? base::parse_json(*text) : Result<base::Json>(base::Json());
+  if (parsed && parsed->is_object()) {
+    if (row.model_version == version_) state.words = read_words(member_of(*parsed, "words"));
+    state.behaviour = read_behaviour(member_of(*parsed, "behaviour"));
+    state.established = read_established(member_of(*parsed, "established"));
+  } else {
+    state.established = established_by(row, options_.threshold);
+  }
+  const bool is_known = catalogue_.find_persona(state.established.persona) != nullptr;
+  if (!is_known) state.established = {};
   return state;
 }
 

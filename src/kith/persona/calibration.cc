@@ -10,8 +10,8 @@ namespace {
 constexpr double kLeastTemperature = 0.05;
 constexpr double kGreatestTemperature = 20.0;
 
-double log_likelihood(std::span<const float> logits, std::span<const std::size_t> answers,
-                      double temperature) {
+double total_log_likelihood(std::span<const float> logits, std::span<const std::size_t> answers,
+                            double temperature) {
   const std::size_t labels = logits.size() / answers.size();
   double total = 0.0;
   for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -42,7 +42,7 @@ void to_probabilities(std::span<float> logits, float temperature) {
 float fit_temperature(std::span<const float> logits, std::span<const std::size_t> answers) {
   if (answers.empty()) return 1.0F;
   const double ratio = (std::sqrt(5.0) - 1.0) / 2.0;
-  const auto value = [&](double x) { return log_likelihood(logits, answers, std::exp(x)); };
+  const auto value = [&](double x) { return total_log_likelihood(logits, answers, std::exp(x)); };
   double low = std::log(kLeastTemperature);
   double high = std::log(kGreatestTemperature);
   double left = high - ratio * (high - low);
@@ -65,6 +65,13 @@ float fit_temperature(std::span<const float> logits, std::span<const std::size_t
     }
   }
   return static_cast<float>(std::exp((low + high) / 2.0));
+}
+
+double mean_log_likelihood(std::span<const float> logits, std::span<const std::size_t> answers,
+                           float temperature) {
+  if (answers.empty()) return 0.0;
+  return total_log_likelihood(logits, answers, static_cast<double>(temperature)) /
+         static_cast<double>(answers.size());
 }
 
 double calibration_error(std::span<const float> confidences, std::span<const char> is_right) {

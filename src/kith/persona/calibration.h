@@ -18,6 +18,11 @@ void to_probabilities(std::span<float> logits, float temperature);
 //   answers: [rows], each < labels
 float fit_temperature(std::span<const float> logits, std::span<const std::size_t> answers);
 
+// Mean log-probability of the answers, in nats; 0 without rows. REQUIRES: temperature > 0.
+//   answers: [rows], each < labels
+double mean_log_likelihood(std::span<const float> logits, std::span<const std::size_t> answers,
+                           float temperature);
+
 // Expected calibration error over 15 bins of equal width (Guo et al. 2017): the mean distance of
 // confidence and accuracy, in [0, 1]; 0 without rows.
 //   confidences: of the answer given;  is_right: whether it was right, 0 or 1

@@ -9,6 +9,8 @@
 #define TOML_EXCEPTIONS 0
 #include "kith/base/file.h"
 #include "kith/base/toml.h"
+#include "kith/persona/assignment_state.h"
+#include "kith/persona/denied_words.h"
 #include "kith/storage/digest.h"
 #include "kith/storage/scope.h"
 
@@ -29,10 +31,25 @@ std::string join(std::initializer_list<std::string_view> names) {
   return out;
 }
 
-// Reads the members of one table; `path` names it in messages ("persona[0].style").
+// Where a table stands, for messages.
+struct Place {
+  std::string file;
+  std::string path;  // "persona[0].style"
+  std::uint32_t line = 0;
+
+  Place of(std::string_view key, const toml::node& node) const {
+    const std::uint32_t own = node.source().begin.line;
+    return {file, path + "." + std::string(key), own == 0 ? line : own};
+  }
+  Error fail(const std::string& what) const {
+    return invalid(file + ":" + std::to_string(line) + ": " + path + " " + what);
+  }
+};
+
+// Reads the members of one table.
 class TableReader {
  public:
-  TableReader(const toml::table& table, std::string path) : table_(table), path_(std::move(path)) {}
+  TableReader(const toml::table& table, Place place) : table_(table), place_(std::move(place)) {}
 
   Status allow_only(std::initializer_list<std::string_view> keys) const {
     for (const auto& [key, node] : table_) {
@@ -98,19 +115,23 @@ class TableReader {
     return node->as_table();
   }
 
+  Place place_of(std::string_view key) const {
+    const toml::node* node = table_.get(key);
+    return place_.of(key, node == nullptr ? table_ : *node);
+  }
   Error fail(std::string_view key, const std::string& what) const {
-    return invalid(path_ + "." + std::string(key) + " " + what);
+    return place_of(key).fail(what);
   }
 
  private:
   const toml::table& table_;
-  std::string path_;
+  Place place_;
 };
 
-Result<StyleCard> read_style(const toml::table* table, const std::string& path) {
+Result<StyleCard> read_style(const toml::table* table, const Place& place) {
   StyleCard style;
-  if (table == nullptr) return invalid(path + " is missing");
-  const TableReader reader(*table, path);
+  if (table == nullptr) return place.fail("is missing");
+  const TableReader reader(*table, place);
   KITH_RETURN_IF_ERROR(
       reader.allow_only({"tone", "reading_level", "length", "format", "language"}));
   KITH_ASSIGN_OR_RETURN(style.tone, reader.string("tone"));
@@ -123,10 +144,10 @@ Result<StyleCard> read_style(const toml::table* table, const std::string& path) 
 }
 
 Result<std::map<std::string, std::vector<std::string>>> read_attributes(const toml::table* table,
-                                                                        const std::string& path) {
+                                                                        const Place& place) {
   std::map<std::string, std::vector<std::string>> attributes;
   if (table == nullptr) return attributes;
-  const TableReader reader(*table, path);
+  const TableReader reader(*table, place);
   for (const auto& [key, node] : *table) {
     const std::string name(key.str());
     if (is_denied_attribute(name)) {
@@ -134,55 +155,141 @@ Result<std::map<std::string, std::vector<std::string>>> read_attributes(const to
     }
     KITH_ASSIGN_OR_RETURN(auto values, reader.strings(name));
     if (values.empty()) return reader.fail(name, "must list at least one value");
+    if (std::any_of(values.begin(), values.end(), holds_denied_word)) {
+      return reader.fail(name, "may not decide on a persona: a value is on the deny list");
+    }
     attributes[name] = std::move(values);
   }
   return attributes;
 }
 
-Result<Persona> read_persona(const toml::table& table, const std::string& path) {
-  const TableReader reader(table, path);
+// A text, or a table with the words by which sections of documents meet the need.
+Result<Need> read_need(const toml::node& node, const Place& place) {
+  Need need;
+  if (const auto* text = node.as_string()) {
+    need.text = text->get();
+    if (need.text.empty() || need.text.size() > kMaxTextBytes) {
+      return place.fail("must have between 1 and 4096 bytes");
+    }
+    return need;
+  }
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return place.fail("must be a string, or a table with text and words");
+  const TableReader reader(*table, place);
+  KITH_RETURN_IF_ERROR(reader.allow_only({"text", "words"}));
+  KITH_ASSIGN_OR_RETURN(need.text, reader.string("text"));
+  KITH_ASSIGN_OR_RETURN(need.words, reader.strings("words"));
+  const auto is_empty = [](const std::string& word) { return word.empty(); };
+  if (need.words.empty() || std::any_of(need.words.begin(), need.words.end(), is_empty)) {
+    return reader.fail("words", "must list at least one word, none of them empty");
+  }
+  return need;
+}
+
+Result<std::vector<Need>> read_needs(const toml::node* node, const Place& place) {
+  std::vector<Need> needs;
+  if (node == nullptr) return needs;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) return place.fail("must be a list of strings and tables");
+  for (const toml::node& item : *array) {
+    Place own = place;
+    own.path += "[" + std::to_string(needs.size()) + "]";
+    own.line = item.source().begin.line;
+    KITH_ASSIGN_OR_RETURN(Need need, read_need(item, own));
+    needs.push_back(std::move(need));
+  }
+  return needs;
+}
+
+Result<Escalation> read_escalation(const toml::table* table, const Place& place) {
+  Escalation escalation;
+  if (table == nullptr) return escalation;
+  const TableReader reader(*table, place);
+  KITH_RETURN_IF_ERROR(reader.allow_only({"name", "channel", "hours"}));
+  KITH_ASSIGN_OR_RETURN(escalation.name, reader.string("name"));
+  KITH_ASSIGN_OR_RETURN(escalation.channel, reader.string("channel"));
+  if (table->contains("hours")) {
+    KITH_ASSIGN_OR_RETURN(escalation.hours, reader.string("hours"));
+  }
+  return escalation;
+}
+
+Result<std::vector<std::string>> read_knowledge(const TableReader& reader, bool is_given,
+                                                const PersonaId& id) {
+  if (!is_given) return std::vector<std::string>{id.str()};
+  KITH_ASSIGN_OR_RETURN(auto groups, reader.strings("knowledge"));
+  for (const std::string& group : groups) {
+    if (Status checked = storage::check_row_id(group, "a group"); !checked) {
+      return reader.fail("knowledge", "must list groups of readers: " + checked.error().message);
+    }
+  }
+  return groups;
+}
+
+// Whom it serves, how soon, and with what.
+Status read_service(const toml::table& table, const TableReader& reader, Persona& persona) {
+  KITH_ASSIGN_OR_RETURN(persona.needs, read_needs(table.get("needs"), reader.place_of("needs")));
+  KITH_ASSIGN_OR_RETURN(const auto priority,
+                        reader.choice("priority", {"normal", "high", "urgent"}, 0));
+  persona.priority = static_cast<base::QueueClass>(priority);
+  KITH_ASSIGN_OR_RETURN(persona.knowledge,
+                        read_knowledge(reader, table.contains("knowledge"), persona.id));
+  KITH_ASSIGN_OR_RETURN(const auto* escalation, reader.table("escalation"));
+  KITH_ASSIGN_OR_RETURN(persona.escalation,
+                        read_escalation(escalation, reader.place_of("escalation")));
+  return {};
+}
+
+Result<Persona> read_persona(const toml::table& table, const Place& place) {
+  const TableReader reader(table, place);
   KITH_RETURN_IF_ERROR(reader.allow_only({"id", "name", "description", "attributes", "exemplars",
-                                          "needs", "priority", "style", "adapter"}));
+                                          "needs", "priority", "knowledge", "escalation", "style",
+                                          "adapter", "attribute_half_life_days"}));
   Persona persona;
   KITH_ASSIGN_OR_RETURN(const std::string id, reader.string("id"));
-  KITH_RETURN_IF_ERROR(storage::check_row_id(id, (path + ".id").c_str()));
+  if (Status checked = storage::check_row_id(id, "it"); !checked) {
+    return reader.fail("id", "cannot be used: " + checked.error().message);
+  }
+  if (id == kNoPersona) return reader.fail("id", "must not be \"none\": it stands for no persona");
   persona.id = PersonaId(id);
   KITH_ASSIGN_OR_RETURN(persona.name, reader.string("name"));
   KITH_ASSIGN_OR_RETURN(persona.description, reader.string("description"));
   KITH_ASSIGN_OR_RETURN(const std::string adapter, reader.string("adapter", id.c_str()));
   persona.adapter = AdapterId(adapter);
   KITH_ASSIGN_OR_RETURN(persona.exemplars, reader.strings("exemplars"));
-  KITH_ASSIGN_OR_RETURN(persona.needs, reader.strings("needs"));
-  KITH_ASSIGN_OR_RETURN(const auto priority,
-                        reader.choice("priority", {"normal", "high", "urgent"}, 0));
-  persona.priority = static_cast<Priority>(priority);
+  KITH_RETURN_IF_ERROR(read_service(table, reader, persona));
   KITH_ASSIGN_OR_RETURN(const auto* attributes, reader.table("attributes"));
-  KITH_ASSIGN_OR_RETURN(persona.attributes, read_attributes(attributes, path + ".attributes"));
+  KITH_ASSIGN_OR_RETURN(persona.attributes,
+                        read_attributes(attributes, reader.place_of("attributes")));
+  KITH_ASSIGN_OR_RETURN(persona.attribute_half_life_days,
+                        reader.number("attribute_half_life_days", 0, 36'500, 0));
   KITH_ASSIGN_OR_RETURN(const auto* style, reader.table("style"));
-  KITH_ASSIGN_OR_RETURN(persona.style, read_style(style, path + ".style"));
+  KITH_ASSIGN_OR_RETURN(persona.style, read_style(style, reader.place_of("style")));
   return persona;
 }
 
-Result<std::vector<Persona>> read_personas(const toml::table& root) {
+Result<std::vector<Persona>> read_personas(const toml::table& root, const std::string& file) {
   std::vector<Persona> personas;
   for (const auto& [key, node] : root) {
     if (key.str() != "persona") {
-      return invalid(std::string(key.str()) + " is not known; allowed are persona");
+      return Place{file, std::string(key.str()), node.source().begin.line}.fail(
+          "is not known; allowed are persona");
     }
   }
   const toml::node* node = root.get("persona");
   const toml::array* array = node == nullptr ? nullptr : node->as_array();
   if (array == nullptr || array->empty() || array->size() > kMaxPersonas) {
-    return invalid("persona must be a list of 1 to 64 tables ([[persona]])");
+    return invalid(file + ": persona must be a list of 1 to 64 tables ([[persona]])");
   }
   std::set<std::string> ids;
   for (std::size_t i = 0; i < array->size(); ++i) {
-    const std::string path = "persona[" + std::to_string(i) + "]";
+    const Place place{file, "persona[" + std::to_string(i) + "]",
+                      array->get(i)->source().begin.line};
     const toml::table* table = array->get(i)->as_table();
-    if (table == nullptr) return invalid(path + " must be a table");
-    KITH_ASSIGN_OR_RETURN(auto persona, read_persona(*table, path));
+    if (table == nullptr) return place.fail("must be a table");
+    KITH_ASSIGN_OR_RETURN(auto persona, read_persona(*table, place));
     if (!ids.insert(persona.id.str()).second) {
-      return invalid(path + ".id must be unique: " + persona.id.str());
+      return place.of("id", *table->get("id")).fail("must be unique: " + persona.id.str());
     }
     personas.push_back(std::move(persona));
   }
@@ -194,11 +301,6 @@ Result<std::vector<Persona>> read_personas(const toml::table& root) {
 std::string_view to_string(AnswerLength length) {
   constexpr std::array<std::string_view, 3> kNames = {"short", "medium", "long"};
   return kNames[static_cast<std::size_t>(length)];
-}
-
-std::string_view to_string(Priority priority) {
-  constexpr std::array<std::string_view, 3> kNames = {"normal", "high", "urgent"};
-  return kNames[static_cast<std::size_t>(priority)];
 }
 
 Result<PersonaCatalogue> PersonaCatalogue::load(const std::filesystem::path& file) {
@@ -214,12 +316,17 @@ Result<PersonaCatalogue> PersonaCatalogue::from_toml(std::string_view toml,
     return invalid(name + ":" + std::to_string(error.source().begin.line) + ": " +
                    std::string(error.description()));
   }
-  auto personas = read_personas(parsed.table());
-  if (!personas) return std::move(personas).error().with_context(name);
   PersonaCatalogue catalogue;
-  catalogue.personas_ = *std::move(personas);
+  KITH_ASSIGN_OR_RETURN(catalogue.personas_, read_personas(parsed.table(), name));
   catalogue.version_ = storage::digest({toml});
   return catalogue;
+}
+
+PersonaCatalogue PersonaCatalogue::without(const PersonaId& id) const {
+  PersonaCatalogue rest = *this;
+  std::erase_if(rest.personas_, [&id](const Persona& persona) { return persona.id == id; });
+  rest.version_ = storage::digest({version_, id.str()});
+  return rest;
 }
 
 const Persona* PersonaCatalogue::find_persona(const PersonaId& id) const {

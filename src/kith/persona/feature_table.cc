@@ -85,11 +85,44 @@ std::uint32_t FeatureTable::find(FeatureHash hash) const {
   return static_cast<std::uint32_t>(hashes_.size());
 }
 
+namespace {
+
+// Counts how often rows occur in one text, in the order in which they first do. As large as the
+// text asks for, not as the table: memory that is touched once costs more than the counting.
+class RowCounter {
+ public:
+  explicit RowCounter(std::size_t most) {
+    const int bits = std::max(4, static_cast<int>(std::bit_width(2 * most)));
+    shift_ = 32 - bits;
+    places_.assign(std::size_t{1} << bits, 0);
+  }
+
+  // Appends to `rows` what occurs for the first time; weights are counts.
+  void add(std::uint32_t row, std::size_t first, std::vector<WeighedRow>& rows) {
+    std::size_t slot = (row * 0x9E3779B1U) >> shift_;
+    for (; places_[slot] != 0; slot = (slot + 1) & (places_.size() - 1)) {
+      WeighedRow& known = rows[first + places_[slot] - 1];
+      if (known.row != row) continue;
+      known.weight += 1.0F;
+      return;
+    }
+    rows.push_back({row, 1.0F});
+    places_[slot] = static_cast<std::uint32_t>(rows.size() - first);
+  }
+
+ private:
+  // Open addressing, at most half full: places in the rows + 1, 0 where empty.
+  std::vector<std::uint32_t> places_;
+  int shift_ = 28;
+};
+
+}  // namespace
+
 void FeatureTable::weigh(std::span<const FeatureHash> features,
                          std::vector<WeighedRow>& rows) const {
   if (slots_.empty()) return;
   const std::size_t first = rows.size();
-  std::vector<std::uint16_t> counts(hashes_.size(), 0);
+  RowCounter counter(features.size());
   std::array<double, 2> squares{};
   constexpr std::size_t kAhead = 8;
   for (std::size_t i = 0; i < features.size(); ++i) {
@@ -100,17 +133,13 @@ void FeatureTable::weigh(std::span<const FeatureHash> features,
     const std::uint32_t row = find(hash);
     if (row == hashes_.size()) {
       squares[hash & 1U] += static_cast<double>(greatest_idf_) * greatest_idf_;
-    } else if (counts[row] == 0) {
-      rows.push_back({row, 0.0F});
-      counts[row] = 1;
-    } else if (counts[row] < UINT16_MAX) {
-      ++counts[row];
+    } else {
+      counter.add(row, first, rows);
     }
   }
   for (WeighedRow& known : std::span(rows).subspan(first)) {
-    const std::uint16_t count = counts[known.row];
     // Most occur once; a logarithm costs as much as finding the feature.
-    const float term = count == 1 ? 1.0F : 1.0F + std::log(static_cast<float>(count));
+    const float term = known.weight == 1.0F ? 1.0F : 1.0F + std::log(known.weight);
     known.weight = term * idf_[known.row];
     squares[hashes_[known.row] & 1U] += static_cast<double>(known.weight) * known.weight;
   }

@@ -42,7 +42,7 @@ class FeatureTable {
   static Result<FeatureTable> create(std::vector<FeatureHash> hashes, std::vector<float> idf);
 
   // Appends the known features of a text, each once, in the order in which they first occur.
-  // Linear in the text and, with a small factor, in the table.
+  // Linear in the text.
   void weigh(std::span<const FeatureHash> features, std::vector<WeighedRow>& rows) const;
 
   std::size_t size() const { return hashes_.size(); }

@@ -18,14 +18,18 @@ Result<PersonaId> persona_of(storage::StoreSet& stores, const storage::Scope& sc
   KITH_ASSIGN_OR_RETURN(const auto row, stores.personas().find(scope));
   if (row && !row->weights.empty()) {
     const auto& best = row->weights.front();
-    return best.probability >= assigner.options().threshold ? best.persona : PersonaId();
+    const bool is_sure =
+        best.probability >= assigner.options().threshold && best.persona.str() != kNoPersona;
+    return is_sure ? best.persona : PersonaId();
   }
-  WordState words;
+  UserFacts facts{.attributes = attributes};
+  AssignmentState state;
   KITH_ASSIGN_OR_RETURN(const auto turns, stores.conversations().recent_turns(scope, kReadTurns));
   for (const storage::TurnRow& turn : turns) {
-    if (turn.role == "user") assigner.observe(turn.text, words);
+    if (turn.role == "user") assigner.observe(turn.text, turn.at, state);
+    facts.now = std::max(facts.now, turn.at);
   }
-  return assigner.assign(attributes, {}, words).persona;
+  return assigner.assign(facts, state).persona;
 }
 
 }  // namespace

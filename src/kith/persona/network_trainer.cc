@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "kith/base/check.h"
 #include "kith/base/rng.h"
 #include "kith/tensor/kernels.h"
 #include "kith/tensor/team.h"
@@ -116,13 +115,12 @@ class Trainer {
     }
   }
 
-  SparseNetwork finish() const {
+  NetworkWeights finish() const {
     const auto bias = bias_.row(0);
-    auto network = SparseNetwork::create(
-        QuantizedRows::quantize(input_.values(), width_), {bias.begin(), bias.end()},
-        QuantizedRows::quantize(output_.values(), options_.outputs), options_.outputs);
-    KITH_CHECK(network.has_value(), "trained weights fit each other and are finite");
-    return *std::move(network);
+    return {.outputs = options_.outputs,
+            .input = input_.values(),
+            .bias = {bias.begin(), bias.end()},
+            .output = output_.values()};
   }
 
  private:
@@ -277,9 +275,9 @@ class Trainer {
 
 }  // namespace
 
-SparseNetwork train_network(std::span<const TrainingExample> examples,
-                            const NetworkOptions& options,
-                            const std::function<void(double)>& progress) {
+NetworkWeights train_network(std::span<const TrainingExample> examples,
+                             const NetworkOptions& options,
+                             const std::function<void(double)>& progress) {
   Trainer trainer(examples, options);
   trainer.run(progress);
   return trainer.finish();

@@ -13,22 +13,11 @@
 #include <cstdint>
 #include <functional>
 #include <span>
-#include <vector>
 
-#include "kith/persona/feature_table.h"
-#include "kith/persona/sparse_network.h"
+#include "kith/persona/network_weights.h"
+#include "kith/persona/training_example.h"
 
 namespace kith::persona {
-
-struct TrainingExample {
-  std::vector<WeighedRow> rows;
-  // kOutOfScope: none.
-  std::size_t label = 0;
-  // [outputs]: the vector to give; empty: the label counts. Borrowed.
-  std::span<const float> target;
-};
-
-inline constexpr std::size_t kOutOfScope = static_cast<std::size_t>(-1);
 
 struct NetworkOptions {
   std::size_t inputs = 0;
@@ -49,8 +38,8 @@ struct NetworkOptions {
 // Deterministic by the options, on one kind of processor.
 // `progress` is called with the share of the steps that is done.
 // REQUIRES: examples are not empty, rows < inputs, labels < outputs or kOutOfScope.
-SparseNetwork train_network(std::span<const TrainingExample> examples,
-                            const NetworkOptions& options,
-                            const std::function<void(double)>& progress);
+NetworkWeights train_network(std::span<const TrainingExample> examples,
+                             const NetworkOptions& options,
+                             const std::function<void(double)>& progress);
 
 }  // namespace kith::persona

@@ -77,13 +77,13 @@ void append_characters(std::string_view word, std::vector<FeatureHash>& features
 
 }  // namespace
 
-std::string fold_text(std::string_view text) {
+std::string fold_text(std::string_view text, std::size_t most_bytes) {
   std::string shortened;
-  if (text.size() > kMaxClassifiedBytes) {
-    constexpr std::size_t kHalf = kMaxClassifiedBytes / 2;
-    shortened = std::string(text::truncate_utf8(text, kHalf)) + ' ';
+  if (text.size() > most_bytes) {
+    const std::size_t half = most_bytes / 2;
+    shortened = std::string(text::truncate_utf8(text, half)) + ' ';
     // A character that the cut falls into becomes U+FFFD, which separates words.
-    shortened += text.substr(text.size() - kHalf);
+    shortened += text.substr(text.size() - half);
     text = shortened;
   }
   std::string out = " ";

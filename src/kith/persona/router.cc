@@ -108,8 +108,8 @@ std::vector<DescribedBorder> describe_borders(std::string_view prompt,
   return described;
 }
 
-Result<Router> Router::create(std::shared_ptr<const SegmentScorer> scorer,
-                              RouterSettings settings) {
+Result<Router> Router::create(std::shared_ptr<const SegmentScorer> scorer, RouterSettings settings,
+                              std::shared_ptr<const SegmentScorer> topics) {
   KITH_RETURN_IF_ERROR(check(settings));
   if (settings.scorer_hash != scorer->hash()) {
     return Error{ErrorCode::kConflict,
@@ -120,7 +120,7 @@ Result<Router> Router::create(std::shared_ptr<const SegmentScorer> scorer,
   if (scorer->labels().size() < 2) {
     return Error{ErrorCode::kInvalidArgument, "a router needs at least two personas"};
   }
-  return Router(std::move(scorer), std::move(settings));
+  return Router(std::move(scorer), std::move(settings), std::move(topics));
 }
 
 Result<PromptScores> Router::score(std::string_view prompt) const {
@@ -144,6 +144,27 @@ Result<PromptScores> Router::score(std::string_view prompt) const {
     }
   }
   scores.split = 1.0 - 1.0 / total;
+  KITH_ASSIGN_OR_RETURN(scores.topics, score_topics(slice(prompt, scores.span)));
+  if (!scores.best.empty() && scores.split >= settings_.split_threshold) {
+    PromptScores::Split& best = scores.best.front();
+    const text::Span before{scores.span.begin, best.border.end};
+    const text::Span after{best.border.begin, scores.span.end};
+    KITH_ASSIGN_OR_RETURN(best.topics_before, score_topics(slice(prompt, before)));
+    KITH_ASSIGN_OR_RETURN(best.topics_after, score_topics(slice(prompt, after)));
+  }
+  return scores;
+}
+
+Result<std::vector<TopicScore>> Router::score_topics(std::string_view text) const {
+  std::vector<TopicScore> scores;
+  if (topics_ == nullptr) return scores;
+  KITH_ASSIGN_OR_RETURN(const SegmentScore score, topics_->score(text));
+  if (score.abstains) return scores;
+  for (std::size_t i = 0; i < score.probabilities.size(); ++i) {
+    scores.push_back({topics_->labels()[i], score.probabilities[i]});
+  }
+  std::stable_sort(scores.begin(), scores.end(),
+                   [](const auto& a, const auto& b) { return a.probability > b.probability; });
   return scores;
 }
 
@@ -171,7 +192,8 @@ std::vector<double> Router::pool(const SegmentScore& score,
 
 RoutePart Router::make_part(text::Span span, const SegmentScore& score,
                             const std::vector<double>& pooled) const {
-  RoutePart part{.span = span, .shares = {}, .scores = {}, .out_of_scope = score.out_of_scope};
+  RoutePart part{
+      .span = span, .shares = {}, .scores = {}, .out_of_scope = score.out_of_scope, .topics = {}};
   for (std::size_t i = 0; i < pooled.size(); ++i) {
     part.scores.push_back({PersonaId(scorer_->labels()[i]), pooled[i]});
   }
@@ -193,7 +215,8 @@ RoutePart Router::make_part(text::Span span, const SegmentScore& score,
 
 Route Router::route(const PromptScores& scores, std::span<const storage::PersonaWeight> posterior,
                     bool allow_parts) const {
-  const RoutePart whole = make_part(scores.span, scores.whole, pool(scores.whole, posterior));
+  RoutePart whole = make_part(scores.span, scores.whole, pool(scores.whole, posterior));
+  whole.topics = scores.topics;
   Route route{.parts = {whole},
               .scores = whole.scores,
               .margin = whole.margin,
@@ -216,6 +239,8 @@ Route Router::route(const PromptScores& scores, std::span<const storage::Persona
     route.kind = RouteKind::kParts;
     route.parts = {make_part({scores.span.begin, best.border.end}, best.before, before),
                    make_part({best.border.begin, scores.span.end}, best.after, after)};
+    route.parts[0].topics = best.topics_before;
+    route.parts[1].topics = best.topics_after;
     // The model of borders has found two personas: which ones, the pair decides together.
     const auto& labels = scorer_->labels();
     if (!route.parts[0].shares.empty()) {

@@ -63,6 +63,14 @@ struct RouteShare {
   friend bool operator==(const RouteShare&, const RouteShare&) = default;
 };
 
+// What a text is about, and how likely.
+struct TopicScore {
+  std::string topic;
+  double probability = 0.0;
+
+  friend bool operator==(const TopicScore&, const TopicScore&) = default;
+};
+
 // A piece of the prompt and who answers it.
 struct RoutePart {
   text::Span span;  // bytes of the prompt
@@ -72,6 +80,8 @@ struct RoutePart {
   std::vector<storage::PersonaWeight> scores;
   double margin = 0.0;  // between the two likeliest
   double out_of_scope = 0.0;
+  // Likeliest first; empty: the router knows no topics, or the text is about none of them.
+  std::vector<TopicScore> topics;
 };
 
 struct Route {
@@ -100,9 +110,13 @@ struct PromptScores {
     SegmentScore before;
     SegmentScore after;
     double score = 0.0;  // of the model of borders
+    // Only where the prompt holds two requests.
+    std::vector<TopicScore> topics_before;
+    std::vector<TopicScore> topics_after;
   };
 
   SegmentScore whole;
+  std::vector<TopicScore> topics;
   text::Span span;  // the prompt without surrounding white space
   // The best border, if there is any.
   std::vector<Split> best;
@@ -113,13 +127,17 @@ struct PromptScores {
 // Immutable; thread-safe.
 class Router {
  public:
+  // `topics` scores the same pieces against topics; null: the router knows none. Topics are told,
+  // to the client and in the decision; who answers does not depend on them.
   // Errors: kConflict if the settings were calibrated on another scorer, which says to recalibrate;
   //   kInvalidArgument for a setting outside its range.
-  static Result<Router> create(std::shared_ptr<const SegmentScorer> scorer,
-                               RouterSettings settings);
+  static Result<Router> create(std::shared_ptr<const SegmentScorer> scorer, RouterSettings settings,
+                               std::shared_ptr<const SegmentScorer> topics = nullptr);
 
   const RouterSettings& settings() const { return settings_; }
   const SegmentScorer& scorer() const { return *scorer_; }
+  // Null: none.
+  const SegmentScorer* topic_scorer() const { return topics_.get(); }
 
   // Scores the prompt and at most kMaxScoredBorders borders.
   // Errors: those of the scorer.
@@ -132,8 +150,11 @@ class Router {
               bool allow_parts = true) const;
 
  private:
-  Router(std::shared_ptr<const SegmentScorer> scorer, RouterSettings settings)
-      : scorer_(std::move(scorer)), settings_(std::move(settings)) {}
+  Router(std::shared_ptr<const SegmentScorer> scorer, RouterSettings settings,
+         std::shared_ptr<const SegmentScorer> topics)
+      : scorer_(std::move(scorer)), topics_(std::move(topics)), settings_(std::move(settings)) {}
+
+  Result<std::vector<TopicScore>> score_topics(std::string_view text) const;
 
   std::vector<double> pool(const SegmentScore& score,
                            std::span<const storage::PersonaWeight> posterior) const;
@@ -141,6 +162,7 @@ class Router {
                       const std::vector<double>& pooled) const;
 
   std::shared_ptr<const SegmentScorer> scorer_;
+  std::shared_ptr<const SegmentScorer> topics_;
   RouterSettings settings_;
 };
 

@@ -1,5 +1,6 @@
-// A router on disk: DIR/router.json with what was calibrated, and DIR/classifier (ADR 16) with the
-// classifier that it was calibrated on. The format: docs/formats/router.md.
+// A router on disk: DIR/router.json with what was calibrated, DIR/classifier (ADR 16) with the
+// classifier that it was calibrated on and, where topics are known, DIR/topics with the classifier
+// of these. The format: docs/formats/router.md.
 #pragma once
 
 #include <filesystem>
@@ -21,8 +22,9 @@ std::shared_ptr<const SegmentScorer> make_scorer(TextClassifier classifier);
 Result<Router> load_router(const std::filesystem::path& dir,
                            std::shared_ptr<const TextEncoder> encoder);
 // The directory appears whole, in the place of an earlier router if there is one.
+//   topics: may be null
 // Errors: kConflict if something else stands at `dir`; kUnavailable.
 Status save_router(const std::filesystem::path& dir, const RouterCard& card,
-                   const TextClassifier& classifier);
+                   const TextClassifier& classifier, const TextClassifier* topics = nullptr);
 
 }  // namespace kith::persona

@@ -50,6 +50,29 @@ TEST_F(RouterTest, ThePromptAloneNamesThePersona) {
   EXPECT_EQ(route("tablet dead").parts[0].shares.front().persona, PersonaId("tech"));
 }
 
+// The topics are those of another scorer, whose names are the same here.
+TEST_F(RouterTest, EveryPartTellsItsTopics) {
+  settings_.scorer_hash = scorer_->hash();
+  const auto router = Router::create(scorer_, settings_, std::make_shared<WordScorer>());
+  ASSERT_TRUE(router);
+  const Route one = router->route(*router->score("what is the impact on the board"), kBoss);
+  ASSERT_THAT(one.parts, SizeIs(1));
+  ASSERT_THAT(one.parts[0].topics, SizeIs(3));
+  EXPECT_EQ(one.parts[0].topics[0].topic, "boss");
+  EXPECT_GT(one.parts[0].topics[0].probability, 0.9);
+  const Route two = router->route(*router->score(kTwo), {});
+  ASSERT_THAT(two.parts, SizeIs(2));
+  EXPECT_EQ(two.parts[0].topics[0].topic, "boss");
+  EXPECT_EQ(two.parts[1].topics[0].topic, "tech");
+}
+
+TEST_F(RouterTest, WithoutTopicsOrAboutNoneOfThemNoneIsTold) {
+  EXPECT_THAT(route("what is the impact on the board").parts[0].topics, SizeIs(0));
+  const auto router = Router::create(scorer_, settings_, std::make_shared<WordScorer>());
+  ASSERT_TRUE(router);
+  EXPECT_THAT(router->route(*router->score("a poem of herons"), {}).parts[0].topics, SizeIs(0));
+}
+
 TEST_F(RouterTest, AClearPromptOutweighsTheProfileAndAnUnclearOneDoesNot) {
   EXPECT_EQ(route("tablet dead on site", kBoss).parts[0].shares.front().persona, PersonaId("tech"));
   EXPECT_EQ(route("good morning everybody", kBoss).parts[0].shares.front().persona,

@@ -1,5 +1,5 @@
-// What scores a piece of a prompt against every persona: the port of the router. The classifier of
-// ADR 16 stands behind it (classifier_scorer.h), and fakes in tests.
+// What scores a piece of a prompt against every persona, or every topic: the port of the router.
+// The classifier of ADR 16 stands behind it (classifier_scorer.h), and fakes in tests.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ class SegmentScorer {
  public:
   virtual ~SegmentScorer() = default;
 
-  // Ids of personas, at least two, each once.
+  // Ids of personas or names of topics, at least two, each once.
   virtual const std::vector<std::string>& labels() const = 0;
 
   // Names what the scores depend on, the encoder's and the classifier's weights included. What was

@@ -1,17 +1,17 @@
 #include "kith/persona/text_classifier.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <set>
 #include <thread>
 
-#include "kith/base/check.h"
 #include "kith/base/file.h"
 #include "kith/base/fingerprint.h"
 #include "kith/base/new_directory.h"
 #include "kith/base/rng.h"
 #include "kith/persona/calibration.h"
 #include "kith/persona/classifier_card.h"
+#include "kith/persona/linear_trainer.h"
 #include "kith/persona/network_trainer.h"
 #include "kith/persona/ngram_features.h"
 #include "kith/persona/sparse_model.h"
@@ -21,6 +21,9 @@ namespace {
 
 // Below so many texts, an n-gram that occurs once is worth keeping.
 constexpr std::size_t kFewTexts = 2000;
+// Below so many, each is held out in one of so many rounds.
+constexpr std::size_t kCrossFittedTexts = 4000;
+constexpr std::size_t kRounds = 4;
 constexpr int kMaxThreads = 8;
 
 Error invalid(const std::string& what) { return Error{ErrorCode::kInvalidArgument, what}; }
@@ -97,12 +100,23 @@ Result<std::vector<EncodedText>> encode_texts(std::span<const LabelledText> text
   return out;
 }
 
-// Indices of the texts that are kept from the weights: of every label its share, at least one.
-std::vector<char> draw_held_out(const std::vector<EncodedText>& texts, double share,
-                                std::uint64_t seed) {
+// In which round each text is kept from the weights: of every label its share in each, at least
+// one; kNever: in none.
+constexpr std::size_t kNever = static_cast<std::size_t>(-1);
+
+struct HeldOutRounds {
+  std::size_t rounds = 1;
+  std::vector<std::size_t> round_of;  // by text
+};
+
+HeldOutRounds draw_held_out(const std::vector<EncodedText>& texts, double share,
+                            std::uint64_t seed) {
+  HeldOutRounds drawn;
+  // Few texts calibrate badly: then every text is held out once.
+  if (texts.size() < kCrossFittedTexts) drawn.rounds = kRounds;
+  drawn.round_of.assign(texts.size(), kNever);
   std::map<std::size_t, std::vector<std::size_t>> by_label;
   for (std::size_t i = 0; i < texts.size(); ++i) by_label[texts[i].label].push_back(i);
-  std::vector<char> is_held_out(texts.size(), 0);
   base::Rng rng(seed);
   for (auto& [label, members] : by_label) {
     for (std::size_t i = members.size(); i > 1; --i) {
@@ -111,10 +125,41 @@ std::vector<char> draw_held_out(const std::vector<EncodedText>& texts, double sh
     const auto wanted =
         static_cast<std::size_t>(std::lround(share * static_cast<double>(members.size())));
     const std::size_t least = members.size() >= 2 ? 1 : 0;
-    for (std::size_t i = 0; i < std::max(wanted, least); ++i) is_held_out[members[i]] = 1;
+    const std::size_t count = drawn.rounds > 1 ? members.size() : std::max(wanted, least);
+    for (std::size_t i = 0; i < count; ++i) drawn.round_of[members[i]] = i % drawn.rounds;
   }
-  return is_held_out;
+  return drawn;
 }
+
+// What a linear map may be trained with; which suits a set is found on held-out texts. Few texts of
+// few labels want small weights and little of the encoder, many labels the opposite.
+struct LinearRecipe {
+  float cost = 0.0F;
+  float dense_scale = 0.0F;
+};
+constexpr std::array kLinearRecipes = {LinearRecipe{0.4F, 0.4F}, LinearRecipe{1.0F, 1.0F}};
+
+// How a network and a linear map become one.
+struct Mixture {
+  LinearRecipe recipe = kLinearRecipes[0];
+  // How much the linear map counts in the logits, in [0, 1].
+  float linear_share = 0.0F;
+};
+
+// Networks and linear maps that read the same rows.
+struct TrainedParts {
+  FeatureTable features;
+  std::vector<NetworkWeights> members;
+  std::vector<LinearMap> linear;  // by recipe
+
+  SparseModel to_model(std::size_t recipe, float linear_share) const {
+    SparseModel model{.features = features, .members = {}};
+    for (const NetworkWeights& member : members) {
+      model.members.push_back(to_network(mix(member, linear[recipe], linear_share)));
+    }
+    return model;
+  }
+};
 
 class Training {
  public:
@@ -122,43 +167,56 @@ class Training {
       : options_(options), labels_(labels), dimensions_(dimensions) {}
 
   // `first` and `last`: the shares of the whole work between which this part lies.
-  SparseModel train(const std::vector<const EncodedText*>& texts, double first, double last) const {
+  TrainedParts train(const std::vector<const EncodedText*>& texts,
+                     std::span<const LinearRecipe> recipes, double first, double last) const {
     std::vector<std::vector<FeatureHash>> documents;
     for (const EncodedText* text : texts) documents.push_back(text->features);
-    SparseModel weights;
-    weights.features = FeatureTable::build(documents, texts.size() < kFewTexts ? 1 : 2);
+    TrainedParts parts;
+    parts.features = FeatureTable::build(documents, texts.size() < kFewTexts ? 1 : 2);
     std::vector<TrainingExample> examples;
     for (const EncodedText* text : texts) {
       TrainingExample example{.rows = {}, .label = text->label, .target = {}};
-      append_rows(weights.features, text->features, text->vector, example.rows);
+      append_rows(parts.features, text->features, text->vector, example.rows);
       examples.push_back(std::move(example));
+    }
+    const std::size_t inputs = parts.features.size() + dimensions_;
+    for (const LinearRecipe& recipe : recipes) {
+      parts.linear.push_back(train_linear(examples, {.inputs = inputs,
+                                                     .outputs = labels_,
+                                                     .dense_inputs = dimensions_,
+                                                     .dense_scale = recipe.dense_scale,
+                                                     .cost = recipe.cost,
+                                                     .seed = options_.seed,
+                                                     .threads = threads()}));
     }
     const auto members = static_cast<double>(options_.members);
     for (std::size_t i = 0; i < options_.members; ++i) {
       const double begin = first + (last - first) * static_cast<double>(i) / members;
-      weights.members.push_back(train_network(
-          examples, network_options(weights.features.size() + dimensions_, texts.size(), i),
-          [&](double share) {
+      parts.members.push_back(
+          train_network(examples, network_options(inputs, texts.size(), i), [&](double share) {
             if (options_.progress) options_.progress(begin + share * (last - first) / members);
           }));
     }
-    return weights;
+    return parts;
   }
 
  private:
+  static int threads() {
+    return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxThreads);
+  }
+
   NetworkOptions network_options(std::size_t inputs, std::size_t texts, std::size_t member) const {
-    const auto cores = static_cast<int>(std::thread::hardware_concurrency());
     return {.inputs = inputs,
             .outputs = labels_,
             .hidden = options_.hidden,
             .epochs = options_.epochs > 0 ? options_.epochs : usual_epochs(texts),
             .seed = options_.seed + 1000003 * member,
-            .threads = std::clamp(cores, 1, kMaxThreads)};
+            .threads = threads()};
   }
 
   // Small sets need more passes for the same number of steps.
   static std::size_t usual_epochs(std::size_t texts) {
-    return std::clamp<std::size_t>(120'000 / std::max<std::size_t>(texts, 1), 10, 60);
+    return std::clamp<std::size_t>(120'000 / std::max<std::size_t>(texts, 1), 10, 30);
   }
 
   const TrainOptions& options_;
@@ -166,49 +224,131 @@ class Training {
   std::size_t dimensions_;
 };
 
-float greatest_of(std::span<const float> logits) {
-  return *std::max_element(logits.begin(), logits.end());
+std::size_t greatest_of(std::span<const float> logits) {
+  return static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
-// Sets temperature, threshold and metrics from texts that the weights have not seen.
-void calibrate(const SparseModel& weights, const std::vector<const EncodedText*>& texts,
-               double false_abstentions, ClassifierCard& card) {
-  const std::size_t labels = card.labels.size();
-  std::vector<float> logits;
-  std::vector<std::size_t> answers;
-  std::vector<std::size_t> given;
-  std::vector<float> inside;
-  std::vector<float> outside;
-  for (const EncodedText* text : texts) {
-    std::vector<WeighedRow> rows;
-    append_rows(weights.features, text->features, text->vector, rows);
-    std::vector<float> row(labels);
-    weights.run(rows, row);
-    const float score = -greatest_of(row);
-    (text->label == kOutOfScope ? outside : inside).push_back(score);
-    if (text->label == kOutOfScope) continue;
-    answers.push_back(text->label);
-    given.push_back(
-        static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()));
-    logits.insert(logits.end(), row.begin(), row.end());
+// What networks and linear maps say of texts that they have not seen, and what is fitted to it.
+class Calibration {
+ public:
+  explicit Calibration(std::size_t labels) : labels_(labels) {}
+
+  void add(const TrainedParts& trained, const std::vector<const EncodedText*>& texts) {
+    append_logits(trained, texts, trained.to_model(0, 0.0F), network_);
+    for (std::size_t i = 0; i < kLinearRecipes.size(); ++i) {
+      append_logits(trained, texts, trained.to_model(i, 1.0F), linear_[i]);
+    }
+    for (const EncodedText* text : texts) answers_.push_back(text->label);
   }
-  card.temperature = fit_temperature(logits, answers);
-  card.threshold = upper_quantile(inside, false_abstentions);
-  std::vector<float> confidences;
-  std::vector<char> is_right;
-  double right = 0.0;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    const auto row = std::span(logits).subspan(i * labels, labels);
-    to_probabilities(row, card.temperature);
-    confidences.push_back(row[given[i]]);
-    is_right.push_back(given[i] == answers[i] ? 1 : 0);
-    right += is_right.back();
+
+  // Sets temperature, threshold and metrics. The likelihood alone prefers networks, which are the
+  // better calibrated, even where they are the worse classifiers.
+  Mixture fit(double false_abstentions, ClassifierCard& card) const {
+    std::vector<Candidate> candidates;
+    for (std::size_t i = 0; i < kLinearRecipes.size(); ++i) {
+      for (const float share : kLinearShares) candidates.push_back(try_out(i, share));
+    }
+    double most_right = 0.0;
+    for (const Candidate& one : candidates) most_right = std::max(most_right, one.macro_f1);
+    const Candidate* best = nullptr;
+    for (const Candidate& one : candidates) {
+      if (one.macro_f1 < most_right - kSameF1) continue;
+      if (best == nullptr || one.log_likelihood > best->log_likelihood) best = &one;
+    }
+    card.temperature = best->temperature;
+    card.metrics["linear_share"] = static_cast<double>(best->share);
+    card.metrics["linear_cost"] = static_cast<double>(kLinearRecipes[best->recipe].cost);
+    measure(mixed(best->recipe, best->share), false_abstentions, card);
+    return {kLinearRecipes[best->recipe], best->share};
   }
-  card.metrics["accuracy"] = right / static_cast<double>(answers.size());
-  card.metrics["macro_f1"] = macro_f1(given, answers, labels);
-  card.metrics["ece"] = calibration_error(confidences, is_right);
-  if (!outside.empty()) card.metrics["oos_auroc"] = auroc(inside, outside);
-}
+
+ private:
+  struct Logits {
+    std::vector<float> inside;         // [answers, labels], of texts in scope
+    std::vector<std::size_t> answers;  // of these
+    std::vector<float> inside_scores;  // minus the greatest logit
+    std::vector<float> outside_scores;
+  };
+
+  struct Candidate {
+    std::size_t recipe = 0;
+    float share = 0.0F;
+    float temperature = 1.0F;
+    double macro_f1 = 0.0;
+    double log_likelihood = 0.0;  // mean, at that temperature
+  };
+
+  // Of mixtures whose macro-F1 differs by less, the likelihood chooses.
+  static constexpr double kSameF1 = 0.002;
+  // Even steps in the odds of the linear map.
+  static constexpr std::array kLinearShares = {0.0F, 0.5F, 0.67F, 0.8F, 0.89F, 0.94F, 0.97F, 1.0F};
+
+  void append_logits(const TrainedParts& trained, const std::vector<const EncodedText*>& texts,
+                     const SparseModel& model, std::vector<float>& logits) const {
+    for (const EncodedText* text : texts) {
+      std::vector<WeighedRow> rows;
+      append_rows(trained.features, text->features, text->vector, rows);
+      logits.resize(logits.size() + labels_);
+      model.run(rows, std::span(logits).last(labels_));
+    }
+  }
+
+  Candidate try_out(std::size_t recipe, float share) const {
+    const Logits logits = mixed(recipe, share);
+    std::vector<std::size_t> given;
+    for (std::size_t i = 0; i < logits.answers.size(); ++i) {
+      given.push_back(greatest_of(std::span(logits.inside).subspan(i * labels_, labels_)));
+    }
+    const float temperature = fit_temperature(logits.inside, logits.answers);
+    return {recipe, share, temperature, macro_f1(given, logits.answers, labels_),
+            mean_log_likelihood(logits.inside, logits.answers, temperature)};
+  }
+
+  Logits mixed(std::size_t recipe, float share) const {
+    Logits logits;
+    std::vector<float> row(labels_);
+    for (std::size_t i = 0; i < answers_.size(); ++i) {
+      for (std::size_t k = 0; k < labels_; ++k) {
+        const std::size_t at = i * labels_ + k;
+        row[k] = share * linear_[recipe][at] + (1.0F - share) * network_[at];
+      }
+      const float score = -row[greatest_of(row)];
+      (answers_[i] == kOutOfScope ? logits.outside_scores : logits.inside_scores).push_back(score);
+      if (answers_[i] == kOutOfScope) continue;
+      logits.answers.push_back(answers_[i]);
+      logits.inside.insert(logits.inside.end(), row.begin(), row.end());
+    }
+    return logits;
+  }
+
+  void measure(Logits logits, double false_abstentions, ClassifierCard& card) const {
+    card.threshold = upper_quantile(logits.inside_scores, false_abstentions);
+    std::vector<std::size_t> given;
+    std::vector<float> confidences;
+    std::vector<char> is_right;
+    double right = 0.0;
+    for (std::size_t i = 0; i < logits.answers.size(); ++i) {
+      const auto row = std::span(logits.inside).subspan(i * labels_, labels_);
+      to_probabilities(row, card.temperature);
+      given.push_back(greatest_of(row));
+      confidences.push_back(row[given[i]]);
+      is_right.push_back(given[i] == logits.answers[i] ? 1 : 0);
+      right += is_right.back();
+    }
+    card.metrics["accuracy"] = right / static_cast<double>(logits.answers.size());
+    card.metrics["macro_f1"] = macro_f1(given, logits.answers, labels_);
+    card.metrics["ece"] = calibration_error(confidences, is_right);
+    if (!logits.outside_scores.empty()) {
+      card.metrics["oos_auroc"] = auroc(logits.inside_scores, logits.outside_scores);
+    }
+  }
+
+  std::size_t labels_;
+  std::vector<std::size_t> answers_;
+  std::vector<float> network_;  // [answers, labels]
+  // The same of the linear maps, by recipe.
+  std::array<std::vector<float>, kLinearRecipes.size()> linear_;
+};
 
 std::string hash_of(std::span<const LabelledText> texts) {
   std::uint64_t hash = base::kHashSeed;
@@ -246,19 +386,27 @@ Result<TextClassifier> TextClassifier::train(std::span<const LabelledText> texts
   card.num_out_of_scope = static_cast<std::size_t>(
       std::count_if(texts.begin(), texts.end(), [](const auto& x) { return x.label.empty(); }));
   KITH_ASSIGN_OR_RETURN(const auto encoded, encode_texts(texts, card.labels, *encoder));
-  const auto is_held_out = draw_held_out(encoded, options.held_out, options.seed);
-  std::vector<const EncodedText*> all;
-  std::vector<const EncodedText*> kept;
-  std::vector<const EncodedText*> held_out;
-  for (std::size_t i = 0; i < encoded.size(); ++i) {
-    all.push_back(&encoded[i]);
-    (is_held_out[i] != 0 ? held_out : kept).push_back(&encoded[i]);
-  }
+  const auto drawn = draw_held_out(encoded, options.held_out, options.seed);
   const Training training(options, card.labels.size(), card.encoder_dimensions);
-  calibrate(training.train(kept, 0.0, 0.5), held_out, options.false_abstentions, card);
+  const auto steps = static_cast<double>(drawn.rounds + 1);
+  Calibration calibration(card.labels.size());
+  for (std::size_t round = 0; round < drawn.rounds; ++round) {
+    std::vector<const EncodedText*> kept;
+    std::vector<const EncodedText*> held_out;
+    for (std::size_t i = 0; i < encoded.size(); ++i) {
+      (drawn.round_of[i] == round ? held_out : kept).push_back(&encoded[i]);
+    }
+    const auto step = static_cast<double>(round);
+    calibration.add(training.train(kept, kLinearRecipes, step / steps, (step + 1.0) / steps),
+                    held_out);
+  }
+  const Mixture mixture = calibration.fit(options.false_abstentions, card);
   // What is calibrated is the recipe: the weights that serve have learned from every text.
+  std::vector<const EncodedText*> all;
+  for (const EncodedText& text : encoded) all.push_back(&text);
   auto parts = std::make_shared<Parts>();
-  parts->weights = training.train(all, 0.5, 1.0);
+  parts->weights = training.train(all, {&mixture.recipe, 1}, 1.0 - 1.0 / steps, 1.0)
+                       .to_model(0, mixture.linear_share);
   parts->bytes = to_bytes(parts->weights);
   card.version = base::to_hex(base::hash_bytes(parts->bytes));
   parts->card = std::move(card);

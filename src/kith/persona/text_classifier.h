@@ -3,9 +3,11 @@
 //
 // Method: wide and deep (Cheng et al. 2016) over hashed word and character n-grams (TF-IDF) and an
 // encoder's vector: a linear softmax map beside one hidden layer, trained together by Adam on the
-// label-smoothed cross-entropy with dropout (network_trainer.h). Probabilities are
+// label-smoothed cross-entropy with dropout (network_trainer.h), and mixed with support vector
+// machines over the same inputs (linear_trainer.h), which few texts teach better. Probabilities are
 // calibrated by one temperature (Guo et al. 2017) and texts out of scope recognised by their
-// greatest logit, both fitted to texts that the weights were not trained on. Why this and not
+// greatest logit; both and the share of the machines are fitted to texts that the weights were not
+// trained on. Why this and not
 // another: docs/adr/0016-prompt-classifier.md. The files: docs/formats/classifier.md.
 #pragma once
 
@@ -42,8 +44,8 @@ struct TrainOptions {
   std::size_t hidden = 256;
   // Models that are trained from seeds of their own and averaged, in [1, 8].
   std::size_t members = 1;
-  // Share of every label's texts that are kept from the weights for temperature and threshold, in
-  // [0.02, 0.5].
+  // Share of every label's texts that are kept from the weights for what is calibrated, in
+  // [0.02, 0.5]. Of fewer than 4000 texts each is held out once, in one of four rounds.
   double held_out = 0.1;
   // Share of the held-out texts in scope that may be taken for out of scope, in (0, 1): where the
   // threshold of abstention lies.
@@ -100,7 +102,7 @@ class TextClassifier {
   // Names the weights: sixteen hexadecimal digits.
   const std::string& version() const;
   // On held-out texts, by name: accuracy, macro_f1, ece, and oos_auroc where texts without a label
-  // were among those trained on.
+  // were among those trained on; linear_share and linear_cost, which were chosen on them.
   const std::map<std::string, double>& metrics() const;
 
  private:

@@ -9,12 +9,12 @@
 #include "kith/base/fingerprint.h"
 #include "kith/base/json.h"
 #include "kith/persona/near_duplicates.h"
+#include "kith/persona/person_names.h"
 #include "kith/storage/digest.h"
 
 namespace kith::persona {
 namespace {
 
-constexpr std::size_t kPage = 500;
 constexpr std::size_t kAllConversations = 1'000'000;
 // From so many conversations on, a user's latest ones validate.
 constexpr std::size_t kMinForLatest = 4;
@@ -40,14 +40,6 @@ constexpr std::array<ReasonNames, kNumDropReasons> kReasons{
      {"near_duplicate", "it nearly equals another row"},
      {"like_validation", "it equals or nearly equals a row that is kept for validation"}}};
 
-// Names of people as directories call them.
-constexpr std::array kNameAttributes = std::to_array<std::string_view>(
-    {"name", "full_name", "fullname", "display_name", "displayname", "manager", "assistant"});
-constexpr std::array kFirstNames =
-    std::to_array<std::string_view>({"first_name", "firstname", "given_name", "givenname"});
-constexpr std::array kLastNames =
-    std::to_array<std::string_view>({"last_name", "lastname", "family_name", "surname"});
-
 Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
 Status check_options(const DataOptions& options) {
@@ -61,38 +53,6 @@ Status check_options(const DataOptions& options) {
     return invalid("the similarity of duplicates must be in (0, 1]");
   }
   return {};
-}
-
-template <std::size_t N>
-std::string attribute_of(const storage::Attributes& attributes,
-                         const std::array<std::string_view, N>& names) {
-  for (const std::string_view name : names) {
-    const auto found = attributes.find(std::string(name));
-    if (found != attributes.end()) return found->second;
-  }
-  return {};
-}
-
-void add_names(const storage::Attributes& attributes, std::vector<std::string>& names) {
-  for (const std::string_view attribute : kNameAttributes) {
-    const auto found = attributes.find(std::string(attribute));
-    if (found != attributes.end()) names.push_back(found->second);
-  }
-  const std::string first = attribute_of(attributes, kFirstNames);
-  const std::string last = attribute_of(attributes, kLastNames);
-  if (!first.empty() || !last.empty()) names.push_back(first + " " + last);
-}
-
-// The names of everybody whom the tenant knows, also of those who do not take part.
-Result<std::vector<std::string>> all_names(storage::StoreSet& stores,
-                                           const storage::TenantScope& scope) {
-  std::vector<std::string> names;
-  for (UserId after;;) {
-    KITH_ASSIGN_OR_RETURN(const auto users, stores.users().list(scope, after, kPage));
-    for (const storage::UserRow& user : users) add_names(user.attributes, names);
-    if (users.size() < kPage) return names;
-    after = users.back().id;
-  }
 }
 
 // In [0, 1), the same for a user in every dataset: who validates the one never trains the other.
@@ -395,7 +355,7 @@ Result<TrainingData> select_training_data(storage::StoreSet& stores,
                                           const DataOptions& options, const DataPorts& ports) {
   KITH_RETURN_IF_ERROR(check_options(options));
   const std::vector<Member> chosen = members_of(members, options.personas);
-  KITH_ASSIGN_OR_RETURN(std::vector<std::string> names, all_names(stores, scope));
+  KITH_ASSIGN_OR_RETURN(std::vector<std::string> names, all_person_names(stores, scope));
   const text::PiiRedactor redactor({.names = std::move(names), .allowed = options.allowed});
   Selection selection(stores, scope, options, ports, redactor);
   std::vector<Member> taking_part;

@@ -55,17 +55,22 @@ void to_length_one(std::span<float> vector) {
 
 std::vector<WeighedRow> rows_of(const FeatureTable& table, std::string_view text) {
   std::vector<FeatureHash> features;
-  append_ngrams(fold_text(text), features);
+  append_ngrams(fold_text(text, kMaxEncodedBytes), features);
   std::vector<WeighedRow> rows;
   table.weigh(features, rows);
   return rows;
+}
+
+// Names what the vectors depend on: the weights, and what of a text they see.
+std::string hash_of(std::string_view bytes) {
+  return base::to_hex(base::hash_bytes(kEncoderFeaturesVersion, base::hash_bytes(bytes)));
 }
 
 SparseModel train_model(std::span<const std::string> texts, std::span<const float> vectors,
                         std::size_t dimensions, const EncoderTraining& options) {
   std::vector<std::vector<FeatureHash>> documents;
   for (const std::string& text : texts) {
-    append_ngrams(fold_text(text), documents.emplace_back());
+    append_ngrams(fold_text(text, kMaxEncodedBytes), documents.emplace_back());
   }
   SparseModel model;
   model.features = FeatureTable::build(documents, 2, options.features);
@@ -77,18 +82,18 @@ SparseModel train_model(std::span<const std::string> texts, std::span<const floa
                         .target = vectors.subspan(i * dimensions, dimensions)});
   }
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-  model.members.push_back(train_network(examples,
-                                        {.inputs = model.features.size(),
-                                         .outputs = dimensions,
-                                         .hidden = options.hidden,
-                                         .epochs = options.epochs,
-                                         .batch = kBatch,
-                                         .learning_rate = options.learning_rate,
-                                         .input_dropout = 0.0F,
-                                         .hidden_dropout = 0.0F,
-                                         .seed = options.seed,
-                                         .threads = std::clamp(cores, 1, kMaxThreads)},
-                                        options.progress));
+  model.members.push_back(to_network(train_network(examples,
+                                                   {.inputs = model.features.size(),
+                                                    .outputs = dimensions,
+                                                    .hidden = options.hidden,
+                                                    .epochs = options.epochs,
+                                                    .batch = kBatch,
+                                                    .learning_rate = options.learning_rate,
+                                                    .input_dropout = 0.0F,
+                                                    .hidden_dropout = 0.0F,
+                                                    .seed = options.seed,
+                                                    .threads = std::clamp(cores, 1, kMaxThreads)},
+                                                   options.progress)));
   return model;
 }
 
@@ -131,8 +136,8 @@ Result<Sizes> parse_sizes(std::string_view card) {
   KITH_ASSIGN_OR_RETURN(const auto schema, base::read_integer(json, "schema"));
   if (schema != kEncoderSchema) return invalid("schema must be " + std::to_string(kEncoderSchema));
   KITH_ASSIGN_OR_RETURN(const auto features, base::read_string(json, "features"));
-  if (features != kNgramFeaturesVersion) {
-    return invalid("features must be \"" + std::string(kNgramFeaturesVersion) + "\"");
+  if (features != kEncoderFeaturesVersion) {
+    return invalid("features must be \"" + std::string(kEncoderFeaturesVersion) + "\"");
   }
   Sizes sizes;
   KITH_ASSIGN_OR_RETURN(sizes.dimensions, read_size(json, "dimensions", 1, kMaxDimensions));
@@ -158,14 +163,14 @@ Result<std::shared_ptr<const WordEncoder>> WordEncoder::train(std::span<const st
   encoder->model_ = train_model(texts, vectors, dimensions, options);
   const std::string bytes = to_bytes(encoder->model_);
   encoder->dimensions_ = dimensions;
-  encoder->hash_ = base::to_hex(base::hash_bytes(bytes));
+  encoder->hash_ = hash_of(bytes);
   std::uint64_t data = base::kHashSeed;
   for (const std::string& text : texts) data = base::hash_bytes(text + '\0', data);
   base::OrderedJson card{
       {"schema", kEncoderSchema},
       {"kind", "word encoder"},
-      {"features", kNgramFeaturesVersion},
-      {"version", encoder->hash_},
+      {"features", kEncoderFeaturesVersion},
+      {"version", base::to_hex(base::hash_bytes(bytes))},
       {"dimensions", dimensions},
       {"hidden", options.hidden},
       {"ngrams", encoder->model_.features.size()},
@@ -185,8 +190,8 @@ Result<std::shared_ptr<const WordEncoder>> WordEncoder::load(const std::filesyst
   auto sizes = parse_sizes(encoder->card_);
   if (!sizes) return std::move(sizes).error().with_context((dir / kEncoderCard).string());
   KITH_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(dir / kEncoderWeights));
-  encoder->hash_ = base::to_hex(base::hash_bytes(bytes));
-  if (encoder->hash_ != sizes->version) {
+  encoder->hash_ = hash_of(bytes);
+  if (base::to_hex(base::hash_bytes(bytes)) != sizes->version) {
     return Error{ErrorCode::kConflict, (dir / kEncoderWeights).string() +
                                            ": is not the file that " + kEncoderCard +
                                            " was written for (version)"};

@@ -65,6 +65,14 @@ TEST(WordEncoderTest, VectorsHaveLengthOneOrZero) {
   }
 }
 
+TEST(WordEncoderTest, ReadsTheBeginningAndTheEndOfALongText) {
+  const auto encoder = train();
+  const std::string begin = std::string(248, 'x') + " a bank ";
+  const std::string end = " a loan " + std::string(248, 'y');
+  EXPECT_EQ(vector_of(*encoder, begin + std::string(2000, 'z') + end),
+            vector_of(*encoder, begin + " the band plays a tune and a song " + end));
+}
+
 TEST(WordEncoderTest, SameSeedSameHash) {
   EXPECT_EQ(train()->hash(), train()->hash());
   EXPECT_NE(train()->hash(), train(4)->hash());

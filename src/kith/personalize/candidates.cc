@@ -19,6 +19,9 @@ constexpr double kNoEndingPenalty = 0.15;
 constexpr double kTooShortPenalty = 0.3;
 constexpr double kEchoPenalty = 0.4;
 constexpr double kLanguagePenalty = 0.4;
+constexpr double kUnmetNeedPenalty = 0.4;
+// Share of the needed sentences' content words from which an answer meets the need.
+constexpr double kMinNeedShare = 0.5;
 constexpr std::size_t kMinWords = 3;
 
 char32_t last_code_point(std::string_view text) {
@@ -59,6 +62,10 @@ double measure_penalty(const Candidate& candidate, const RankContext& context) {
   if (!context.language.empty() && language.is_reliable && language.code != context.language) {
     penalty += kLanguagePenalty;
   }
+  const bool meets_need =
+      context.needed.empty() ||
+      measure_overlap(content_words(context.needed), candidate.text) >= kMinNeedShare;
+  if (!meets_need) penalty += kUnmetNeedPenalty;
   return penalty;
 }
 

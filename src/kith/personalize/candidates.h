@@ -8,7 +8,8 @@
 //               code or name in the answer stands nowhere there
 //   overlap     share of the question's content words that the answer takes up
 //   agreement   share of what the extractive answer states that this answer states too
-//   penalties   repetition, no ending, too short, echo of the question, wrong language
+//   penalties   repetition, no ending, too short, echo of the question, wrong language, without
+//               what the persona's users need
 //
 // The choice: where some candidate is grounded, only grounded ones compete.
 #pragma once
@@ -65,6 +66,8 @@ struct RankContext {
   bool has_passages = false;
   // Empty if there is no extractive answer.
   std::string extractive;
+  // Sentences that the persona's users need; empty: none.
+  std::string needed;
 };
 
 // Scores all candidates and returns their indices, best first. Ties keep the order. Deterministic.

@@ -12,7 +12,9 @@
 
 #include "kith/base/clock.h"
 #include "kith/base/ids.h"
+#include "kith/base/queue_class.h"
 #include "kith/persona/assignment.h"
+#include "kith/persona/catalogue.h"
 #include "kith/persona/router.h"
 #include "kith/personalize/ports.h"
 #include "kith/storage/scope.h"
@@ -27,6 +29,8 @@ inline constexpr const char* kTechniqueStyle = "style";          // the style ca
 inline constexpr const char* kTechniqueKnowledge = "knowledge";  // retrieved passages
 inline constexpr const char* kTechniqueHistory = "history";  // from the user's other conversations
 inline constexpr const char* kTechniqueCandidates = "candidates";  // more than one candidate
+inline constexpr const char* kTechniqueNeeds = "needs";            // the section that meets a need
+inline constexpr const char* kTechniqueEscalation = "escalation";  // people are named
 
 // Where a candidate comes from.
 inline constexpr const char* kSourceDraft = "draft";
@@ -85,6 +89,8 @@ struct ChatRequest {
   // `kith.candidates`: drafts wanted, in [1, 8].
   std::optional<int> num_drafts;
   StyleWish style;
+  // How long the request waited to be taken on, for the answer to tell.
+  double admission_ms = 0.0;
 };
 
 struct PlanStep {
@@ -134,6 +140,19 @@ struct MeasuredStyle {
   int sentences = 0;
 };
 
+// Who takes over from the answer, and why.
+struct EscalationReport {
+  std::string reason;  // kEscalationAsked or kEscalationWeak
+  persona::Escalation target;
+  // Whether the answer's text says so, too.
+  bool is_in_text = false;
+};
+
+// The user asks for a person.
+inline constexpr const char* kEscalationAsked = "asked for a person";
+// No document answers the question, or the answer is not held by any.
+inline constexpr const char* kEscalationWeak = "weak grounding";
+
 // A step that was left out because it failed or was late.
 struct Degradation {
   std::string step;
@@ -151,6 +170,7 @@ struct Choice {
 };
 
 struct AnswerTimings {
+  double admission_ms = 0.0;  // before the others, and not in total_ms
   double total_ms = 0.0;
   double personalize_ms = 0.0;  // everything before generation
   double generate_ms = 0.0;
@@ -178,9 +198,15 @@ struct ChatAnswer {
   // The posterior, who the user is by it, and the persona answered for, which the prompt may name
   // (empty: none); of a prompt of two parts, that of the first.
   std::vector<storage::PersonaWeight> personas;
+  // The rest of the posterior: none of the personas; absent if nobody was assigned.
+  std::optional<double> abstain;
   std::vector<persona::Evidence> evidence;
   PersonaId assigned;
   PersonaId persona;
+  // By the attributes of who asks (persona/entitlement.h), whatever the prompt says.
+  base::QueueClass queue_class = base::QueueClass::kNormal;
+  // Absent if nobody takes over.
+  std::optional<EscalationReport> escalation;
   // Absent if the prompt was not routed.
   std::optional<persona::Route> route;
   // In the order of the prompt: one if it was routed as a whole, two if it was parted.

@@ -44,8 +44,18 @@ Json describe_persona(const ChatAnswer& answer) {
                         {"weight", item.weight}});
   }
   Json json = {{"posterior", posterior}, {"evidence", evidence}};
+  if (answer.abstain) json["abstain"] = *answer.abstain;
   put(json, "assigned", answer.assigned.str());
   put(json, "chosen", answer.persona.str());
+  return json;
+}
+
+Json describe_escalation(const EscalationReport& escalation) {
+  Json json = {{"reason", escalation.reason},
+               {"name", escalation.target.name},
+               {"channel", escalation.target.channel},
+               {"in_text", escalation.is_in_text}};
+  put(json, "hours", escalation.target.hours);
   return json;
 }
 
@@ -64,6 +74,7 @@ Json describe_route(const ChatAnswer& answer) {
                  {"end", part.end},
                  {"scores", describe_scores(route.parts[i].scores)}};
     put(item, "persona", part.persona.str());
+    for (const auto& topic : route.parts[i].topics) item["topics"][topic.topic] = topic.probability;
     for (const AdapterShare& share : part.adapters) item["adapters"][share.id.str()] = share.weight;
     parts.push_back(std::move(item));
   }
@@ -109,9 +120,10 @@ Json describe_candidates(const ChatAnswer& answer, bool keeps_text) {
 }
 
 Json describe_timing(const AnswerTimings& timings) {
-  return {{"personalize_ms", timings.personalize_ms},   {"generate_ms", timings.generate_ms},
-          {"encode_ms", timings.generator.encode_ms},   {"queue_ms", timings.generator.queue_ms},
-          {"prefill_ms", timings.generator.prefill_ms}, {"decode_ms", timings.generator.decode_ms}};
+  return {{"admission_ms", timings.admission_ms},    {"personalize_ms", timings.personalize_ms},
+          {"generate_ms", timings.generate_ms},      {"encode_ms", timings.generator.encode_ms},
+          {"queue_ms", timings.generator.queue_ms},  {"prefill_ms", timings.generator.prefill_ms},
+          {"decode_ms", timings.generator.decode_ms}};
 }
 
 }  // namespace
@@ -143,6 +155,7 @@ std::string to_decision_document(const ChatAnswer& answer, bool keeps_text) {
                {"at", base::to_iso8601(answer.created_at)},
                {"model", answer.model},
                {"persona", describe_persona(answer)},
+               {"queue_class", std::string(to_string(answer.queue_class))},
                {"plan", describe_plan(answer)},
                {"passages", passages},
                {"candidates", describe_candidates(answer, keeps_text)},
@@ -160,6 +173,7 @@ std::string to_decision_document(const ChatAnswer& answer, bool keeps_text) {
   put(json, "conversation", answer.conversation.str());
   put(json, "adapter", answer.adapter.str());
   if (answer.adapter_version > 0) json["adapter_version"] = answer.adapter_version;
+  if (answer.escalation) json["escalation"] = describe_escalation(*answer.escalation);
   if (answer.route) json["route"] = describe_route(answer);
   if (answer.adapters.size() > 1) {
     for (const AdapterShare& share : answer.adapters) {

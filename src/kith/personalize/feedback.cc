@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "kith/base/log.h"
+#include "kith/personalize/snapshot.h"
 #include "kith/storage/digest.h"
 
 namespace kith::personalize {
@@ -66,8 +68,8 @@ std::optional<double> to_rating(const Signal& signal) {
 }  // namespace
 
 FeedbackRecorder::FeedbackRecorder(storage::StoreSet& stores, const base::Clock& clock,
-                                   AdapterVersions* versions)
-    : stores_(stores), clock_(clock), versions_(versions) {}
+                                   AdapterVersions* versions, PersonaLearner* learner)
+    : stores_(stores), clock_(clock), versions_(versions), learner_(learner) {}
 
 Result<FeedbackOutcome> FeedbackRecorder::record(const FeedbackRequest& request) {
   KITH_RETURN_IF_ERROR(check_request(request));
@@ -80,6 +82,7 @@ Result<FeedbackOutcome> FeedbackRecorder::record(const FeedbackRequest& request)
   FeedbackOutcome outcome;
   outcome.applied_to = {decision->id};
   const base::UnixMicros now = clock_.now();
+  std::vector<persona::BehaviourEvent> events;
   for (std::size_t i = 0; i < request.signals.size(); ++i) {
     const Signal& signal = request.signals[i];
     const storage::FeedbackRow row{make_key(request, decision->id, signal, i),
@@ -92,6 +95,7 @@ Result<FeedbackOutcome> FeedbackRecorder::record(const FeedbackRequest& request)
     KITH_ASSIGN_OR_RETURN(const bool is_new, stores_.feedback().add(request.scope, row));
     if (!is_new) continue;
     ++outcome.num_added;
+    if (auto event = behaviour_of(row)) events.push_back(*std::move(event));
     if (versions_ != nullptr && signal.kind == "thumb" && signal.value) {
       versions_->on_thumb(*decision, *signal.value);
     }
@@ -103,7 +107,19 @@ Result<FeedbackOutcome> FeedbackRecorder::record(const FeedbackRequest& request)
     KITH_RETURN_IF_ERROR(stores_.conversations().set_rating(
         request.scope, storage::TurnRef{turn->conversation, turn->index}, *rating));
   }
+  learn(request.scope, events);
   return outcome;
+}
+
+// The signals are stored: that nothing was learned of them is no failure of the call.
+void FeedbackRecorder::learn(const storage::Scope& scope,
+                             std::span<const persona::BehaviourEvent> events) {
+  if (learner_ == nullptr || events.empty()) return;
+  const Status learned = learner_->learn(scope, events);
+  if (!learned) {
+    base::log_warn("no persona was learned from feedback: " +
+                   std::string(name_of(learned.error().code)));
+  }
 }
 
 }  // namespace kith::personalize

@@ -10,6 +10,7 @@
 #include "kith/base/ids.h"
 #include "kith/base/result.h"
 #include "kith/personalize/adapter_versions.h"
+#include "kith/personalize/persona_learner.h"
 #include "kith/storage/store_set.h"
 
 namespace kith::personalize {
@@ -42,9 +43,10 @@ struct FeedbackOutcome {
 // Thread-safe.
 class FeedbackRecorder {
  public:
-  // All are borrowed and must outlive the recorder. `versions` hears of thumbs; may be null.
+  // All are borrowed and must outlive the recorder. `versions` hears of thumbs, `learner` of all
+  // that the user did; both may be null.
   FeedbackRecorder(storage::StoreSet& stores, const base::Clock& clock,
-                   AdapterVersions* versions = nullptr);
+                   AdapterVersions* versions = nullptr, PersonaLearner* learner = nullptr);
 
   // Records the signals. A "rating" or "thumb" is also put on the turn that holds the answer.
   // Errors: kInvalidArgument (no signal, no decision or completion, a value out of range or neither
@@ -52,9 +54,12 @@ class FeedbackRecorder {
   Result<FeedbackOutcome> record(const FeedbackRequest& request);
 
  private:
+  void learn(const storage::Scope& scope, std::span<const persona::BehaviourEvent> events);
+
   storage::StoreSet& stores_;
   const base::Clock& clock_;
   AdapterVersions* versions_;
+  PersonaLearner* learner_;
 };
 
 }  // namespace kith::personalize

@@ -104,6 +104,7 @@ class Pipeline::Impl {
   }
 
   const SessionKit& kit() const { return kit_; }
+  RecordingGate& gate() { return kit_.gate; }
 
  private:
   Result<ChatAnswer> run(const ChatRequest& request, AnswerSink* sink, const CancelToken& cancel) {
@@ -144,6 +145,8 @@ Result<ChatAnswer> Pipeline::answer(const ChatRequest& request, AnswerSink* sink
 Result<storage::EraseReceipt> Pipeline::erase_user(const storage::Scope& scope) {
   return impl_->erase_user(scope);
 }
+
+RecordingGate& Pipeline::recording_gate() { return impl_->gate(); }
 
 const persona::PersonaCatalogue& Pipeline::catalogue() const {
   static const persona::PersonaCatalogue kNone;

@@ -21,6 +21,7 @@
 #include "kith/personalize/chat.h"
 #include "kith/personalize/composer.h"
 #include "kith/personalize/ports.h"
+#include "kith/personalize/recording_gate.h"
 #include "kith/storage/store_set.h"
 
 namespace kith::personalize {
@@ -106,6 +107,9 @@ class Pipeline {
 
   // profile::erase_user(); answers that are under way record nothing about the user afterwards.
   Result<storage::EraseReceipt> erase_user(const storage::Scope& scope);
+
+  // What erase_user() passes; lives as long as the pipeline.
+  RecordingGate& recording_gate();
 
   const persona::PersonaCatalogue& catalogue() const;
 

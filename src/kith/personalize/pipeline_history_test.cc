@@ -23,7 +23,7 @@ TEST_F(PipelineTest, KeepsTurnsOnceWhenTheHistoryIsResent) {
   EXPECT_EQ(num_conversations("ada"), 1U);
   const auto row = sqlite_->personas().find(scope("ada"));
   ASSERT_TRUE(row && *row);
-  EXPECT_EQ(assigner_->from_row(**row).num_messages, 2);
+  EXPECT_EQ(assigner_->from_row(**row).words.num_messages, 2);
 }
 
 TEST_F(PipelineTest, TheQuestionIsKeptWhenItsAnswerFails) {
@@ -84,7 +84,7 @@ TEST_F(PipelineTest, ANamedConversationWithARegeneratedAnswerForksOnce) {
   EXPECT_EQ(num_turns("ada"), 9U);
   const auto row = sqlite_->personas().find(scope("ada"));
   ASSERT_TRUE(row && *row);
-  EXPECT_EQ(assigner_->from_row(**row).num_messages, 4);
+  EXPECT_EQ(assigner_->from_row(**row).words.num_messages, 4);
 }
 
 TEST_F(PipelineTest, UsersShareNothing) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "kith/base/ids.h"
+#include "kith/base/queue_class.h"
 #include "kith/base/result.h"
 
 namespace kith::personalize {
@@ -124,6 +125,8 @@ struct GenerationRequest {
   std::vector<SamplingParams> samples;
   // Prompts of different tenants share nothing in a generator's caches.
   TenantId tenant;
+  // How soon it is admitted where requests wait for the model; the own engine's alone.
+  base::QueueClass queue_class = base::QueueClass::kNormal;
   // Longest answer; absent: the generator's default.
   std::optional<int> max_tokens;
   std::vector<std::string> stop;
@@ -142,6 +145,7 @@ struct ScoreRequest {
   std::shared_ptr<const HeldAdapters> held_adapters;  // as in a GenerationRequest
   std::shared_ptr<const SoftPrompt> soft_prompt;      // may be null
   TenantId tenant;
+  base::QueueClass queue_class = base::QueueClass::kNormal;
   std::vector<std::string> continuations;
   // Ends the work when nobody waits for the scores any more.
   std::stop_token cancel;

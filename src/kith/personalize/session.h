@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kith/memory/knowledge.h"
+#include "kith/persona/entitlement.h"
 #include "kith/personalize/candidates.h"
 #include "kith/personalize/composer.h"
 #include "kith/personalize/pipeline.h"
@@ -67,8 +68,10 @@ class Session {
   void place_turns();
   void start_storing();
   void assign_persona();
+  // Whether the user has become somebody else for good.
+  void note_drift(const persona::UserFacts& facts, const persona::Assignment& assignment);
   // What the user's stored messages say. Before the turns are placed, because it takes longer.
-  void recall_words();
+  void recall_state();
   // Errors: those of Generator::hold_adapters() for adapters that the request names.
   Status choose_adapter();
   Status take_named_adapters();
@@ -94,6 +97,18 @@ class Session {
   void end_part();
   void send_separator(int choice);
 
+  // The section that the persona's users need (session_needs.cc).
+  const persona::Persona* find_own_persona() const;
+  void meet_needs();
+  void take_needed(const memory::Passage& section, const persona::Need& need);
+
+  // Who takes over (session_escalation.cc).
+  void note_missing_documents();
+  const persona::Escalation* find_escalation() const;
+  void escalate();
+  bool tell_escalation(const persona::Escalation& target);
+  bool has_room(const std::string& text, const std::string& addition) const;
+
   // Generation and after (session_answer.cc).
   Status answer_part();
   bool has_extractive() const { return !extractive_text_.empty(); }
@@ -106,6 +121,8 @@ class Session {
   void send_chosen();
   void start_sink();
   void finish_storing();
+  // What the user did by this request.
+  void learn_behaviour(persona::AssignmentState& state) const;
   // Whether the decision is in the store.
   bool record();
   void offer_shadow();
@@ -185,10 +202,12 @@ class Session {
   // The conversation that ends in asked_.
   std::vector<Message> messages_;
   UserSnapshot user_;
-  bool is_named_ = false;     // not anonymous
-  bool learns_ = false;       // consent, and the request is to be stored
-  persona::WordState words_;  // those of this request included once the persona is assigned
-  double words_ms_ = 0.0;
+  persona::Entitlement entitlement_;  // nothing without consent
+  bool is_named_ = false;             // not anonymous
+  bool learns_ = false;               // consent, and the request is to be stored
+  // Of this request too, once the persona is assigned.
+  persona::AssignmentState state_;
+  double state_ms_ = 0.0;
   std::vector<std::string> new_messages_;
   const persona::Persona* persona_ = nullptr;
   // Of the part under way, and their weights, for drafts and scores alike.
@@ -209,7 +228,8 @@ class Session {
     Started<std::vector<std::string>> exchanges;
   };
   Reading reading_;
-  std::optional<persona::WordState> learned_words_;  // to write, with the persona
+  std::optional<persona::AssignmentState> learned_;  // to write, with the persona
+  std::optional<persona::PersonaChange> change_;
   Started<std::vector<memory::Passage>> search_;
   std::string query_;
   // The turns are stored while the answer is generated.
@@ -219,6 +239,9 @@ class Session {
   std::vector<std::string> history_lines_;
   std::vector<memory::Passage> passages_;
   std::optional<memory::ExtractiveAnswer> extract_;  // of all passages
+  // What of extract_ meets a need of the persona's; empty: nothing does.
+  std::string needed_text_;
+  bool is_weakly_grounded_ = false;  // any part
   std::string extractive_text_;
   bool is_extract_dropped_ = false;  // it breaks a limit of the request
   Prompt prompt_;

@@ -1,6 +1,7 @@
 // Generation, the choice among candidates, and what is kept of it.
 #include <algorithm>
 
+#include "kith/persona/denied_words.h"
 #include "kith/personalize/decision_document.h"
 #include "kith/personalize/logprob_pieces.h"
 #include "kith/personalize/session.h"
@@ -64,6 +65,7 @@ GenerationRequest Session::make_generation(int num_drafts) const {
   generation.held_adapters = held_adapters_;
   generation.soft_prompt = request_.soft_prompt;
   generation.tenant = request_.scope.tenant;
+  generation.queue_class = answer_.queue_class;
   generation.max_tokens = max_tokens_;
   generation.stop = request_.stop;
   generation.format = request_.format;
@@ -126,6 +128,7 @@ void Session::score_extractive() {
                                             .held_adapters = held_adapters_,
                                             .soft_prompt = request_.soft_prompt,
                                             .tenant = request_.scope.tenant,
+                                            .queue_class = answer_.queue_class,
                                             .continuations = {extractive_text_},
                                             .cancel = cancel_}] {
           return generator.score(request);
@@ -167,6 +170,7 @@ void Session::choose(bool keeps_order) {
   for (const std::string& line : prompt_.history) context.sources.add(line);
   context.has_passages = !prompt_.passages.empty();
   context.extractive = extractive_text_;
+  context.needed = needed_text_;
   order_ = rank(candidates_, context, kit_.options.ne);
   // What has been streamed already stays where it is.
   if (keeps_order) std::sort(order_.begin(), order_.end());
@@ -184,6 +188,7 @@ void Session::choose(bool keeps_order) {
                                   candidate.grounding, candidate.is_grounded, i == order_.front(),
                                   storage::digest({candidate.text}), make_excerpt(candidate.text)});
   }
+  if (context.has_passages && !candidates_[order_.front()].is_grounded) is_weakly_grounded_ = true;
   std::string reason = candidates_.size() > 1 ? "chosen by likelihood and grounding" : "one draft";
   if (!request_.format.is_text()) {
     reason += "; extracts do not have the format asked for";
@@ -240,6 +245,20 @@ void Session::offer_shadow() {
                       .visit = visit_});
 }
 
+void Session::learn_behaviour(persona::AssignmentState& state) const {
+  std::vector<persona::BehaviourEvent> events = {
+      {persona::kBehaviourHour, persona::hour_item(answer_.created_at)}};
+  const auto device = request_.context.find("device");
+  if (device != request_.context.end()) {
+    events.push_back({persona::kBehaviourDevice, device->second});
+  }
+  // A title on the deny list would tell through the id.
+  if (!answer_.passages.empty() && !persona::holds_denied_word(answer_.passages.front().title)) {
+    events.push_back({persona::kBehaviourCited, answer_.passages.front().id.str()});
+  }
+  for (const auto& event : events) kit_.assigner->observe(event, answer_.created_at, state);
+}
+
 bool Session::record() {
   if (!is_named_ || !request_.stores) return false;
   finish_storing();
@@ -258,9 +277,12 @@ bool Session::record() {
     record.turns.push_back(std::move(turn));
   }
   record.decision = to_decision_row(answer_, learns_);
-  if (learned_words_) {
-    const persona::Assignment assignment{answer_.personas, answer_.evidence, answer_.assigned};
-    record.persona = kit_.assigner->to_row(assignment, *learned_words_, answer_.created_at);
+  if (learned_) {
+    learn_behaviour(*learned_);
+    const persona::Assignment assignment{answer_.personas, *answer_.abstain, answer_.evidence,
+                                         answer_.assigned};
+    record.persona = kit_.assigner->to_row(assignment, *learned_, answer_.created_at);
+    if (change_) record.event = persona::to_event(*change_);
   }
   const auto failed = step<std::vector<Degradation>>(
       "record", kit_.options.budgets.record,
@@ -293,7 +315,7 @@ Result<ChatAnswer> Session::run() {
   score_prompt();
   identify();
   start_search();
-  recall_words();
+  recall_state();
   place_turns();
   assign_persona();
   route_prompt();
@@ -312,6 +334,7 @@ Result<ChatAnswer> Session::run() {
     compose_prompt();
     KITH_RETURN_IF_ERROR(answer_part());
   }
+  escalate();
   answer_.style_measured = measure_style(answer_.choices.front().text);
   start_sink();
 

@@ -1,6 +1,5 @@
 // The steps before generation: who asks, what they said before, what helps to answer.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
@@ -11,12 +10,8 @@
 namespace kith::personalize {
 namespace {
 
-// Messages that a new version of the assigner learns anew.
-constexpr std::size_t kRelearnedTurns = 64;
 // A question with fewer content words takes the one before it along when documents are searched.
 constexpr std::size_t kMinQueryWords = 3;
-// Attributes that name groups of documents, several separated by commas or spaces.
-constexpr std::array<std::string_view, 4> kGroupAttributes = {"role", "roles", "group", "groups"};
 
 const Message* find_last_user(const std::vector<Message>& messages) {
   const auto it = std::find_if(messages.rbegin(), messages.rend(),
@@ -55,31 +50,6 @@ bool is_close(const std::string& query, const std::vector<memory::Passage>& pass
   return in(texts) >= 2 || (words.size() == 1 && in(titles) == 1);
 }
 
-void add_groups(std::string_view text, std::vector<std::string>& groups) {
-  std::string group;
-  for (const char c : std::string(text) + ",") {
-    const bool ends = c == ',' || c == ';' || c == ' ';
-    if (!ends) group.push_back(c);
-    if (ends && !group.empty()) groups.push_back(std::exchange(group, {}));
-  }
-}
-
-// The groups of documents that a user of these attributes may read. What somebody writes or claims
-// about the situation opens nothing: only the directory does. `assigner` may be null.
-std::vector<std::string> groups_of(const storage::Attributes& attributes,
-                                   const persona::Assigner* assigner) {
-  std::vector<std::string> groups;
-  if (assigner != nullptr) {
-    const auto assignment = assigner->assign_by_attributes(attributes);
-    if (!assignment.persona.empty()) groups.push_back(assignment.persona.str());
-  }
-  for (const std::string_view name : kGroupAttributes) {
-    const auto it = attributes.find(std::string(name));
-    if (it != attributes.end()) add_groups(it->second, groups);
-  }
-  return groups;
-}
-
 }  // namespace
 
 Session::Session(SessionKit& kit, const ChatRequest& request, const SessionIds& ids,
@@ -97,6 +67,7 @@ Session::Session(SessionKit& kit, const ChatRequest& request, const SessionIds& 
   answer_.user = request.scope.user;
   answer_.conversation = request.conversation;
   answer_.model = capabilities_.model;
+  answer_.timings.admission_ms = request.admission_ms;
   is_named_ = !request.scope.user.empty();
   if (const Message* message = find_last_user(request.messages)) question_ = message->content;
   asked_ = question_;
@@ -134,7 +105,7 @@ void Session::degrade(std::string_view step, const Error& error) {
                  " left out: " + std::string(name_of(error.code)));
 }
 
-// What the stores know of the user is read by one thread; identify(), recall_words(),
+// What the stores know of the user is read by one thread; identify(), recall_state(),
 // place_turns() and recall() take it as it comes.
 void Session::start_reading() {
   if (!is_named_) return;
@@ -198,7 +169,13 @@ void Session::identify() {
   }
   user_ = *std::move(user);
   learns_ = user_.learns && request_.stores;
-  if (!user_.personalizes) why_plain_ = "the user has not consented";
+  if (!user_.personalizes) {
+    why_plain_ = "the user has not consented";
+    return;
+  }
+  // Nobody who has not consented is looked at.
+  entitlement_ = persona::entitle(kit_.assigner.get(), user_.attributes);
+  answer_.queue_class = entitlement_.queue_class;
 }
 
 // Only says where the turns belong: they are written while the answer is generated.
@@ -225,25 +202,27 @@ void Session::start_storing() {
       });
 }
 
-void Session::recall_words() {
+void Session::recall_state() {
   if (!user_.personalizes || kit_.assigner == nullptr || is_switched_off(kTechniquePersona)) return;
   const persona::Assigner& assigner = *kit_.assigner;
   const auto row = finish_step<std::optional<storage::PersonaAssignment>>(
       "persona", kit_.options.budgets.persona, std::move(reading_.persona));
   // Parsed here and not in the chain, which is at the next store meanwhile.
-  if (row && *row) words_ = assigner.from_row(**row);
+  if (row && *row) state_ = assigner.from_row(**row);
   const bool is_outdated = row && *row && (*row)->model_version != assigner.version();
   if (is_outdated) {
     auto& stores = kit_.services.stores;
-    const auto messages = step<std::vector<std::string>>(
+    const auto messages = step<std::vector<PastMessage>>(
         "persona", kit_.options.budgets.persona, [&stores, scope = request_.scope] {
           return read_messages(stores.conversations(), scope, kRelearnedTurns);
         });
     if (messages) {
-      for (const std::string& message : *messages) assigner.observe(message, words_);
+      for (const PastMessage& message : *messages) {
+        assigner.observe(message.text, message.at, state_);
+      }
     }
   }
-  words_ms_ = last_step_ms_;
+  state_ms_ = last_step_ms_;
 }
 
 void Session::assign_persona() {
@@ -251,18 +230,39 @@ void Session::assign_persona() {
   if (kit_.assigner == nullptr) return plan(kTechniquePersona, false, "there are no personas");
   if (!wants(kTechniquePersona)) return;
   const persona::Assigner& assigner = *kit_.assigner;
-  for (const std::string& message : new_messages_) assigner.observe(message, words_);
-  if (!learns_) assigner.observe(question_, words_);  // counts now, is not kept
-  persona::Assignment assignment = assigner.assign(user_.attributes, request_.context, words_);
+  const base::UnixMicros now = answer_.created_at;
+  for (const std::string& message : new_messages_) assigner.observe(message, now, state_);
+  if (!learns_) assigner.observe(question_, now, state_);  // counts now, is not kept
+  const persona::UserFacts facts{.attributes = user_.attributes,
+                                 .recorded_at = user_.recorded_at,
+                                 .context = request_.context,
+                                 .now = now};
+  persona::Assignment assignment = assigner.assign(facts, state_);
+  if (learns_ && !assignment.weights.empty()) {
+    note_drift(facts, assignment);
+    learned_ = std::move(state_);
+  }
   answer_.personas = std::move(assignment.weights);
+  answer_.abstain = assignment.abstain;
   answer_.evidence = std::move(assignment.evidence);
   answer_.assigned = assignment.persona;
   answer_.persona = assignment.persona;
   persona_ = assigner.catalogue().find_persona(assignment.persona);
-  if (learns_ && !answer_.personas.empty()) learned_words_ = std::move(words_);
-  last_step_ms_ = words_ms_;
+  last_step_ms_ = state_ms_;
   plan(kTechniquePersona, persona_ != nullptr,
        persona_ != nullptr ? "likely enough" : "no persona is likely enough");
+}
+
+void Session::note_drift(const persona::UserFacts& facts, const persona::Assignment& assignment) {
+  const persona::Assigner& assigner = *kit_.assigner;
+  const bool has_news = !new_messages_.empty();
+  if (facts.context.empty()) {
+    change_ = assigner.note_drift(assignment, facts, has_news, state_);
+    return;
+  }
+  persona::UserFacts lasting = facts;
+  lasting.context.clear();
+  change_ = assigner.note_drift(assigner.assign(lasting, state_), lasting, has_news, state_);
 }
 
 Status Session::take_named_adapters() {
@@ -289,8 +289,7 @@ Status Session::take_named_adapters() {
 bool Session::take_adapters(std::vector<AdapterShare> adapters) {
   const Generator& generator = kit_.services.generator;
   const AdapterId asked = adapters.front().id;
-  auto held =
-      hold_version(generator, kit_.services.versions, request_.scope, std::move(adapters));
+  auto held = hold_version(generator, kit_.services.versions, request_.scope, std::move(adapters));
   if (!held) {
     // A model without any adapters is no failure of each of its answers.
     const bool is_usual =
@@ -342,16 +341,11 @@ void Session::start_search() {
   memory::SearchRequest search;
   search.query = query_;
   search.access = request_.access;
+  search.access.insert(search.access.end(), entitlement_.groups.begin(), entitlement_.groups.end());
   if (request_.style.language != "user") search.lang = request_.style.language;
   search.k = static_cast<std::size_t>(kit_.options.max_passages);
   search_ = kit_.runner.start(timed<std::vector<memory::Passage>>(
-      [&kit = kit_, scope = request_.scope.tenant_scope(), personalizes = user_.personalizes,
-       attributes = user_.attributes, search = std::move(search)]() mutable {
-        // Nobody who has not consented is looked at.
-        if (personalizes) {
-          const auto groups = groups_of(attributes, kit.assigner.get());
-          search.access.insert(search.access.end(), groups.begin(), groups.end());
-        }
+      [&kit = kit_, scope = request_.scope.tenant_scope(), search = std::move(search)] {
         return kit.knowledge.search(scope, search);
       }));
 }
@@ -365,9 +359,11 @@ void Session::retrieve() {
   if (passages.empty()) return plan(kTechniqueKnowledge, false, "no document matches");
   extract_ = memory::extract_answer(query_, passages);
   if (!is_close(query_, passages, extract_, kit_.options.min_passage_coverage)) {
+    note_missing_documents();
     return plan(kTechniqueKnowledge, false, "no document is close enough");
   }
   passages_ = std::move(passages);
+  meet_needs();
 }
 
 void Session::recall() {

@@ -57,7 +57,9 @@ void Session::route_prompt() {
   if (!may_route()) return plan(kTechniqueRouter, false, "personas or adapters are switched off");
   if (!prompt_scores_) return plan(kTechniqueRouter, false, "it failed");
   last_step_ms_ = prompt_scores_ms_;
-  take_route(kit_.router->route(*prompt_scores_, answer_.personas, may_part()));
+  // Its weights were tuned on who the user is among the personas.
+  const auto profile = persona::given_a_persona(answer_.personas);
+  take_route(kit_.router->route(*prompt_scores_, profile, may_part()));
 }
 
 void Session::take_route(persona::Route route) {
@@ -117,6 +119,7 @@ void Session::begin_part(std::size_t index) {
   persona_ = kit_.assigner->catalogue().find_persona(part.persona);
   passages_.clear();
   extract_.reset();
+  needed_text_.clear();
   extractive_text_.clear();
   is_extract_dropped_ = false;
   candidates_.clear();

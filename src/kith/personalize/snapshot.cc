@@ -103,7 +103,9 @@ Result<UserSnapshot> read_user(storage::StoreSet& stores, const storage::Scope& 
   snapshot.learns = storage::is_allowed(consents, storage::kConsentLearn);
   if (!snapshot.personalizes) return snapshot;
   KITH_ASSIGN_OR_RETURN(auto user, stores.users().find(scope));
-  if (user) snapshot.attributes = std::move(user->attributes);
+  if (!user) return snapshot;
+  snapshot.attributes = std::move(user->attributes);
+  snapshot.recorded_at = std::move(user->recorded_at);
   return snapshot;
 }
 
@@ -137,12 +139,12 @@ Result<HistoryPlan> plan_turns(storage::ConversationStore& conversations,
   return plan;
 }
 
-Result<std::vector<std::string>> read_messages(storage::ConversationStore& conversations,
+Result<std::vector<PastMessage>> read_messages(storage::ConversationStore& conversations,
                                                const storage::Scope& scope, std::size_t limit) {
   KITH_ASSIGN_OR_RETURN(const auto turns, conversations.recent_turns(scope, limit));
-  std::vector<std::string> messages;
+  std::vector<PastMessage> messages;
   for (const storage::TurnRow& turn : turns) {
-    if (turn.role == "user") messages.push_back(turn.text);
+    if (turn.role == "user") messages.push_back({turn.text, turn.at});
   }
   return messages;
 }
@@ -181,6 +183,13 @@ std::vector<Degradation> write_record(storage::StoreSet& stores, const AnswerRec
   if (record.decision) {
     const auto stored = stores.decisions().put(record.scope, *record.decision);
     if (!stored) note("record decision", stored.error());
+  }
+  if (record.event) {
+    const auto stored = stores.events().add(record.scope, *record.event);
+    if (!stored) {
+      note("record event", stored.error());
+      return failed;
+    }
   }
   if (record.persona) {
     const auto stored = stores.personas().put(record.scope, *record.persona);

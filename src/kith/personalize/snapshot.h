@@ -16,6 +16,7 @@ namespace kith::personalize {
 
 struct UserSnapshot {
   storage::Attributes attributes;
+  storage::AttributeTimes recorded_at;
   // Consent, read now.
   bool personalizes = false;
   bool learns = false;
@@ -44,8 +45,16 @@ Result<HistoryPlan> plan_turns(storage::ConversationStore& conversations,
                                const std::vector<storage::NewTurn>& turns,
                                const ConversationId& new_id);
 
+// Turns whose messages a new version of the assigner learns anew.
+inline constexpr std::size_t kRelearnedTurns = 64;
+
+struct PastMessage {
+  std::string text;
+  base::UnixMicros at = 0;
+};
+
 // The user's latest messages over all conversations, oldest first.
-Result<std::vector<std::string>> read_messages(storage::ConversationStore& conversations,
+Result<std::vector<PastMessage>> read_messages(storage::ConversationStore& conversations,
                                                const storage::Scope& scope, std::size_t limit);
 
 struct RecallRequest {
@@ -67,6 +76,9 @@ struct AnswerRecord {
   std::vector<storage::NewTurn> turns;  // with the answer as last one; empty: not stored
   std::optional<storage::DecisionRow> decision;
   std::optional<storage::PersonaAssignment> persona;
+  // Written before the assignment that it tells of, so that a failure between them repeats it under
+  // the same id rather than loses it.
+  std::optional<storage::EventRow> event;
 };
 
 // Writes the parts one by one; a part that fails does not keep the others from being written.

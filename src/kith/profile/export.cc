@@ -45,6 +45,16 @@ OrderedJson persona_of(const storage::PersonaAssignment& assignment) {
           {"at", to_iso8601(assignment.at)}};
 }
 
+OrderedJson changes_of(const std::vector<storage::PersonaChange>& changes) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& change : changes) {
+    OrderedJson item{{"to", change.to.str()}, {"at", to_iso8601(change.at)}};
+    add_if(item, "from", change.from.str());
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
 OrderedJson turn_of(const storage::TurnRow& row) {
   OrderedJson turn{{"role", row.role}, {"text", row.text}, {"at", to_iso8601(row.at)}};
   if (row.rating) turn["rating"] = *row.rating;
@@ -102,6 +112,17 @@ OrderedJson feedback_of(const std::vector<storage::FeedbackRow>& rows) {
   return list;
 }
 
+OrderedJson events_of(const std::vector<storage::EventRow>& rows) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& row : rows) {
+    list.push_back({{"id", row.id},
+                    {"kind", row.kind},
+                    {"at", to_iso8601(row.at)},
+                    {"document", document_of(row.document)}});
+  }
+  return list;
+}
+
 Result<OrderedJson> keys_of(StoreSet& stores, const Scope& scope) {
   OrderedJson list = OrderedJson::array();
   KITH_ASSIGN_OR_RETURN(const auto rows, stores.keys().list(scope.tenant_scope()));
@@ -127,15 +148,23 @@ Result<std::string> export_user(StoreSet& stores, const Scope& scope, const base
                   {"created_at", to_iso8601(user->created_at)},
                   {"updated_at", to_iso8601(user->updated_at)},
                   {"attributes", user->attributes}};
+  out["attributes_recorded_at"] = OrderedJson::object();
+  for (const auto& [name, at] : user->recorded_at) {
+    out["attributes_recorded_at"][name] = to_iso8601(at);
+  }
   KITH_ASSIGN_OR_RETURN(const auto consent, stores.consents().list(scope));
   out["consent"] = consent_of(consent);
   KITH_ASSIGN_OR_RETURN(const auto persona, stores.personas().find(scope));
   if (persona) out["persona"] = persona_of(*persona);
+  KITH_ASSIGN_OR_RETURN(const auto changes, stores.personas().changes(scope));
+  if (!changes.empty()) out["persona_changes"] = changes_of(changes);
   KITH_ASSIGN_OR_RETURN(out["conversations"], conversations_of(stores, scope));
   KITH_ASSIGN_OR_RETURN(const auto decisions, stores.decisions().list(scope, kAll));
   out["decisions"] = decisions_of(decisions);
   KITH_ASSIGN_OR_RETURN(const auto feedback, stores.feedback().list(scope, kAll));
   out["feedback"] = feedback_of(feedback);
+  KITH_ASSIGN_OR_RETURN(const auto events, stores.events().list(scope, {}, kAll));
+  out["events"] = events_of(events);
   KITH_ASSIGN_OR_RETURN(out["api_keys"], keys_of(stores, scope));
   KITH_ASSIGN_OR_RETURN(const auto contributions, stores.adapter_versions().contributions(scope));
   out["trained_into"] = OrderedJson::array();

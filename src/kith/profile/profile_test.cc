@@ -78,6 +78,7 @@ TEST_F(ProfileTest, TheExportHoldsEveryWordOfTheUserAndNoneOfAnother) {
   EXPECT_EQ(out["consent"][0]["purpose"], "purpose-xylophonist");
   EXPECT_EQ(out["persona"]["evidence"]["said"], "xylophonist");
   EXPECT_EQ(out["persona"]["probabilities"]["field"], 1.0);
+  EXPECT_EQ(out["persona_changes"][0]["to"], "field");
   EXPECT_EQ(out["conversations"][0]["turns"][1]["text"], "on xylophonist");
   EXPECT_EQ(out["conversations"][0]["turns"][1]["rating"], 5.0);
   EXPECT_EQ(out["decisions"][0]["document"]["query"], "xylophonist");
@@ -103,7 +104,7 @@ TEST_F(ProfileTest, AnErasedUserLeavesNoByteAndAReceipt) {
   const auto json = base::parse_json(to_json(*receipt));
   EXPECT_EQ((*json)["erased_at"], base::to_iso8601(clock_.now()));
   EXPECT_EQ((*json)["rows"]["turns"], 2);
-  EXPECT_EQ((*json)["total"], 11);
+  EXPECT_EQ((*json)["total"], 12);
   EXPECT_EQ(erase_user(*stores_, ada_, clock_)->total(), 0);
 }
 

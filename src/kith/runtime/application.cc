@@ -19,6 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+base::HeadStarts head_starts(const Config& config) {
+  return {.high = std::chrono::milliseconds(config.server.head_start_high_ms),
+          .urgent = std::chrono::milliseconds(config.server.head_start_urgent_ms)};
+}
+
 Result<std::unique_ptr<personalize::Generator>> make_engine(const Config& config,
                                                             const base::Clock& clock) {
   EngineGeneratorOptions options;
@@ -29,6 +34,7 @@ Result<std::unique_ptr<personalize::Generator>> make_engine(const Config& config
   options.max_adapter_bytes = static_cast<std::size_t>(config.model.adapters_mb) << 20;
   options.chat_format = config.model.chat_format;
   options.kv_tokens = config.model.kv_tokens;
+  options.engine.head_starts = head_starts(config);
   KITH_ASSIGN_OR_RETURN(auto generator, EngineGenerator::create(options, clock));
   return std::unique_ptr<personalize::Generator>(std::move(generator));
 }
@@ -52,6 +58,8 @@ server::ServerOptions server_options(const Config& config, std::string token) {
   options.max_body_bytes = static_cast<std::size_t>(config.server.max_body_mb) << 20;
   options.generation_threads = static_cast<std::size_t>(config.server.workers);
   options.generations_waiting = static_cast<std::size_t>(config.server.max_requests);
+  options.head_starts = head_starts(config);
+  options.min_fleet_users = config.personas.min_fleet_users;
   options.ignores_unknown_fields = config.server.ignore_unknown_fields;
   options.accepts_any_model = config.server.accept_any_model;
   options.trusted_peers = config.server.trusted_peers;
@@ -115,8 +123,6 @@ Result<std::unique_ptr<Application>> Application::create(
     KITH_ASSIGN_OR_RETURN(application->versions_,
                           ServedVersions::create(home, &own_engine->adapters()));
   }
-  application->feedback_ = std::make_unique<personalize::FeedbackRecorder>(
-      home.stores(), home.clock(), application->versions_.get());
   const personalize::PipelineServices services{.generator = *application->generator_,
                                                .stores = home.stores(),
                                                .metrics = application->metrics_,
@@ -125,6 +131,10 @@ Result<std::unique_ptr<Application>> Application::create(
   KITH_ASSIGN_OR_RETURN(application->pipeline_,
                         personalize::Pipeline::create(services, home.assigner(),
                                                       pipeline_options(config), home.router()));
+  application->learner_ = std::make_unique<personalize::PersonaLearner>(
+      home.stores(), home.assigner(), home.clock(), &application->pipeline_->recording_gate());
+  application->feedback_ = std::make_unique<personalize::FeedbackRecorder>(
+      home.stores(), home.clock(), application->versions_.get(), application->learner_.get());
   return application;
 }
 
@@ -141,6 +151,7 @@ Status Application::serve(const std::function<void(const std::string& url)>& on_
       .embeddings = embeddings_.get(),
       .completions = completions_.get(),
       .versions = versions_.get(),
+      .learner = learner_.get(),
       .forget_elsewhere = [this](const storage::Scope& scope) -> Status {
         KITH_RETURN_IF_ERROR(tuning::forget_user(installation_->path(), scope));
         return {};

@@ -65,9 +65,11 @@ class Application {
   std::unique_ptr<server::CompletionService> completions_;
   // Null for an upstream, which has no adapters of ours.
   std::unique_ptr<ServedVersions> versions_;
-  std::unique_ptr<personalize::FeedbackRecorder> feedback_;
-  // Last: its threads use what stands above.
+  // Its threads use what stands above.
   std::unique_ptr<personalize::Pipeline> pipeline_;
+  // Pass the pipeline's gate.
+  std::unique_ptr<personalize::PersonaLearner> learner_;
+  std::unique_ptr<personalize::FeedbackRecorder> feedback_;
 };
 
 }  // namespace kith::runtime

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Part of the directory's name: another number makes the installations anew.
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr int kUsersPerConversation = 5;
 
 constexpr std::array kDepartments{"Engineering", "Finance",       "Operations", "Sales",
@@ -62,18 +62,20 @@ Status add_user(storage::StoreSet& stores, const persona::Assigner& assigner, ba
                           stores.users().upsert(scope, attributes, kAt));
     return {};
   }());
-  persona::WordState words;
+  persona::AssignmentState state;
   if (index % kUsersPerConversation == 0) {
     const auto turns = make_turns(rng, kAt);
     for (const auto& turn : turns) {
-      if (turn.role == "user") assigner.observe(turn.text, words);
+      if (turn.role == "user") assigner.observe(turn.text, turn.at, state);
     }
     const ConversationId id("conv_bench_" + std::to_string(index));
     const auto added = stores.conversations().append(scope, id, 0, turns);
     if (!added) return Error(added.error());
   }
-  const persona::Assignment assignment = assigner.assign(attributes, {}, words);
-  return stores.personas().put(scope, assigner.to_row(assignment, words, kAt));
+  const persona::UserFacts facts{
+      .attributes = attributes, .recorded_at = {}, .context = {}, .now = kAt};
+  const persona::Assignment assignment = assigner.assign(facts, state);
+  return stores.personas().put(scope, assigner.to_row(assignment, state, kAt));
 }
 
 Status fill(const fs::path& dir, int num_users) {

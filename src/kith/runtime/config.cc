@@ -35,6 +35,10 @@ const std::vector<Setting>& all_settings() {
       {"server.port", [](Config& c) -> Field { return &c.server.port; }, 0, 65'535},
       {"server.workers", [](Config& c) -> Field { return &c.server.workers; }, 1, 1024},
       {"server.max_requests", [](Config& c) -> Field { return &c.server.max_requests; }, 1, 65'536},
+      {"server.head_start_high_ms", [](Config& c) -> Field { return &c.server.head_start_high_ms; },
+       0, 3'600'000},
+      {"server.head_start_urgent_ms",
+       [](Config& c) -> Field { return &c.server.head_start_urgent_ms; }, 0, 3'600'000},
       {"server.max_body_mb", [](Config& c) -> Field { return &c.server.max_body_mb; }, 1, 1024},
       {"server.web", [](Config& c) -> Field { return &c.server.web; }},
       {"server.ignore_unknown_fields",
@@ -60,6 +64,8 @@ const std::vector<Setting>& all_settings() {
        256, 1 << 24},
       {"personas.file", [](Config& c) -> Field { return &c.personas.file; }},
       {"personas.texts", [](Config& c) -> Field { return &c.personas.texts; }},
+      {"personas.min_fleet_users", [](Config& c) -> Field { return &c.personas.min_fleet_users; },
+       1, 1'000'000},
       {"router.enabled", [](Config& c) -> Field { return &c.router.enabled; }},
       {"router.dir", [](Config& c) -> Field { return &c.router.dir; }},
       {"answer.default_system", [](Config& c) -> Field { return &c.answer.default_system; }},
@@ -293,6 +299,11 @@ Result<Config> ConfigLoader::finish() const {
   KITH_RETURN_IF_ERROR(
       require_one_of("log.level", config_.log.level, {"debug", "info", "warn", "error"}));
   KITH_RETURN_IF_ERROR(require_one_of("log.format", config_.log.format, {"pretty", "json"}));
+  if (config_.server.head_start_urgent_ms < config_.server.head_start_high_ms) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "server.head_start_urgent_ms must be at least server.head_start_high_ms: " +
+                     std::to_string(config_.server.head_start_urgent_ms)};
+  }
   Config config = config_;
   KITH_RETURN_IF_ERROR(normalize_peers(config.server.trusted_peers));
   KITH_RETURN_IF_ERROR(require_origins(config.server.cors_origins));

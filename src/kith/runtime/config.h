@@ -21,6 +21,9 @@ struct Config {
     int workers = 16;
     // Requests in work or waiting; more are refused with 429.
     int max_requests = 64;
+    // Head starts of the queue classes high and urgent, in milliseconds (base/queue_class.h).
+    int head_start_high_ms = 5'000;
+    int head_start_urgent_ms = 20'000;
     int max_body_mb = 32;
     // Directory of the web page; empty serves none.
     std::string web;
@@ -70,6 +73,8 @@ struct Config {
     std::string file;
     // JSON Lines of texts whose writer's persona is known; may be empty.
     std::string texts;
+    // Figures of a persona are told where at least so many different users stand behind them.
+    int min_fleet_users = 5;
   } personas;
   struct {
     // Prompts choose the persona whose model answers, where there is a trained router.

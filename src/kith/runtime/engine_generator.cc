@@ -219,6 +219,7 @@ Result<engine::GenerateRequest> EngineGenerator::to_engine(
   KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(request.soft_prompt, out.prompt));
   KITH_ASSIGN_OR_RETURN(out.adapters, weights_of(request.adapters, request.held_adapters.get()));
   out.cache_space = request.tenant.str();
+  out.queue_class = request.queue_class;
   out.samples.clear();
   for (const auto& sample : request.samples) out.samples.push_back(runtime::to_engine(sample));
   out.max_tokens = request.max_tokens.value_or(options_.default_max_tokens);
@@ -257,6 +258,7 @@ Result<std::vector<double>> EngineGenerator::score(const personalize::ScoreReque
   KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(request.soft_prompt, out.prompt));
   KITH_ASSIGN_OR_RETURN(out.adapters, weights_of(request.adapters, request.held_adapters.get()));
   out.cache_space = request.tenant.str();
+  out.queue_class = request.queue_class;
   out.cancel = request.cancel;
   for (const std::string& continuation : request.continuations) {
     out.continuations.push_back(model_->tokenizer.encode(continuation));

@@ -18,6 +18,20 @@ fs::path choose_file(const std::string& configured, const fs::path& in_data) {
   return fs::exists(in_data, error) ? in_data : fs::path();
 }
 
+// With the model that was fitted for this catalogue and these texts, if there is one.
+Result<persona::Assigner> make_assigner(const persona::PersonaCatalogue& catalogue,
+                                        const std::vector<persona::TrainingText>& texts,
+                                        const fs::path& model_file) {
+  std::error_code error;
+  if (!fs::exists(model_file, error)) return persona::Assigner::create(catalogue, texts);
+  KITH_ASSIGN_OR_RETURN(const auto model, persona::load_assignment_model(model_file));
+  auto assigner = persona::Assigner::create(catalogue, texts, {}, model);
+  if (assigner || assigner.error().code != ErrorCode::kConflict) return assigner;
+  // Nobody should go unanswered because the personas have changed.
+  base::log_warn(model_file.string() + " is not used: " + assigner.error().message);
+  return persona::Assigner::create(catalogue, texts);
+}
+
 }  // namespace
 
 storage::TenantScope default_tenant() { return {TenantId(storage::kDefaultTenant)}; }
@@ -54,7 +68,7 @@ Status Installation::load_personas(const Config& config) {
   if (!texts_file.empty()) {
     KITH_ASSIGN_OR_RETURN(texts, persona::load_training_texts(texts_file));
   }
-  KITH_ASSIGN_OR_RETURN(auto assigner, persona::Assigner::create(std::move(catalogue), texts));
+  KITH_ASSIGN_OR_RETURN(auto assigner, make_assigner(catalogue, texts, path() / kAssignmentFile));
   assigner_ = std::make_shared<const persona::Assigner>(std::move(assigner));
   auto router = load_router(config, path());
   if (router) {

@@ -16,6 +16,10 @@
 
 namespace kith::runtime {
 
+// In the data directory: what was learned about assigning its personas
+// (persona/assignment_model.h).
+inline constexpr const char* kAssignmentFile = "assignment.json";
+
 // Holds the directory's lock, unless it was opened beside the server that does. Members are
 // thread-safe.
 class Installation {

@@ -56,6 +56,14 @@ Result<std::string> persona_texts(const fs::path& example) {
   return texts;
 }
 
+// Of the example's personas and texts, which are the same everywhere.
+Status copy_assignment_model(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  if (!fs::exists(from, error)) return {};
+  KITH_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(from));
+  return base::write_file_atomically(to, bytes);
+}
+
 Status copy_router(const fs::path& from, const fs::path& to) {
   constexpr const char* kCard = "router.json";
   std::error_code error;
@@ -93,6 +101,8 @@ Result<SeedReport> seed_service_desk(Installation& installation, const fs::path&
   KITH_ASSIGN_OR_RETURN(const std::string texts, persona_texts(example));
   KITH_RETURN_IF_ERROR(
       base::write_file_atomically(installation.path() / "persona_texts.jsonl", texts));
+  KITH_RETURN_IF_ERROR(
+      copy_assignment_model(example / kAssignmentFile, installation.path() / kAssignmentFile));
   KITH_RETURN_IF_ERROR(copy_router(router, installation.path() / "router"));
   return report;
 }

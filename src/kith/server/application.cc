@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kith/base/log.h"
+#include "kith/server/queue_place.h"
 #include "kith/server/routes.h"
 
 namespace kith::server {
@@ -83,9 +84,11 @@ Application::Application(const ServerOptions& options, bool is_loopback, const S
       authenticator_(services.stores.keys(),
                      AuthOptions{is_loopback, options.local_token, options.cors_origins}),
       context_{options_, services_, files_, is_draining_, services.clock.now()},
-      generations_(
-          std::make_unique<WorkerPool>(options.generation_threads, options.generations_waiting)),
-      calls_(std::make_unique<WorkerPool>(options.worker_threads, options.calls_waiting)) {}
+      generations_(std::make_unique<WorkerPool>(options.generation_threads,
+                                                options.generations_waiting, services_.clock,
+                                                options.head_starts)),
+      calls_(std::make_unique<WorkerPool>(options.worker_threads, options.calls_waiting,
+                                          services_.clock)) {}
 
 // Jobs of either pool count those of both, so neither goes before the other has ended.
 Application::~Application() {
@@ -138,32 +141,53 @@ void Application::dispatch(HttpRequest request, std::shared_ptr<ResponseWriter> 
   WorkerPool& pool = lane == Lane::kGeneration ? *generations_ : *calls_;
   // Shared, because a std::function must be copyable.
   const auto shared = std::make_shared<const HttpRequest>(std::move(request));
-  const auto run = [this, shared, writer] {
+  const auto run = [this, shared, writer, arrived = services_.clock.monotonic()] {
     // A client that left meanwhile is owed nothing.
-    if (!writer->cancel_token().stop_requested()) handle(*shared, *writer);
+    if (!writer->cancel_token().stop_requested()) {
+      handle(*shared, *writer, services_.clock.monotonic() - arrived);
+    }
     update_job_metrics();
   };
-  const bool is_taken = pool.try_run(run, writer->cancel_token());
+  const WorkerPool::Admission admission = pool.try_run(run, writer->cancel_token());
   update_job_metrics();
-  if (is_taken) return;
+  if (admission) {
+    if (admission.waits && lane == Lane::kGeneration) find_class(shared, admission.ticket);
+    return;
+  }
   services_.metrics.on_refused(lane == Lane::kGeneration ? "generation" : "call");
   HttpResponse refusal = error_response(api::overloaded("too many requests are being answered"));
   for (auto& header : cors_headers(*shared)) refusal.headers.push_back(std::move(header));
   writer->send(std::move(refusal));
 }
 
-void Application::handle(const HttpRequest& request, ResponseWriter& writer) const {
+// Beside the queue, as it takes the store: what waits stands as a normal one until it is known.
+void Application::find_class(const std::shared_ptr<const HttpRequest>& request,
+                             WorkerPool::Ticket ticket) {
+  calls_->try_run([this, request, ticket] {
+    try {
+      const auto principal = authenticator_.authenticate(*request);
+      if (!principal) return;
+      generations_->set_class(ticket, class_of(context_, *principal, *request));
+      update_job_metrics();
+    } catch (const std::exception& error) {
+      base::log_error("request " + request->id + ": its class is not known: " + error.what());
+    }
+  });
+}
+
+void Application::handle(const HttpRequest& request, ResponseWriter& writer,
+                         std::chrono::nanoseconds waited) const {
   // A library's exception must cost one request, not the server.
   try {
-    answer(match(request), request, writer);
+    answer(match(request), request, writer, waited);
   } catch (const std::exception& error) {
     base::log_error("request " + request.id + ": " + error.what());
     writer.send(error_response(api::to_api_error(Error{ErrorCode::kInternal, {}})));
   }
 }
 
-void Application::answer(const Match& match, const HttpRequest& request,
-                         ResponseWriter& writer) const {
+void Application::answer(const Match& match, const HttpRequest& request, ResponseWriter& writer,
+                         std::chrono::nanoseconds waited) const {
   if (auto response = preflight(request)) return writer.send(*std::move(response));
   const bool is_read = request.method == "GET" || request.method == "HEAD";
   if (match.allowed.empty() && is_read) {
@@ -171,7 +195,7 @@ void Application::answer(const Match& match, const HttpRequest& request,
   }
   Principal principal;
   const HeaderList headers = cors_headers(request);
-  const Call call{request, principal, match.params, headers, writer};
+  const Call call{request, principal, match.params, headers, writer, waited};
   auto refusal = check(match, request, principal);
   if (!refusal && match.route->stream != nullptr) return match.route->stream(context_, call);
   HttpResponse response;
@@ -215,6 +239,10 @@ std::optional<HttpResponse> Application::preflight(const HttpRequest& request) c
 void Application::update_job_metrics() const {
   services_.metrics.set_jobs(static_cast<int>(generations_->num_jobs()),
                              static_cast<int>(calls_->num_jobs()));
+  for (const base::QueueClass queue_class : base::kQueueClasses) {
+    services_.metrics.set_waiting(queue_class,
+                                  static_cast<int>(generations_->num_waiting(queue_class)));
+  }
 }
 
 void Application::on_done(const HttpRequest& request, int status, double seconds) {

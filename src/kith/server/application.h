@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,8 @@ struct Call {
   // For handlers that stream: what every response of this request carries.
   const HeaderList& headers;
   ResponseWriter& writer;
+  // From the end of the request's body to here.
+  std::chrono::nanoseconds waited{0};
 };
 
 // Thread-safe.
@@ -59,8 +62,11 @@ class Application final : public Dispatcher {
   Application(const ServerOptions& options, bool is_loopback, const Services& services,
               StaticFiles files);
   Match match(const HttpRequest& request) const;
-  void handle(const HttpRequest& request, ResponseWriter& writer) const;
-  void answer(const Match& match, const HttpRequest& request, ResponseWriter& writer) const;
+  void handle(const HttpRequest& request, ResponseWriter& writer,
+              std::chrono::nanoseconds waited = {}) const;
+  void answer(const Match& match, const HttpRequest& request, ResponseWriter& writer,
+              std::chrono::nanoseconds waited) const;
+  void find_class(const std::shared_ptr<const HttpRequest>& request, WorkerPool::Ticket ticket);
   std::optional<api::ApiError> check(const Match& match, const HttpRequest& request,
                                      Principal& principal) const;
   std::optional<HttpResponse> preflight(const HttpRequest& request) const;

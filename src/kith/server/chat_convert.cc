@@ -43,6 +43,11 @@ api::KithStyleReport to_report(const personalize::MeasuredStyle& style) {
   return report;
 }
 
+api::KithEscalation to_escalation(const personalize::EscalationReport& report) {
+  return {report.reason, report.target.name, report.target.channel, report.target.hours,
+          report.is_in_text};
+}
+
 void add_reasons(const personalize::ChatAnswer& answer, api::KithResponse& kith) {
   for (const auto& weight : answer.personas) {
     kith.persona.emplace_back(weight.persona.str(), weight.probability);
@@ -92,7 +97,11 @@ api::KithRoute to_route(const personalize::ChatAnswer& answer) {
                             .end = part.end,
                             .persona = part.persona.str(),
                             .adapters = {},
-                            .scores = to_numbers(route.parts[i].scores)};
+                            .scores = to_numbers(route.parts[i].scores),
+                            .topics = {}};
+    for (const auto& topic : route.parts[i].topics) {
+      item.topics.emplace_back(topic.topic, topic.probability);
+    }
     for (const auto& share : part.adapters) {
       item.adapters.emplace_back(share.id.str(), share.weight);
     }
@@ -102,14 +111,12 @@ api::KithRoute to_route(const personalize::ChatAnswer& answer) {
 }
 
 void add_timing(const personalize::AnswerTimings& timings, api::KithResponse& kith) {
-  const std::pair<const char*, double> parts[] = {{"total_ms", timings.total_ms},
-                                                  {"personalize_ms", timings.personalize_ms},
-                                                  {"generate_ms", timings.generate_ms},
-                                                  {"record_ms", timings.record_ms},
-                                                  {"encode_ms", timings.generator.encode_ms},
-                                                  {"queue_ms", timings.generator.queue_ms},
-                                                  {"prefill_ms", timings.generator.prefill_ms},
-                                                  {"decode_ms", timings.generator.decode_ms}};
+  const std::pair<const char*, double> parts[] = {
+      {"admission_ms", timings.admission_ms},     {"total_ms", timings.total_ms},
+      {"personalize_ms", timings.personalize_ms}, {"generate_ms", timings.generate_ms},
+      {"record_ms", timings.record_ms},           {"encode_ms", timings.generator.encode_ms},
+      {"queue_ms", timings.generator.queue_ms},   {"prefill_ms", timings.generator.prefill_ms},
+      {"decode_ms", timings.generator.decode_ms}};
   for (const auto& [name, ms] : parts) {
     if (ms > 0.0) kith.timing_ms.emplace_back(name, ms);
   }
@@ -187,7 +194,9 @@ api::ChatCompletion to_chat_head(const personalize::ChatAnswer& answer) {
   head.kith.user = answer.user.str();
   head.kith.conversation = answer.conversation.str();
   head.kith.decision = answer.decision.str();
+  head.kith.abstain = answer.abstain;
   head.kith.assigned_persona = answer.assigned.str();
+  head.kith.queue_class = std::string(to_string(answer.queue_class));
   if (answer.route) head.kith.route = to_route(answer);
   head.kith.adapter = answer.adapter.str();
   head.kith.adapter_version = answer.adapter_version;
@@ -214,6 +223,7 @@ api::ChatCompletion to_chat_completion(const personalize::ChatAnswer& answer) {
   completion.kith.generated_tokens = answer.generated_tokens;
   completion.kith.probability = answer.probability;
   completion.kith.style_measured = to_report(answer.style_measured);
+  if (answer.escalation) completion.kith.escalation = to_escalation(*answer.escalation);
   add_timing(answer.timings, completion.kith);
   return completion;
 }

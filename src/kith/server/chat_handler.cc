@@ -163,6 +163,7 @@ api::Outcome<Prepared> prepare(const Context& context, const Call& call) {
   prepared.chat = to_chat_request(*std::move(parsed), *std::move(scope));
   prepared.chat.adapters = *std::move(adapters);
   prepared.chat.soft_prompt = *std::move(rows);
+  prepared.chat.admission_ms = std::chrono::duration<double, std::milli>(call.waited).count();
   if (auto error = apply_headers(context, call, prepared.chat)) return *std::move(error);
   return prepared;
 }
@@ -179,6 +180,8 @@ void post_chat_completions(const Context& context, const Call& call) {
                                                        call.writer.cancel_token());
   // In a stream that has begun, this is its last event.
   if (!answer) return refuse(call, explain_refusal(answer.error(), chat, call));
+  context.services.metrics.on_admitted(answer->queue_class,
+                                       std::chrono::duration<double>(call.waited).count());
   if (prepared->is_stream) return sink.finish(*answer);
   HttpResponse response = json_response(api::chat_completion_body(to_chat_completion(*answer)));
   response.headers = kith_headers(prepared->headers, *answer);

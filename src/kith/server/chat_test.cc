@@ -52,6 +52,11 @@ TEST(ChatTest, KnownUserGetsAnAnswerWithItsReasons) {
   EXPECT_EQ(body["usage"]["total_tokens"], 13);
   EXPECT_EQ(body["kith"]["user"], "anna");
   EXPECT_EQ(body["kith"]["assigned_persona"], "leadership");
+  double total = body["kith"]["abstain"].get<double>();
+  for (const auto& [persona, probability] : body["kith"]["persona"].items()) {
+    total += probability.get<double>();
+  }
+  EXPECT_NEAR(total, 1.0, 1e-9);
   EXPECT_GT(body["kith"]["persona"]["leadership"].get<double>(), 0.5);
   EXPECT_EQ(response.headers.at("x-kith-decision"), body["kith"]["decision"]);
   EXPECT_EQ(response.headers.at("x-kith-persona"), "leadership");

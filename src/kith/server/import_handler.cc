@@ -45,13 +45,23 @@ class MemoryFile {
   bool is_complete_ = false;
 };
 
+Result<storage::ImportReport> import_users(const Context& context, const TenantId& tenant,
+                                           profile::Importer& importer, const std::string& path) {
+  const base::UnixMicros begun = context.services.clock.now();
+  KITH_ASSIGN_OR_RETURN(auto report, importer.import_users(path));
+  personalize::PersonaLearner* learner = context.services.learner;
+  if (learner == nullptr || report.num_updated == 0) return report;
+  KITH_RETURN_IF_ERROR(learner->look_again(storage::TenantScope{tenant}, begun));
+  return report;
+}
+
 Result<storage::ImportReport> import(const Context& context, const TenantId& tenant,
                                      const std::string& kind, const std::string& path) {
   profile::ImportOptions options;
   options.tenant = tenant;
   options.records.max_bad_lines = kMaxBadLines;
   profile::Importer importer(context.services.stores, context.services.clock, options);
-  if (kind == "users") return importer.import_users(path);
+  if (kind == "users") return import_users(context, tenant, importer, path);
   if (kind == "conversations") return importer.import_conversations(path);
   if (kind == "feedback") return importer.import_feedback(path);
   if (kind == "knowledge") {

@@ -4,6 +4,7 @@
 
 #include "kith/api/openapi.h"
 #include "kith/api/records.h"
+#include "kith/persona/entitlement.h"
 #include "kith/server/identity.h"
 #include "kith/server/model_choice.h"
 #include "kith/server/routes.h"
@@ -29,16 +30,39 @@ std::vector<api::ModelCard> list_models(const Context& context) {
   return cards;
 }
 
-// The groups that a user's attributes put them in: what they say cannot widen them.
+// The groups whose documents the user may read, as answers to them may cite.
 std::vector<std::string> groups_of(const Context& context, const storage::Scope& scope) {
   std::vector<std::string> groups{storage::kAccessAll};
   const auto& assigner = context.services.assigner;
-  if (!assigner || scope.user.empty()) return groups;
-  const auto row = context.services.stores.users().find(scope);
+  if (scope.user.empty()) return groups;
+  auto& stores = context.services.stores;
+  const auto row = stores.users().find(scope);
   if (!row || !*row) return groups;
-  const PersonaId persona = assigner->assign_by_attributes((*row)->attributes).persona;
-  if (!persona.empty()) groups.push_back(persona.str());
+  const auto entitlement = persona::entitle(assigner.get(), (*row)->attributes);
+  groups.insert(groups.end(), entitlement.groups.begin(), entitlement.groups.end());
   return groups;
+}
+
+api::PersonaView to_view(const persona::Persona& persona) {
+  api::PersonaView view;
+  view.id = persona.id.str();
+  view.name = persona.name;
+  view.description = persona.description;
+  for (const persona::Need& need : persona.needs) view.needs.push_back(need.text);
+  view.priority = std::string(to_string(persona.priority));
+  view.knowledge = persona.knowledge;
+  const persona::Escalation& escalation = persona.escalation;
+  if (!escalation.empty()) {
+    view.escalation = {{"name", escalation.name}, {"channel", escalation.channel}};
+    if (!escalation.hours.empty()) view.escalation["hours"] = escalation.hours;
+  }
+  view.tone = persona.style.tone;
+  view.format = persona.style.format;
+  view.language = persona.style.language;
+  view.length = std::string(to_string(persona.style.length));
+  view.reading_level = persona.style.reading_level;
+  view.adapter = persona.adapter.str();
+  return view;
 }
 
 bool may_read(const storage::DocumentRow& document, const std::vector<std::string>& groups) {
@@ -69,13 +93,7 @@ api::Outcome<HttpResponse> get_model(const Context& context, const Call& call) {
 api::Outcome<HttpResponse> get_personas(const Context& context, const Call&) {
   const auto& catalogue = context.services.pipeline.catalogue();
   std::vector<api::PersonaView> views;
-  for (const persona::Persona& item : catalogue.personas()) {
-    views.push_back({item.id.str(), item.name, item.description, item.needs,
-                     std::string(persona::to_string(item.priority)), item.style.tone,
-                     item.style.format, item.style.language,
-                     std::string(persona::to_string(item.style.length)), item.style.reading_level,
-                     item.adapter.str()});
-  }
+  for (const persona::Persona& item : catalogue.personas()) views.push_back(to_view(item));
   return json_response(api::personas_body(views, catalogue.version()));
 }
 

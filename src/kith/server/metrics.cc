@@ -6,6 +6,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
+
 namespace kith::server {
 namespace {
 
@@ -36,6 +38,9 @@ struct Metrics::Impl {
   prometheus::Gauge& connections = gauge("kith_http_connections", "Open connections.").Add({});
   prometheus::Family<prometheus::Gauge>& jobs =
       gauge("kith_jobs", "Calls running or waiting, by lane.");
+  // In the order of base::kQueueClasses; set at every request, so they are looked up once.
+  std::array<prometheus::Gauge*, base::kQueueClasses.size()> waiting{};
+  std::array<Histogram*, base::kQueueClasses.size()> queue_seconds{};
   prometheus::Family<prometheus::Counter>& refused =
       counter("kith_refused_total", "Calls refused because a lane was full.");
   prometheus::Histogram& first_text =
@@ -61,7 +66,18 @@ struct Metrics::Impl {
               "Tokens by kind: of prompts, of answers shown, and generated (unseen drafts too).");
 };
 
-Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {
+  auto& waiting =
+      impl_->gauge("kith_queue_waiting", "Generations waiting for a thread, by queue class.");
+  auto& seconds = impl_->histogram("kith_queue_wait_seconds",
+                                   "Chats answered: wait for a thread, by queue class.");
+  for (const base::QueueClass queue_class : base::kQueueClasses) {
+    const auto index = static_cast<std::size_t>(queue_class);
+    const std::string name(to_string(queue_class));
+    impl_->waiting[index] = &waiting.Add({{"class", name}});
+    impl_->queue_seconds[index] = &seconds.Add({{"class", name}}, kSeconds);
+  }
+}
 Metrics::~Metrics() = default;
 
 void Metrics::on_request(std::string_view outcome) {
@@ -99,6 +115,14 @@ void Metrics::set_connections(int open) { impl_->connections.Set(open); }
 void Metrics::set_jobs(int generations, int others) {
   impl_->jobs.Add({{"lane", "generation"}}).Set(generations);
   impl_->jobs.Add({{"lane", "other"}}).Set(others);
+}
+
+void Metrics::set_waiting(base::QueueClass queue_class, int waiting) {
+  impl_->waiting[static_cast<std::size_t>(queue_class)]->Set(waiting);
+}
+
+void Metrics::on_admitted(base::QueueClass queue_class, double wait_seconds) {
+  impl_->queue_seconds[static_cast<std::size_t>(queue_class)]->Observe(wait_seconds);
 }
 
 void Metrics::on_refused(std::string_view lane) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "kith/base/queue_class.h"
 #include "kith/personalize/ports.h"
 
 namespace kith::server {
@@ -31,6 +32,10 @@ class Metrics final : public personalize::PipelineMetrics {
   void on_http(std::string_view method, std::string_view route, int status, double seconds);
   void set_connections(int open);
   void set_jobs(int generations, int others);
+  // Generations of the class that wait for a thread.
+  void set_waiting(base::QueueClass queue_class, int waiting);
+  // A chat that was taken on; `wait_seconds` for a thread.
+  void on_admitted(base::QueueClass queue_class, double wait_seconds);
   void on_refused(std::string_view lane);
   void on_first_text(double seconds);
   // Texts of one request and their tokens.

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "kith/base/queue_class.h"
+
 namespace kith::server {
 
 struct ServerOptions {
@@ -36,9 +38,14 @@ struct ServerOptions {
   // Chat requests that run, and that wait, at most; further ones get 429.
   std::size_t generation_threads = 16;
   std::size_t generations_waiting = 48;
+  // Which of those that wait runs next.
+  base::HeadStarts head_starts;
   // The same for other calls.
   std::size_t worker_threads = 4;
   std::size_t calls_waiting = 256;
+
+  // Figures of a persona are withheld where fewer different users than this stand behind them.
+  std::int64_t min_fleet_users = 5;
 
   // Origins whose pages may call ("https://desk.example"); empty: none but our own page.
   std::vector<std::string> cors_origins;

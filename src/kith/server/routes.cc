@@ -37,6 +37,7 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/import/{kind}", kOperator, kCall, BodyKind::kRecords, post_import, nullptr},
     Route{"GET", "/v1/knowledge/{id}", kEndUser, kCall, kNone, get_document, nullptr},
     Route{"GET", "/v1/personas", kEndUser, kCall, kNone, get_personas, nullptr},
+    Route{"GET", "/v1/personas/{id}/stats", kOperator, kCall, kNone, get_persona_stats, nullptr},
     Route{"GET", "/v1/personas/{id}/versions", kOperator, kCall, kNone, get_versions, nullptr},
     Route{"POST", "/v1/personas/{id}/promote", kOperator, kCall, kJson, post_promote, nullptr},
     Route{"POST", "/v1/personas/{id}/rollback", kOperator, kCall, kJson, post_rollback, nullptr},

@@ -42,6 +42,7 @@ void post_chat_completions(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_embeddings(const Context& context, const Call& call);
 void post_completions(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_lora_adapters(const Context& context, const Call& call);
+api::Outcome<HttpResponse> get_persona_stats(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_models(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_model(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_feedback(const Context& context, const Call& call);

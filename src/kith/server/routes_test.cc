@@ -177,6 +177,39 @@ TEST(RoutesTest, UserIsStoredShownExportedAndErased) {
   EXPECT_EQ(call(server.port(), "GET", path).status, 404);
 }
 
+TEST(RoutesTest, AProfileTellsHowSureItIsAndWhoTheUserWas) {
+  TestServer server;
+  const TestHeaders json{{"Content-Type", "application/json"}};
+  const auto profile_of = [&](const std::string& user) {
+    return parsed(call(server.port(), "GET", "/v1/users/" + user + "/profile").body);
+  };
+  call(server.port(), "PUT", "/v1/users/anna", json, R"({"attributes":{"grade":"trainee"}})");
+  call(server.port(), "PUT", "/v1/users/bob", json, R"({"attributes":{"city":"Leeds"}})");
+  EXPECT_NEAR(profile_of("bob")["abstain"].get<double>(), 0.95, 1e-6);
+  call(server.port(), "POST", "/v1/chat/completions",
+       {{"Content-Type", "application/json"}, {"X-Kith-User", "anna"}},
+       R"({"model":"kith","messages":[{"role":"user","content":"hello"}]})");
+  const base::Json before = profile_of("anna");
+  EXPECT_NEAR(before["persona"]["leadership"].get<double>() +
+                  before["persona"]["new_hire"].get<double>() + before["abstain"].get<double>(),
+              1.0, 1e-9);
+  EXPECT_FALSE(before.contains("persona_changes"));
+  const std::string promoted = "{\"id\":\"anna\",\"attributes\":{\"grade\":\"director\"}}\n";
+  call(server.port(), "POST", "/v1/import/users", {{"Content-Type", "application/jsonl"}},
+       promoted);
+  const base::Json changes = profile_of("anna")["persona_changes"];
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0]["from"], "new_hire");
+  EXPECT_EQ(changes[0]["to"], "leadership");
+  EXPECT_EQ(changes[0]["reasons"][0]["detail"], "grade=director");
+  EXPECT_TRUE(changes[0].contains("at"));
+  // By a single update the same way.
+  call(server.port(), "PUT", "/v1/users/anna", json, R"({"attributes":{"grade":"trainee"}})");
+  EXPECT_EQ(profile_of("anna")["persona_changes"].size(), 2U);
+  EXPECT_THAT(call(server.port(), "GET", "/v1/users/anna/export").body,
+              HasSubstr("persona_changed"));
+}
+
 TEST(RoutesTest, ProfileIsNotMadeWithoutConsent) {
   TestServer server;
   const TestHeaders json{{"Content-Type", "application/json"}};

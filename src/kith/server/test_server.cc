@@ -195,7 +195,10 @@ TestServer::TestServer(TestServerOptions options) : options_(std::move(options))
                                                 options_.pipeline);
   if (!pipeline) ADD_FAILURE() << pipeline.error().message;
   pipeline_ = *std::move(pipeline);
-  feedback_ = std::make_unique<personalize::FeedbackRecorder>(*faulty_, clock_);
+  learner_ = std::make_unique<personalize::PersonaLearner>(*faulty_, assigner_, clock_,
+                                                           &pipeline_->recording_gate());
+  feedback_ =
+      std::make_unique<personalize::FeedbackRecorder>(*faulty_, clock_, nullptr, learner_.get());
   knowledge_ = std::make_unique<memory::Knowledge>(faulty_->knowledge(), clock_);
   auto server = Server::create(options_.server, services());
   if (!server) ADD_FAILURE() << server.error().message;
@@ -216,10 +219,18 @@ personalize::Generator& TestServer::model() {
 Services TestServer::services() {
   CompletionService* service =
       options_.completions != nullptr ? options_.completions : &completions;
-  return {*pipeline_,  model(),          *feedback_,
-          *knowledge_, *faulty_,         assigner_,
-          metrics_,    clock_,           options_.has_embeddings ? &embeddings : nullptr,
-          service,     options_.versions};
+  return {*pipeline_,
+          model(),
+          *feedback_,
+          *knowledge_,
+          *faulty_,
+          assigner_,
+          metrics_,
+          clock_,
+          options_.has_embeddings ? &embeddings : nullptr,
+          service,
+          options_.versions,
+          learner_.get()};
 }
 
 std::string TestServer::add_key(storage::KeyRole role, const std::string& user) {

@@ -148,6 +148,7 @@ class TestServer {
   std::unique_ptr<storage::FaultyStoreSet> faulty_;
   std::shared_ptr<const persona::Assigner> assigner_;
   std::unique_ptr<personalize::Pipeline> pipeline_;
+  std::unique_ptr<personalize::PersonaLearner> learner_;
   std::unique_ptr<personalize::FeedbackRecorder> feedback_;
   std::unique_ptr<memory::Knowledge> knowledge_;
   std::unique_ptr<Server> server_;

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kDefaultPage = 100;
 constexpr std::size_t kMaxPage = 1000;
+// Changes of persona that a profile tells of, newest first.
+constexpr std::size_t kMaxChanges = 20;
 
 api::UserView to_view(const storage::UserRow& row) {
   api::UserView view;
@@ -36,6 +38,18 @@ std::string to_json(const std::vector<persona::Evidence>& evidence) {
   return base::dump_json(list);
 }
 
+std::string to_json(const std::vector<storage::EventRow>& changes) {
+  base::Json list = base::Json::array();
+  for (const auto& change : changes) {
+    const auto document = base::parse_json(change.document);
+    base::Json item = document && document->is_object() ? *document : base::Json::object();
+    item.erase("schema");
+    item["at"] = base::to_iso8601(change.at);
+    list.push_back(std::move(item));
+  }
+  return base::dump_json(list);
+}
+
 // What an answer to this user would start from: attributes, and the words kept from earlier
 // messages. Left out without consent.
 Status add_persona(const Context& context, const storage::Scope& scope, const storage::UserRow& row,
@@ -46,12 +60,21 @@ Status add_persona(const Context& context, const storage::Scope& scope, const st
     return {};
   }
   KITH_ASSIGN_OR_RETURN(const auto stored, stores.personas().find(scope));
-  const persona::WordState words = stored ? assigner->from_row(*stored) : persona::WordState{};
-  const persona::Assignment assignment = assigner->assign(row.attributes, {}, words);
+  const auto state = stored ? assigner->from_row(*stored) : persona::AssignmentState{};
+  const persona::UserFacts facts{.attributes = row.attributes,
+                                 .recorded_at = row.recorded_at,
+                                 .context = {},
+                                 .now = context.services.clock.now()};
+  const persona::Assignment assignment = assigner->assign(facts, state);
   for (const auto& weight : assignment.weights) {
     view.persona.emplace_back(weight.persona.str(), weight.probability);
   }
-  if (with_evidence) view.evidence = to_json(assignment.evidence);
+  view.abstain = assignment.abstain;
+  if (!with_evidence) return {};
+  view.evidence = to_json(assignment.evidence);
+  KITH_ASSIGN_OR_RETURN(const auto changes,
+                        stores.events().list(scope, storage::kEventPersonaChanged, kMaxChanges));
+  if (!changes.empty()) view.persona_changes = to_json(changes);
   return {};
 }
 
@@ -106,7 +129,8 @@ Status store_update(const Context& context, const storage::Scope& scope,
   for (const auto& [purpose, granted] : update.consent) {
     KITH_RETURN_IF_ERROR(stores.consents().set(scope, purpose, granted, now));
   }
-  return {};
+  const bool looks_again = update.attributes && context.services.learner != nullptr;
+  return looks_again ? context.services.learner->learn(scope, {}) : Status();
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 #include "kith/server/worker_pool.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace kith::server {
 
-WorkerPool::WorkerPool(std::size_t num_threads, std::size_t num_waiting)
-    : max_jobs_(num_threads + num_waiting) {
+WorkerPool::WorkerPool(std::size_t num_threads, std::size_t num_waiting, const base::Clock& clock,
+                       const base::HeadStarts& head_starts)
+    : num_threads_(num_threads),
+      max_jobs_(num_threads + num_waiting),
+      clock_(clock),
+      waiting_(head_starts) {
   threads_.reserve(num_threads);
   for (std::size_t i = 0; i < num_threads; ++i) threads_.emplace_back([this] { work(); });
 }
@@ -22,30 +25,38 @@ void WorkerPool::close() {
   threads_.clear();
 }
 
-bool WorkerPool::try_run(std::function<void()> run, const std::stop_token& cancel) {
+WorkerPool::Admission WorkerPool::try_run(std::function<void()> run,
+                                          const std::stop_token& cancel) {
   const auto job = std::make_shared<Job>();
   job->run = std::move(run);
+  Admission admission;
   {
     const std::lock_guard lock(mutex_);
     // A waiting place is only one while the threads are busy: the sum decides.
-    if (is_closed_ || num_running_ + waiting_.size() >= max_jobs_) return false;
-    waiting_.push_back(job);
+    const std::size_t num_jobs = num_running_ + waiting_.size();
+    if (is_closed_ || num_jobs >= max_jobs_) return {};
+    job->ticket = ++last_ticket_;
+    admission = {job->ticket, num_jobs >= num_threads_};
+    waiting_.push(job, base::QueueClass::kNormal, clock_.monotonic());
     ready_.notify_one();
   }
   // A job that has been started meanwhile is none of drop()'s: what it does ends it.
-  job->on_cancel.emplace(cancel, [this, which = job.get()] { drop(which); });
-  return true;
+  job->on_cancel.emplace(cancel, [this, ticket = admission.ticket] { drop(ticket); });
+  return admission;
 }
 
-void WorkerPool::drop(const Job* job) {
+bool WorkerPool::set_class(Ticket ticket, base::QueueClass queue_class) {
+  const std::lock_guard lock(mutex_);
+  return waiting_.set_class([ticket](const auto& job) { return job->ticket == ticket; },
+                            queue_class);
+}
+
+void WorkerPool::drop(Ticket ticket) {
   // Outlives the lock: the job may own things whose end takes locks of their own.
   std::shared_ptr<Job> dropped;
   const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
-                                  [job](const auto& waiting) { return waiting.get() == job; });
-  if (found == waiting_.end()) return;
-  dropped = std::move(*found);
-  waiting_.erase(found);
+  waiting_.remove_first([ticket](const auto& job) { return job->ticket == ticket; },
+                        [&dropped](std::shared_ptr<Job> job) { dropped = std::move(job); });
 }
 
 std::size_t WorkerPool::num_jobs() const {
@@ -53,13 +64,17 @@ std::size_t WorkerPool::num_jobs() const {
   return num_running_ + waiting_.size();
 }
 
+std::size_t WorkerPool::num_waiting(base::QueueClass queue_class) const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size_of(queue_class);
+}
+
 void WorkerPool::work() {
   std::unique_lock lock(mutex_);
   while (true) {
     ready_.wait(lock, [this] { return is_closed_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
-    std::shared_ptr<Job> job = std::move(waiting_.front());
-    waiting_.pop_front();
+    std::shared_ptr<Job> job = waiting_.pop();
     ++num_running_;
     lock.unlock();
     job->run();

@@ -74,8 +74,36 @@ TEST_P(StorageConformanceTest, KeepsUsersAndSaysWhatAWriteDid) {
   reopen();
   const auto user = stores().users().find(ada_);
   ASSERT_TRUE(user && *user);
-  EXPECT_EQ(**user, (UserRow{ada_.user, {{"title", "Surgeon"}}, 100, 300}));
+  EXPECT_EQ(**user, (UserRow{ada_.user, {{"title", "Surgeon"}}, 100, 300, {{"title", 300}}}));
   EXPECT_FALSE(stores().users().find(bob_)->has_value());
+}
+
+TEST_P(StorageConformanceTest, AnAttributeKeepsTheTimeAtWhichItsValueWasRecorded) {
+  UserStore& users = stores().users();
+  ASSERT_TRUE(users.upsert(ada_, {{"grade", "graduate"}, {"site", "Leeds"}}, 100));
+  ASSERT_TRUE(users.upsert(ada_, {{"grade", "senior"}, {"site", "Leeds"}}, 200));
+  reopen();
+  EXPECT_THAT((**stores().users().find(ada_)).recorded_at,
+              ElementsAre(Pair("grade", 200), Pair("site", 100)));
+  EXPECT_THAT((*stores().users().list(ada_.tenant_scope(), UserId{}, 1))[0].recorded_at,
+              ElementsAre(Pair("grade", 200), Pair("site", 100)));
+}
+
+TEST_P(StorageConformanceTest, KeepsAnEventOnceAndListsTheNewestFirst) {
+  EventStore& events = stores().events();
+  const EventRow first{"a", kEventPersonaChanged, R"({"to":"field"})", 10};
+  const EventRow second{"b", "other", "{}", 20};
+  EXPECT_TRUE(*events.add(ada_, first));
+  EXPECT_FALSE(*events.add(ada_, {"a", "other", "{}", 30}));
+  EXPECT_TRUE(*events.add(ada_, second));
+  EXPECT_TRUE(*events.add(bob_, first));
+  reopen();
+  EXPECT_THAT(*stores().events().list(ada_, "", 9), ElementsAre(second, first));
+  EXPECT_THAT(*stores().events().list(ada_, kEventPersonaChanged, 9), ElementsAre(first));
+  EXPECT_THAT(*stores().events().list(ada_, "", 1), ElementsAre(second));
+  EXPECT_THAT(*stores().events().list(other_ada_, "", 9), IsEmpty());
+  EXPECT_EQ(code_of(stores().events().add(ada_, {"", "kind", "{}", 1})),
+            ErrorCode::kInvalidArgument);
 }
 
 TEST_P(StorageConformanceTest, ListsUsersOfOneTenantPageByPage) {
@@ -622,6 +650,74 @@ TEST_P(StorageConformanceTest, AShadowAnswerStandsInItsDecision) {
 }
 
 // Writes one row of every kind that a user can have.
+TEST_P(StorageConformanceTest, NotesWhenAnotherPersonaBecomesTheMostLikelyOne) {
+  PersonaStore& personas = stores().personas();
+  const auto put = [&](const Scope& scope, const char* persona, base::UnixMicros at) {
+    return personas.put(scope, {{{PersonaId(persona), 0.9}}, "{}", "v1", at});
+  };
+  ASSERT_TRUE(put(ada_, "field", 10));
+  ASSERT_TRUE(put(ada_, "field", 20));
+  ASSERT_TRUE(put(ada_, "lead", 30));
+  ASSERT_TRUE(put(bob_, "lead", 30));
+  reopen();
+  EXPECT_THAT(*stores().personas().changes(ada_),
+              ElementsAre(PersonaChange{10, PersonaId{}, PersonaId("field")},
+                          PersonaChange{30, PersonaId("field"), PersonaId("lead")}));
+  EXPECT_THAT(*stores().personas().changes(other_ada_), IsEmpty());
+}
+
+inline DecisionRow answered_for(const char* id, const char* persona, base::UnixMicros at) {
+  DecisionRow row;
+  row.id = DecisionId(id);
+  row.persona = PersonaId(persona);
+  row.at = at;
+  return row;
+}
+
+// By hand: ada is in field from 10 to 30, bob comes at 25; ada asks twice as field, bob once, and
+// somebody once as lead. Of ada's two thumbs on one answer the later counts.
+TEST_P(StorageConformanceTest, CountsAPersonasFleetBySpans) {
+  PersonaStore& personas = stores().personas();
+  ASSERT_TRUE(personas.put(ada_, {{{PersonaId("field"), 0.9}}, "{}", "v1", 10}));
+  ASSERT_TRUE(personas.put(bob_, {{{PersonaId("field"), 0.9}}, "{}", "v1", 25}));
+  ASSERT_TRUE(personas.put(ada_, {{{PersonaId("lead"), 0.9}}, "{}", "v1", 30}));
+  DecisionStore& decisions = stores().decisions();
+  ASSERT_TRUE(decisions.put(ada_, answered_for("d1", "field", 12)));
+  ASSERT_TRUE(decisions.put(ada_, answered_for("d2", "field", 19)));
+  ASSERT_TRUE(decisions.put(bob_, answered_for("d3", "field", 26)));
+  ASSERT_TRUE(decisions.put(ada_, answered_for("d4", "lead", 31)));
+  ASSERT_TRUE(decisions.put(other_ada_, answered_for("d5", "field", 12)));
+  FeedbackStore& feedback = stores().feedback();
+  ASSERT_TRUE(feedback.add(ada_, {"k1", DecisionId("d1"), "thumb", 1.0, "", 13, 13}));
+  ASSERT_TRUE(feedback.add(ada_, {"k2", DecisionId("d1"), "thumb", -1.0, "", 22, 22}));
+  ASSERT_TRUE(feedback.add(bob_, {"k3", DecisionId("d3"), "thumb", 1.0, "", 27, 27}));
+  ASSERT_TRUE(feedback.add(ada_, {"k4", DecisionId("d4"), "thumb", 1.0, "", 32, 32}));
+
+  const auto figures =
+      stores().fleet().figures(ada_.tenant_scope(), {PersonaId("field"), 10, 35, 10});
+  ASSERT_TRUE(figures) << figures.error().message;
+  EXPECT_THAT(figures->buckets, ElementsAre(FleetCounts{10, 20, 1, 1, 0, 2, 1, 2, 0, 0},
+                                            FleetCounts{20, 30, 2, 1, 0, 1, 1, 1, 1, 1},
+                                            FleetCounts{30, 35, 1, 0, 1, 0, 0, 1, 0, 0}));
+  EXPECT_EQ(figures->total, (FleetCounts{10, 35, 1, 2, 1, 3, 2, 4, 1, 1}));
+  EXPECT_EQ(figures->all_users, 2);
+
+  ASSERT_TRUE(stores().users().erase(ada_, 40));
+  const auto after =
+      stores().fleet().figures(ada_.tenant_scope(), {PersonaId("field"), 10, 35, 10});
+  EXPECT_EQ(after->total, (FleetCounts{10, 35, 1, 1, 0, 1, 1, 1, 1, 0}));
+}
+
+TEST_P(StorageConformanceTest, RefusesFiguresOfNoTimeOrOfTooManySpans) {
+  FleetStore& fleet = stores().fleet();
+  EXPECT_EQ(code_of(fleet.figures(ada_.tenant_scope(), {PersonaId("field"), 5, 5, 1})),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(fleet.figures(ada_.tenant_scope(), {PersonaId("field"), 0, 401, 1})),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(fleet.figures(ada_.tenant_scope(), {PersonaId(""), 0, 4, 1})),
+            ErrorCode::kInvalidArgument);
+}
+
 inline void write_everything(StoreSet& stores, const Scope& scope, const std::string& word) {
   const std::string id = scope.tenant.str() + scope.user.str();
   ASSERT_TRUE(stores.users().upsert(scope, {{"note", word}}, 1));
@@ -638,6 +734,7 @@ inline void write_everything(StoreSet& stores, const Scope& scope, const std::st
   ASSERT_TRUE(stores.decisions().put(scope, decision));
   ASSERT_TRUE(stores.feedback().add(
       scope, {"k", DecisionId(id), "reply", std::nullopt, word + " indeed", 4, 4}));
+  ASSERT_TRUE(stores.events().add(scope, {"e", "said", "{\"word\":\"" + word + "\"}", 4}));
   ASSERT_TRUE(stores.keys().add(
       {"key" + id, "00", KeyRole::kEndUser, scope.tenant, scope.user, word, 1, {}}));
   const auto number = stores.adapter_versions().next_version(AdapterId("field"));
@@ -655,8 +752,9 @@ TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
   EXPECT_THAT(receipt->rows,
               ElementsAre(Pair("adapter_contributors", 1), Pair("api_keys", 1), Pair("consents", 1),
                           Pair("conversations", 2), Pair("decisions", 1), Pair("feedback", 1),
-                          Pair("persona_assignments", 1), Pair("persona_weights", 1),
-                          Pair("turns", 3), Pair("user_attributes", 1), Pair("users", 1)));
+                          Pair("persona_assignments", 1), Pair("persona_changes", 1),
+                          Pair("persona_weights", 1), Pair("turns", 3), Pair("user_attributes", 1),
+                          Pair("user_events", 1), Pair("users", 1)));
   EXPECT_FALSE(stores().users().find(ada_)->has_value());
   EXPECT_TRUE(*stores().consents().allows(ada_, kConsentLearn));
   EXPECT_FALSE(stores().personas().find(ada_)->has_value());
@@ -664,6 +762,7 @@ TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
   EXPECT_THAT(*conversations().recent_turns(ada_, 9), IsEmpty());
   EXPECT_THAT(*stores().decisions().list(ada_, 9), IsEmpty());
   EXPECT_THAT(*stores().feedback().list(ada_, 9), IsEmpty());
+  EXPECT_THAT(*stores().events().list(ada_, "", 9), IsEmpty());
   for (const Scope& scope : {bob_, other_ada_}) {
     EXPECT_TRUE(stores().users().find(scope)->has_value());
     EXPECT_THAT(*conversations().recent_turns(scope, 9), SizeIs(2));

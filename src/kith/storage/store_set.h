@@ -4,6 +4,8 @@
 #include "kith/storage/adapter_version_store.h"
 #include "kith/storage/conversation_store.h"
 #include "kith/storage/decision_store.h"
+#include "kith/storage/fleet_store.h"
+#include "kith/storage/event_store.h"
 #include "kith/storage/key_store.h"
 #include "kith/storage/knowledge_store.h"
 #include "kith/storage/user_store.h"
@@ -21,6 +23,8 @@ class StoreSet {
   virtual ConversationStore& conversations() = 0;
   virtual DecisionStore& decisions() = 0;
   virtual FeedbackStore& feedback() = 0;
+  virtual FleetStore& fleet() = 0;
+  virtual EventStore& events() = 0;
   virtual KnowledgeStore& knowledge() = 0;
   virtual KeyStore& keys() = 0;
   virtual AdapterVersionStore& adapter_versions() = 0;

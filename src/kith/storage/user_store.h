@@ -22,11 +22,16 @@ namespace kith::storage {
 // Attribute name (dotted when nested: "address.city") to its text.
 using Attributes = std::map<std::string, std::string>;
 
+// Attribute name to when its value was first recorded.
+using AttributeTimes = std::map<std::string, base::UnixMicros>;
+
 struct UserRow {
   UserId id;
   Attributes attributes;
   base::UnixMicros created_at = 0;
   base::UnixMicros updated_at = 0;
+  // Of every attribute: an update that repeats a value leaves its time.
+  AttributeTimes recorded_at = {};
 
   friend bool operator==(const UserRow&, const UserRow&) = default;
 };
@@ -107,14 +112,26 @@ struct PersonaAssignment {
   friend bool operator==(const PersonaAssignment&, const PersonaAssignment&) = default;
 };
 
+// Another persona became a user's most likely one.
+struct PersonaChange {
+  base::UnixMicros at = 0;
+  PersonaId from;  // empty: the user had none
+  PersonaId to;
+
+  friend bool operator==(const PersonaChange&, const PersonaChange&) = default;
+};
+
 class PersonaStore {
  public:
   virtual ~PersonaStore() = default;
 
-  // Replaces the user's assignment. Errors: kInvalidArgument if there is no weight, or a
+  // Replaces the user's assignment, and notes a change of the most likely persona. Errors:
+  // kInvalidArgument if there is no weight, or a
   //   probability lies outside [0, 1].
   virtual Status put(const Scope& scope, const PersonaAssignment& assignment) = 0;
   virtual Result<std::optional<PersonaAssignment>> find(const Scope& scope) = 0;
+  // Oldest first.
+  virtual Result<std::vector<PersonaChange>> changes(const Scope& scope) = 0;
   // Number of users by most likely persona.
   virtual Result<std::map<PersonaId, std::int64_t>> count_users(const TenantScope& scope) = 0;
 };

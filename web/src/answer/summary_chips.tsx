@@ -15,6 +15,9 @@ export function SummaryChips({ kith }: { kith: Kith }) {
         {isAssigned ? `${nameOf(top.id)} ${percent(top.probability)}` : 'No persona'}
       </li>
       <li className="chip">{kith.adapter !== undefined ? `Adapter ${kith.adapter}` : 'Base model'}</li>
+      {kith.queueClass !== undefined && kith.queueClass !== 'normal' && (
+        <li className="chip">Queue: {kith.queueClass}</li>
+      )}
       {chosen !== undefined && <li className="chip">{sourceName(chosen.source)}</li>}
     </ul>
   );

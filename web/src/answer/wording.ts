@@ -10,12 +10,15 @@ const kTechniques: Record<string, string> = {
   knowledge: 'Knowledge',
   history: 'Earlier conversations',
   candidates: 'Several candidates',
+  needs: 'What they need first',
+  escalation: 'Who takes over',
 };
 const kSources: Record<string, string> = {
   draft: 'Model draft',
   extractive: 'Cut from the passages',
 };
 const kTimings: Record<string, string> = {
+  admission: 'Wait for a place',
   total: 'Total',
   personalize: 'Personalize',
   generate: 'Generate',

@@ -143,6 +143,7 @@ export function decodeKith(value: unknown): Kith | undefined {
     conversation: asText(object.conversation),
     personas: decodePersonas(object.persona),
     assignedPersona: asText(object.assigned_persona),
+    queueClass: asText(object.queue_class),
     evidence: listOf(object.evidence, decodeEvidence),
     adapter: asText(object.adapter),
     route: decodeRoute(object.route),

@@ -93,6 +93,8 @@ export interface Kith {
   conversation?: string;
   personas?: PersonaWeight[];
   assignedPersona?: string;
+  // 'normal', 'high' or 'urgent'.
+  queueClass?: string;
   evidence?: Evidence[];
   adapter?: string;
   route?: Route;

@@ -1,4 +1,4 @@
-import { KeyIcon, MoonIcon, RestartIcon, SunIcon } from './icons';
+import { ChartIcon, KeyIcon, LayersIcon, MoonIcon, RestartIcon, SunIcon } from './icons';
 import { useTheme } from './theme';
 
 interface HeaderProps {
@@ -8,9 +8,10 @@ interface HeaderProps {
   onKey: () => void;
   // Absent for keys that may not see them.
   onVersions?: () => void;
+  onFleet?: () => void;
 }
 
-export function Header({ model, canRestart, onRestart, onKey, onVersions }: HeaderProps) {
+export function Header({ model, canRestart, onRestart, onKey, onVersions, onFleet }: HeaderProps) {
   const { theme, toggle } = useTheme();
   return (
     <header className="header">
@@ -34,9 +35,16 @@ export function Header({ model, canRestart, onRestart, onKey, onVersions }: Head
             <span className="button-label">New conversation</span>
           </button>
         )}
+        {onFleet !== undefined && (
+          <button type="button" className="button button-quiet" aria-label="Fleet" onClick={onFleet}>
+            <ChartIcon />
+            <span className="button-label">Fleet</span>
+          </button>
+        )}
         {onVersions !== undefined && (
-          <button type="button" className="button button-quiet" onClick={onVersions}>
-            Versions
+          <button type="button" className="button button-quiet" aria-label="Versions" onClick={onVersions}>
+            <LayersIcon />
+            <span className="button-label">Versions</span>
           </button>
         )}
         <button type="button" className="icon-button" aria-label="API key" onClick={onKey}>

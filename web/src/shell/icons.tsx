@@ -20,6 +20,8 @@ const path = (d: string) =>
   };
 
 export const ChevronIcon = path('M5.5 8 10 12.5 14.5 8');
+export const ChartIcon = path('M4.5 16V11M10 16V5M15.5 16V8.5');
+export const LayersIcon = path('M10 4 16.5 7.5 10 11 3.5 7.5ZM3.5 11.5 10 15l6.5-3.5');
 export const SendIcon = path('M10 16V4.5M5 9l5-5 5 5');
 export const CheckIcon = path('M4.5 10.5 8.5 14.5 15.5 6');
 export const MinusIcon = path('M6 10h8');

@@ -10,6 +10,7 @@
 #include "kith/base/file.h"
 #include "kith/base/json.h"
 #include "kith/base/log.h"
+#include "kith/runtime/heaps.h"
 #include "kith/runtime/load/small_checkpoint.h"
 
 namespace kith::runtime::load {
@@ -47,6 +48,7 @@ Result<std::unique_ptr<LoadServer>> LoadServer::start(const LoadOptions& options
   if (source == nullptr) return Error{ErrorCode::kNotFound, "KITH_SOURCE_DIR is not set"};
   // A warning for every late step would be most of the output.
   base::configure_log(base::LogLevel::kError, base::LogFormat::kPretty);
+  limit_heaps();
   std::unique_ptr<LoadServer> server(new LoadServer);
   KITH_RETURN_IF_ERROR(server->write_model(options, source));
   KITH_ASSIGN_OR_RETURN(server->application_,

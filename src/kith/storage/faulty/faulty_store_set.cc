@@ -105,6 +105,9 @@ class FaultyPersonaStore final : public PersonaStore {
   Result<std::optional<PersonaAssignment>> find(const Scope& scope) override {
     return gate_.pass([&] { return inner_.find(scope); });
   }
+  Result<std::vector<PersonaChange>> changes(const Scope& scope) override {
+    return gate_.pass([&] { return inner_.changes(scope); });
+  }
   Result<std::map<PersonaId, std::int64_t>> count_users(const TenantScope& scope) override {
     return gate_.pass([&] { return inner_.count_users(scope); });
   }
@@ -202,6 +205,34 @@ class FaultyFeedbackStore final : public FeedbackStore {
 
  private:
   FeedbackStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyFleetStore final : public FleetStore {
+ public:
+  FaultyFleetStore(FleetStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<FleetFigures> figures(const TenantScope& scope, const FleetQuery& query) override {
+    return gate_.pass([&] { return inner_.figures(scope, query); });
+  }
+
+ private:
+  FleetStore& inner_;
+  FaultGate& gate_;
+};
+
+class FaultyEventStore final : public EventStore {
+ public:
+  FaultyEventStore(EventStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<bool> add(const Scope& scope, const EventRow& event) override {
+    return gate_.pass([&] { return inner_.add(scope, event); });
+  }
+  Result<std::vector<EventRow>> list(const Scope& scope, std::string_view kind,
+                                     std::size_t limit) override {
+    return gate_.pass([&] { return inner_.list(scope, kind, limit); });
+  }
+
+ private:
+  EventStore& inner_;
   FaultGate& gate_;
 };
 
@@ -326,6 +357,8 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
         conversations_(inner.conversations(), gate_),
         decisions_(inner.decisions(), gate_),
         feedback_(inner.feedback(), gate_),
+        fleet_(inner.fleet(), gate_),
+        events_(inner.events(), gate_),
         knowledge_(inner.knowledge(), gate_),
         keys_(inner.keys(), gate_),
         adapter_versions_(inner.adapter_versions(), gate_) {}
@@ -340,6 +373,8 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   ConversationStore& conversations() override { return conversations_; }
   DecisionStore& decisions() override { return decisions_; }
   FeedbackStore& feedback() override { return feedback_; }
+  FleetStore& fleet() override { return fleet_; }
+  EventStore& events() override { return events_; }
   KnowledgeStore& knowledge() override { return knowledge_; }
   KeyStore& keys() override { return keys_; }
   AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
@@ -352,6 +387,8 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   FaultyConversationStore conversations_;
   FaultyDecisionStore decisions_;
   FaultyFeedbackStore feedback_;
+  FaultyFleetStore fleet_;
+  FaultyEventStore events_;
   FaultyKnowledgeStore knowledge_;
   FaultyKeyStore keys_;
   FaultyAdapterVersionStore adapter_versions_;

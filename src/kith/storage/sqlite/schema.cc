@@ -148,8 +148,44 @@ CREATE INDEX decisions_by_version ON decisions (adapter, adapter_version)
   WHERE adapter_version > 0;
 )sql";
 
-constexpr std::array<const char*, kSchemaVersion> kMigrations = {kUsers, kTenants,
-                                                                 kAdapterVersions};
+// Who came to which persona when, and what figures over a persona's users are counted from. Those
+// who have a persona already came to it when it was last written.
+constexpr const char* kFleet = R"sql(
+CREATE TABLE persona_changes (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, change INTEGER NOT NULL,
+  at INTEGER NOT NULL, from_persona TEXT NOT NULL, to_persona TEXT NOT NULL,
+  PRIMARY KEY (tenant, user, change),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX persona_changes_to ON persona_changes (tenant, to_persona, at);
+CREATE INDEX persona_changes_from ON persona_changes (tenant, from_persona, at);
+INSERT INTO persona_changes
+  SELECT w.tenant, w.user, 1, a.at, '', w.persona
+  FROM persona_weights w JOIN persona_assignments a ON a.tenant = w.tenant AND a.user = w.user
+  WHERE w.rank = 0;
+CREATE INDEX decisions_by_persona ON decisions (tenant, persona, at, user);
+CREATE INDEX decisions_with_persona ON decisions (tenant, user, decision, persona);
+CREATE INDEX feedback_thumbs ON feedback (tenant, at, user, decision, value, key, kind)
+  WHERE kind = 'thumb';
+)sql";
+
+// When each attribute was recorded, and what happened to users.
+constexpr const char* kEvents = R"sql(
+ALTER TABLE user_attributes ADD COLUMN recorded_at INTEGER NOT NULL DEFAULT 0;
+UPDATE user_attributes SET recorded_at = (
+  SELECT updated_at FROM users
+  WHERE users.tenant = user_attributes.tenant AND users.user = user_attributes.user);
+CREATE TABLE user_events (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, event TEXT NOT NULL,
+  kind TEXT NOT NULL, document TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user, event),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+);
+CREATE INDEX user_events_by_time ON user_events (tenant, user, at);
+)sql";
+
+constexpr std::array<const char*, kSchemaVersion> kMigrations = {kUsers, kTenants, kAdapterVersions,
+                                                                 kFleet, kEvents};
 
 }  // namespace
 

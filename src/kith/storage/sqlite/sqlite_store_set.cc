@@ -4,6 +4,8 @@
 #include "kith/storage/sqlite/conversation_store.h"
 #include "kith/storage/sqlite/database.h"
 #include "kith/storage/sqlite/decision_stores.h"
+#include "kith/storage/sqlite/fleet_store.h"
+#include "kith/storage/sqlite/event_store.h"
 #include "kith/storage/sqlite/knowledge_store.h"
 #include "kith/storage/sqlite/user_stores.h"
 
@@ -21,6 +23,8 @@ class SqliteStoreSet final : public StoreSet {
   ConversationStore& conversations() override { return conversations_; }
   DecisionStore& decisions() override { return decisions_; }
   FeedbackStore& feedback() override { return feedback_; }
+  FleetStore& fleet() override { return fleet_; }
+  EventStore& events() override { return events_; }
   KnowledgeStore& knowledge() override { return knowledge_; }
   KeyStore& keys() override { return keys_; }
   AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
@@ -33,6 +37,8 @@ class SqliteStoreSet final : public StoreSet {
   sqlite::SqliteConversationStore conversations_{*database_};
   sqlite::SqliteDecisionStore decisions_{*database_};
   sqlite::SqliteFeedbackStore feedback_{*database_};
+  sqlite::SqliteFleetStore fleet_{*database_};
+  sqlite::SqliteEventStore events_{*database_};
   sqlite::SqliteKnowledgeStore knowledge_{*database_};
   sqlite::SqliteKeyStore keys_{*database_};
   sqlite::SqliteAdapterVersionStore adapter_versions_{*database_};

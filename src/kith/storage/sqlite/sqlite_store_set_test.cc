@@ -71,16 +71,26 @@ class RawDatabase {
 
   // First column of every row.
   std::vector<std::string> column(const std::string& sql) {
-    std::vector<std::string> values;
-    const auto add = [](void* out, int, char** row, char**) {
+    return collect(sql, [](void* out, int, char** row, char**) {
       static_cast<std::vector<std::string>*>(out)->emplace_back(row[0] ? row[0] : "");
       return 0;
-    };
+    });
+  }
+  std::vector<std::string> last_column(const std::string& sql) {
+    return collect(sql, [](void* out, int count, char** row, char**) {
+      static_cast<std::vector<std::string>*>(out)->emplace_back(row[count - 1] ? row[count - 1]
+                                                                               : "");
+      return 0;
+    });
+  }
+
+ private:
+  std::vector<std::string> collect(const std::string& sql, int (*add)(void*, int, char**, char**)) {
+    std::vector<std::string> values;
     EXPECT_EQ(sqlite3_exec(handle_, sql.c_str(), add, &values, nullptr), SQLITE_OK) << sql;
     return values;
   }
 
- private:
   sqlite3* handle_ = nullptr;
 };
 
@@ -109,7 +119,7 @@ TEST_F(SqliteStoreSetTest, EveryTableAboutUsersIsKeyedByTenantAndUser) {
   const auto tables = raw.column(
       "SELECT name FROM sqlite_schema AS s WHERE type = 'table' AND EXISTS "
       "(SELECT 1 FROM pragma_table_info(s.name) WHERE name = 'user') AND name <> 'api_keys'");
-  EXPECT_EQ(tables.size(), 10U);
+  EXPECT_EQ(tables.size(), 12U);
   for (const std::string& table : tables) {
     EXPECT_THAT(raw.column("SELECT name FROM pragma_table_info('" + table +
                            "') WHERE pk IN (1, 2) ORDER BY pk"),
@@ -130,6 +140,8 @@ TEST_F(SqliteStoreSetTest, ReadsAFileOfVersionOne) {
   const auto user = stores->users().find(scope);
   ASSERT_TRUE(user && *user);
   EXPECT_EQ((*user)->attributes.at("title"), "Rigger");
+  EXPECT_EQ((*user)->recorded_at.at("title"), (*user)->updated_at);
+  EXPECT_TRUE(stores->events().list(scope, "", 9)->empty());
   EXPECT_FALSE(*stores->consents().allows(scope, kConsentLearn));
   EXPECT_EQ((*stores->personas().find(scope))->weights.at(0).persona, PersonaId("field_worker"));
   const auto turns = stores->conversations().turns(scope, ConversationId("c-1"));
@@ -158,6 +170,41 @@ TEST_F(SqliteStoreSetTest, ReadsAFileOfVersionTwo) {
   EXPECT_EQ((**stores->keys().find("k1")).label, "ci");
   EXPECT_THAT(*stores->adapter_versions().list(AdapterId{}), testing::IsEmpty());
   EXPECT_EQ(stores->users().erase(scope, 9)->rows.at("decisions"), 1);
+}
+
+// Whoever has a persona already came to it when it was last written.
+TEST_F(SqliteStoreSetTest, ReadsAFileOfVersionThree) {
+  const char* source_dir = std::getenv("KITH_SOURCE_DIR");
+  const std::filesystem::path source(source_dir ? source_dir : ".");
+  const auto sql = base::read_file(source / "src/kith/storage/sqlite/testdata/schema_v3.sql");
+  ASSERT_TRUE(sql) << sql.error().message;
+  RawDatabase(file()).run(*sql);
+
+  const auto stores = open(file());
+  const Scope scope{TenantId("default"), UserId("e001")};
+  EXPECT_THAT(*stores->personas().changes(scope),
+              testing::ElementsAre(
+                  PersonaChange{1750000000000000, PersonaId{}, PersonaId("field_worker")}));
+}
+
+TEST_F(SqliteStoreSetTest, FiguresOfAFleetNeverReadWholeRows) {
+  open(file());
+  RawDatabase raw(file());
+  for (const char* sql :
+       {"SELECT count(*) FROM decisions WHERE tenant = 'a' AND persona = 'p' AND at >= 1 "
+        "AND at < 2",
+        "SELECT count(DISTINCT user) FROM decisions WHERE tenant = 'a' AND persona = 'p' "
+        "AND at >= 1 AND at < 2",
+        "SELECT user, value FROM feedback INDEXED BY feedback_thumbs WHERE tenant = 'a' "
+        "AND kind = 'thumb' AND at >= 1",
+        "SELECT persona FROM decisions INDEXED BY decisions_with_persona WHERE tenant = 'a' "
+        "AND user = 'u' AND decision = 'd'",
+        "SELECT at FROM persona_changes WHERE tenant = 'a' AND to_persona = 'p' AND at >= 1",
+        "SELECT at FROM persona_changes WHERE tenant = 'a' AND from_persona = 'p' AND at >= 1"}) {
+    EXPECT_THAT(raw.last_column(std::string("EXPLAIN QUERY PLAN ") + sql),
+                testing::Contains(testing::HasSubstr("COVERING INDEX")))
+        << sql;
+  }
 }
 
 TEST_F(SqliteStoreSetTest, RefusesAFileOfANewerProgram) {

@@ -8,22 +8,27 @@
 namespace kith::storage::sqlite {
 namespace {
 
-Attributes read_attributes(Session& session, const TenantScope& scope, const UserId& user) {
-  Attributes attributes;
-  Query query =
-      session.query("SELECT name, value FROM user_attributes WHERE tenant = ? AND user = ?");
-  query.bind(scope.tenant, user);
-  while (query.step()) attributes.emplace(query.text(0), query.text(1));
-  return attributes;
+// Into the row's attributes and their times.
+void read_attributes(Session& session, const TenantScope& scope, UserRow& row) {
+  Query query = session.query(
+      "SELECT name, value, recorded_at FROM user_attributes WHERE tenant = ? AND user = ?");
+  query.bind(scope.tenant, row.id);
+  while (query.step()) {
+    row.attributes.emplace(query.text(0), query.text(1));
+    row.recorded_at.emplace(query.text(0), query.integer(2));
+  }
 }
 
-void write_attributes(Session& session, const Scope& scope, const Attributes& attributes) {
+void write_attributes(Session& session, const Scope& scope, const Attributes& attributes,
+                      const UserRow& before, base::UnixMicros at) {
   session.query("DELETE FROM user_attributes WHERE tenant = ? AND user = ?")
       .bind(scope.tenant, scope.user)
       .run();
   for (const auto& [name, value] : attributes) {
-    session.query("INSERT INTO user_attributes VALUES (?, ?, ?, ?)")
-        .bind(scope.tenant, scope.user, name, value)
+    const auto known = before.attributes.find(name);
+    const bool is_same = known != before.attributes.end() && known->second == value;
+    session.query("INSERT INTO user_attributes VALUES (?, ?, ?, ?, ?)")
+        .bind(scope.tenant, scope.user, name, value, is_same ? before.recorded_at.at(name) : at)
         .run();
   }
 }
@@ -35,11 +40,13 @@ struct EraseStep {
 
 // Children before parents, so that each table's count is its own and not a cascade's.
 constexpr std::array kEraseSteps = {
+    EraseStep{"user_events", "DELETE FROM user_events WHERE tenant = ? AND user = ?"},
     EraseStep{"feedback", "DELETE FROM feedback WHERE tenant = ? AND user = ?"},
     EraseStep{"decisions", "DELETE FROM decisions WHERE tenant = ? AND user = ?"},
     EraseStep{"turns", "DELETE FROM turns WHERE tenant = ? AND user = ?"},
     EraseStep{"conversations", "DELETE FROM conversations WHERE tenant = ? AND user = ?"},
     EraseStep{"persona_weights", "DELETE FROM persona_weights WHERE tenant = ? AND user = ?"},
+    EraseStep{"persona_changes", "DELETE FROM persona_changes WHERE tenant = ? AND user = ?"},
     EraseStep{"persona_assignments",
               "DELETE FROM persona_assignments WHERE tenant = ? AND user = ?"},
     EraseStep{"consents", "DELETE FROM consents WHERE tenant = ? AND user = ?"},
@@ -49,6 +56,24 @@ constexpr std::array kEraseSteps = {
     EraseStep{"api_keys", "DELETE FROM api_keys WHERE tenant = ? AND user = ?"},
     EraseStep{"users", "DELETE FROM users WHERE tenant = ? AND user = ?"},
 };
+
+// Before the weights are replaced.
+void note_change(Session& session, const Scope& scope, const PersonaId& to, base::UnixMicros at) {
+  std::string from;
+  {
+    Query query = session.query(
+        "SELECT persona FROM persona_weights WHERE tenant = ? AND user = ? AND rank = 0");
+    query.bind(scope.tenant, scope.user);
+    if (query.step()) from = query.text(0);
+  }
+  if (from == to.str()) return;
+  session
+      .query(
+          "INSERT INTO persona_changes SELECT ?1, ?2, coalesce(max(change), 0) + 1, ?3, ?4, ?5 "
+          "FROM persona_changes WHERE tenant = ?1 AND user = ?2")
+      .bind(scope.tenant, scope.user, at, from, to)
+      .run();
+}
 
 }  // namespace
 
@@ -63,10 +88,10 @@ Result<WriteOutcome> SqliteUserStore::upsert(const Scope& scope, const Attribute
   KITH_RETURN_IF_ERROR(check_scope(scope));
   return database_.write([&](Session& session) -> Result<WriteOutcome> {
     const bool is_new = ensure_user(session, scope, at);
-    if (!is_new && read_attributes(session, scope.tenant_scope(), scope.user) == attributes) {
-      return WriteOutcome::kUnchanged;
-    }
-    write_attributes(session, scope, attributes);
+    UserRow before{scope.user, {}};
+    if (!is_new) read_attributes(session, scope.tenant_scope(), before);
+    if (!is_new && before.attributes == attributes) return WriteOutcome::kUnchanged;
+    write_attributes(session, scope, attributes, before, at);
     session.query("UPDATE users SET updated_at = ? WHERE tenant = ? AND user = ?")
         .bind(at, scope.tenant, scope.user)
         .run();
@@ -81,9 +106,9 @@ Result<std::optional<UserRow>> SqliteUserStore::find(const Scope& scope) {
         session.query("SELECT created_at, updated_at FROM users WHERE tenant = ? AND user = ?");
     query.bind(scope.tenant, scope.user);
     if (!query.step()) return std::optional<UserRow>{};
-    return std::optional<UserRow>(
-        UserRow{scope.user, read_attributes(session, scope.tenant_scope(), scope.user),
-                query.integer(0), query.integer(1)});
+    UserRow row{scope.user, {}, query.integer(0), query.integer(1)};
+    read_attributes(session, scope.tenant_scope(), row);
+    return std::optional<UserRow>(std::move(row));
   });
 }
 
@@ -97,9 +122,9 @@ Result<std::vector<UserRow>> SqliteUserStore::list(const TenantScope& scope, con
         "ORDER BY user LIMIT ?");
     query.bind(scope.tenant, after, limit);
     while (query.step()) {
-      const UserId user(query.text(0));
-      users.push_back(
-          UserRow{user, read_attributes(session, scope, user), query.integer(1), query.integer(2)});
+      UserRow row{UserId(query.text(0)), {}, query.integer(1), query.integer(2)};
+      read_attributes(session, scope, row);
+      users.push_back(std::move(row));
     }
     return users;
   });
@@ -185,6 +210,7 @@ Status SqlitePersonaStore::put(const Scope& scope, const PersonaAssignment& assi
         .bind(scope.tenant, scope.user, assignment.evidence, assignment.model_version,
               assignment.at)
         .run();
+    note_change(session, scope, assignment.weights.front().persona, assignment.at);
     session.query("DELETE FROM persona_weights WHERE tenant = ? AND user = ?")
         .bind(scope.tenant, scope.user)
         .run();
@@ -218,6 +244,21 @@ Result<std::optional<PersonaAssignment>> SqlitePersonaStore::find(const Scope& s
       assignment.weights.push_back(PersonaWeight{PersonaId(weights.text(0)), weights.number(1)});
     }
     return std::optional<PersonaAssignment>(std::move(assignment));
+  });
+}
+
+Result<std::vector<PersonaChange>> SqlitePersonaStore::changes(const Scope& scope) {
+  KITH_RETURN_IF_ERROR(check_scope(scope));
+  return database_.read([&](Session& session) -> Result<std::vector<PersonaChange>> {
+    std::vector<PersonaChange> changes;
+    Query query = session.query(
+        "SELECT at, from_persona, to_persona FROM persona_changes WHERE tenant = ? AND user = ? "
+        "ORDER BY change");
+    query.bind(scope.tenant, scope.user);
+    while (query.step()) {
+      changes.push_back({query.integer(0), PersonaId(query.text(1)), PersonaId(query.text(2))});
+    }
+    return changes;
   });
 }
 

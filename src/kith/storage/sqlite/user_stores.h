@@ -38,6 +38,7 @@ class SqlitePersonaStore final : public PersonaStore {
   explicit SqlitePersonaStore(Database& database) : database_(database) {}
   Status put(const Scope& scope, const PersonaAssignment& assignment) override;
   Result<std::optional<PersonaAssignment>> find(const Scope& scope) override;
+  Result<std::vector<PersonaChange>> changes(const Scope& scope) override;
   Result<std::map<PersonaId, std::int64_t>> count_users(const TenantScope& scope) override;
 
  private:
