@@ -3,6 +3,7 @@ import concurrent.futures
 import json
 import pathlib
 import shutil
+import time
 
 import pytest
 
@@ -155,12 +156,27 @@ def test_a_diff_shows_two_versions_side_by_side(server, tmp_path):
     assert report["answers"] and set(report["answers"][0]) >= {"first", "second"}
 
 
-def test_a_version_is_tried_on_and_withdrawn(server):
+def shadow_of(server, decision):
+    """What stands in the decision of its shadow, once that has answered too."""
+    for _ in range(100):
+        document = json.loads(server.call(f"/v1/decisions/{decision}")[1])["decision"]
+        if "shadow" in document:
+            return document["shadow"]
+        time.sleep(0.1)
+    raise AssertionError(document)
+
+
+def test_a_shadow_answers_unseen_until_it_is_withdrawn(server):
     serving = versions(server)["serving"]
     shadow = 3 - serving
     pass_gate(server, shadow)
     change(server, "try", "leadership", str(shadow), "--as", "shadow", "--share", "1")
-    assert ask(server)["adapter_version"] == serving
+    answer = ask(server)
+    assert answer["adapter_version"] == serving
+    unseen = shadow_of(server, answer["decision"])
+    assert unseen["adapter"] == f"leadership@{shadow}" and unseen["version"] == shadow and unseen["text"]
+    trial = next(row for row in versions(server)["versions"] if row["version"] == shadow)["trial"]
+    assert trial["shadow"]["answered"] >= 1
     change(server, "try", "leadership", str(shadow), "--as", "canary", "--share", "1", "--reason", "no worse")
     assert ask(server)["adapter_version"] == shadow
     change(server, "withdraw", "leadership", str(shadow), "--reason", "enough")

@@ -30,8 +30,26 @@ struct TrainArguments {
   bool is_dry = false;
   bool chooses_share = true;
   std::string recipe;
+  // Absent: as configured (docs/formats/configuration.md, `training`).
+  std::optional<std::size_t> min_users;
+  std::optional<double> user_cap;
+  std::vector<std::string> allowed;
   tuning::TrainingRequest request;
 };
+
+void apply_settings(const runtime::Config& config, const TrainArguments& arguments,
+                    tuning::TrainingRequest& request) {
+  constexpr double kPercent = 0.01;
+  const auto& training = config.training;
+  persona::DataOptions& data = request.data;
+  data.min_users = arguments.min_users.value_or(static_cast<std::size_t>(training.min_users));
+  data.cap.max_share = arguments.user_cap.value_or(kPercent * training.user_cap_percent);
+  data.allowed = training.allow;
+  data.allowed.insert(data.allowed.end(), arguments.allowed.begin(), arguments.allowed.end());
+  if (!request.canaries && training.canaries >= 0) {
+    request.canaries = static_cast<std::size_t>(training.canaries);
+  }
+}
 
 // Opens the installation for each use, so that a server can start while the trainer runs; reads
 // beside a server that holds it, and lets that register what was trained.
@@ -169,6 +187,7 @@ Status train(const GlobalOptions& options, TrainArguments arguments) {
   const Directory directory(config);
   KITH_RETURN_IF_ERROR(choose_personas(directory, arguments));
   auto& request = arguments.request;
+  apply_settings(config, arguments, request);
   request.data_dir = config.data.dir;
   request.base_model = runtime::model_directory(config);
   request.system_head = config.answer.default_system;
@@ -221,12 +240,11 @@ void add_persona_train_command(CLI::App& command, GlobalOptions& options, int& s
   sub->add_option("--recipe", arguments->recipe, "rank, steps, ... (docs/formats/recipe.md)");
   sub->add_option("--members", request.members,
                   "users and personas from this file instead of the assignments");
-  sub->add_option("--min-users", request.data.min_users, "k-anonymity floor")
+  sub->add_option("--min-users", arguments->min_users, "k-anonymity floor")
       ->check(CLI::Range(1, 1'000'000));
-  sub->add_option("--allow", request.data.allowed,
+  sub->add_option("--allow", arguments->allowed,
                   "texts that stay although they look like personal data");
-  sub->add_option("--user-cap", request.data.cap.max_share,
-                  "largest share of a user (default: 0.02)")
+  sub->add_option("--user-cap", arguments->user_cap, "largest share of a user (default: 0.02)")
       ->check(CLI::Range(1e-6, 1.0));
   sub->add_option("--validation-users", request.data.validation_users,
                   "share of the users who only validate (default: 0.125)")

@@ -26,6 +26,12 @@ class AdapterVersions {
   virtual int version_of(const AdapterId& loaded, const std::string& fingerprint) const = 0;
   // A thumb, -1 or 1, has been added to a decision.
   virtual void on_thumb(const storage::DecisionRow& decision, double value) = 0;
+  // The generator's name of the version in shadow that answers this decision's request as well,
+  // unseen; empty: none does. Of the decisions under `adapter` it is the version's share.
+  virtual AdapterId find_shadow(const storage::Scope& scope, const AdapterId& adapter,
+                                const DecisionId& decision) const = 0;
+  // It has, or was dropped.
+  virtual void on_shadow(const AdapterId& loaded, bool is_answered) = 0;
 };
 
 // The weights that answer one request.

@@ -25,6 +25,11 @@ class FakeVersions final : public AdapterVersions {
     thumbs.emplace_back(decision.adapter_version, value);
   }
 
+  AdapterId find_shadow(const storage::Scope&, const AdapterId&, const DecisionId&) const override {
+    return {};
+  }
+  void on_shadow(const AdapterId&, bool) override {}
+
   std::vector<std::pair<int, double>> thumbs;
 };
 

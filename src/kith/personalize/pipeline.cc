@@ -82,10 +82,16 @@ class Pipeline::Impl {
              TokenCounter(services.generator),
              {},
              StepRunner(options.step_threads),
-             StepRunner(options.step_threads)} {}
+             StepRunner(options.step_threads)} {
+    if (services.versions == nullptr) return;
+    shadow_ = std::make_unique<ShadowRunner>(services.generator, services.stores.decisions(),
+                                             kit_.gate, *services.versions, services.clock);
+    kit_.shadow = shadow_.get();
+  }
 
   Result<ChatAnswer> answer(const ChatRequest& request, AnswerSink* sink,
                             const CancelToken& cancel) {
+    const ShadowRunner::Request in_work(shadow_.get());
     auto result = run(request, sink, cancel);
     kit_.services.metrics.on_request(result ? "answered" : name_of(result.error().code));
     return result;
@@ -117,6 +123,7 @@ class Pipeline::Impl {
   std::mutex mutex_;
   base::Rng rng_;
   SessionKit kit_;
+  std::unique_ptr<ShadowRunner> shadow_;  // uses the kit
 };
 
 Result<std::unique_ptr<Pipeline>> Pipeline::create(

@@ -82,7 +82,7 @@ struct PipelineServices {
   PipelineMetrics& metrics;
   const base::Clock& clock;
   // Null: adapters have no registered versions.
-  const AdapterVersions* versions = nullptr;
+  AdapterVersions* versions = nullptr;
 };
 
 // Thread-safe: answer() may be called from many threads.

@@ -15,6 +15,7 @@
 #include "kith/personalize/composer.h"
 #include "kith/personalize/pipeline.h"
 #include "kith/personalize/recording_gate.h"
+#include "kith/personalize/shadow_runner.h"
 #include "kith/personalize/snapshot.h"
 #include "kith/personalize/step_runner.h"
 #include "kith/personalize/style.h"
@@ -35,6 +36,8 @@ struct SessionKit {
   StepRunner runner;
   // Scores wait for the generator, stores must not wait for scores.
   StepRunner score_runner;
+  // Null: adapters have no registered versions.
+  ShadowRunner* shadow = nullptr;
 };
 
 struct SessionIds {
@@ -120,7 +123,9 @@ class Session {
   void finish_storing();
   // What the user did by this request.
   void learn_behaviour(persona::AssignmentState& state) const;
-  void record();
+  // Whether the decision is in the store.
+  bool record();
+  void offer_shadow();
 
   bool is_passed_through() const {
     return !request_.upstream_only.empty() ||

@@ -230,6 +230,21 @@ void Session::finish_storing() {
   if (!stored) degrade("conversation", stored.error());
 }
 
+// What was learned from may be judged: without consent no words are kept, so none of a shadow's.
+void Session::offer_shadow() {
+  if (kit_.shadow == nullptr || !learns_ || answer_.parts.size() > 1 || adapters_.size() != 1) {
+    return;
+  }
+  const AdapterId loaded =
+      kit_.services.versions->find_shadow(request_.scope, answer_.adapter, answer_.decision);
+  if (loaded.empty()) return;
+  kit_.shadow->offer({.scope = request_.scope,
+                      .decision = answer_.decision,
+                      .loaded = loaded,
+                      .request = make_generation(1),
+                      .visit = visit_});
+}
+
 void Session::learn_behaviour(persona::AssignmentState& state) const {
   std::vector<persona::BehaviourEvent> events = {
       {persona::kBehaviourHour, persona::hour_item(answer_.created_at)}};
@@ -244,8 +259,8 @@ void Session::learn_behaviour(persona::AssignmentState& state) const {
   for (const auto& event : events) kit_.assigner->observe(event, answer_.created_at, state);
 }
 
-void Session::record() {
-  if (!is_named_ || !request_.stores) return;
+bool Session::record() {
+  if (!is_named_ || !request_.stores) return false;
   finish_storing();
   AnswerRecord record;
   record.scope = request_.scope;
@@ -276,10 +291,11 @@ void Session::record() {
           return write_record(kit.services.stores, record);
         });
       });
-  if (!failed) return;
+  if (!failed) return false;
   for (const Degradation& part : *failed) {
     degrade(part.step, Error{ErrorCode::kUnavailable, part.reason});
   }
+  return failed->empty();
 }
 
 Status Session::answer_part() {
@@ -323,7 +339,7 @@ Result<ChatAnswer> Session::run() {
   start_sink();
 
   const double recorded = now_ms();
-  record();
+  if (record()) offer_shadow();
   answer_.timings.record_ms = now_ms() - recorded;
   answer_.timings.total_ms = now_ms() - start;
   kit_.services.metrics.on_answer(answer_.persona.empty() ? "none" : answer_.persona.str(),

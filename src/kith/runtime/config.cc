@@ -73,6 +73,12 @@ const std::vector<Setting>& all_settings() {
       {"answer.max_passages", [](Config& c) -> Field { return &c.answer.max_passages; }, 0, 16},
       {"answer.extractive", [](Config& c) -> Field { return &c.answer.extractive; }},
       {"answer.evidence", [](Config& c) -> Field { return &c.answer.evidence; }},
+      {"training.allow", [](Config& c) -> Field { return &c.training.allow; }},
+      {"training.min_users", [](Config& c) -> Field { return &c.training.min_users; }, 1,
+       1'000'000},
+      {"training.user_cap_percent", [](Config& c) -> Field { return &c.training.user_cap_percent; },
+       1, 100},
+      {"training.canaries", [](Config& c) -> Field { return &c.training.canaries; }, -1, 1000},
       {"log.level", [](Config& c) -> Field { return &c.log.level; }},
       {"log.format", [](Config& c) -> Field { return &c.log.format; }},
   };

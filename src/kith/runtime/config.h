@@ -92,6 +92,17 @@ struct Config {
     // Name the best sentences of the documents in the own model's prompt.
     bool evidence = true;
   } answer;
+  // Of `kith persona train`; its options go before.
+  struct {
+    // Texts that stay although they look like personal data: products, shared mailboxes.
+    std::vector<std::string> allow;
+    // The k-anonymity floor.
+    int min_users = 10;
+    // Largest share of one user, in percent.
+    int user_cap_percent = 2;
+    // Planted secrets; -1: by the number of rows.
+    int canaries = -1;
+  } training;
   struct {
     std::string level = "info";
     std::string format = "pretty";

@@ -35,6 +35,19 @@ std::string trial_json(const persona::VoteCounts& canary, const persona::VoteCou
                         {"needed", 1.0 / persona::kCanaryErrorRate}});
 }
 
+// The trial of a shadow with one more answer, or one more that was dropped.
+std::string counted(const std::string& trial, bool is_answered) {
+  std::int64_t answered = is_answered ? 1 : 0;
+  std::int64_t dropped = is_answered ? 0 : 1;
+  const auto before = base::parse_json(trial.empty() ? "{}" : trial);
+  if (before && before->is_object() && before->contains("shadow")) {
+    answered += (*before)["shadow"].value("answered", std::int64_t{0});
+    dropped += (*before)["shadow"].value("dropped", std::int64_t{0});
+  }
+  return base::dump_json(
+      base::OrderedJson{{"shadow", {{"answered", answered}, {"dropped", dropped}}}});
+}
+
 }  // namespace
 
 ServedVersions::ServedVersions(Installation& installation, engine::AdapterRegistry* adapters)
@@ -180,6 +193,40 @@ void ServedVersions::on_thumb(const storage::DecisionRow& decision, double) {
   for (const Trial& trial : trials) {
     if (trial.as == VersionStatus::kCanary) judge_canary(trial);
   }
+}
+
+AdapterId ServedVersions::find_shadow(const storage::Scope& scope, const AdapterId& adapter,
+                                      const DecisionId& decision) const {
+  const std::lock_guard lock(mutex_);
+  const auto trials = trials_.find(adapter);
+  if (trials == trials_.end()) return {};
+  for (const Trial& trial : trials->second) {
+    // Of the requests, not of the users: nobody's questions are judged more than another's.
+    const bool is_shadowed = trial.as == VersionStatus::kShadow &&
+                             persona::is_in_share(scope.tenant.str(), decision.str(),
+                                                  storage::to_string(trial.id), trial.share);
+    if (is_shadowed) return loaded_name(trial.id);
+  }
+  return {};
+}
+
+void ServedVersions::on_shadow(const AdapterId& loaded, bool is_answered) {
+  std::optional<AdapterVersionId> id;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [adapter, trials] : trials_) {
+      for (const Trial& trial : trials) {
+        const bool is_it = trial.as == VersionStatus::kShadow && loaded_name(trial.id) == loaded;
+        if (is_it) id = trial.id;
+      }
+    }
+  }
+  if (!id) return;
+  const std::lock_guard lock(shadow_mutex_);
+  const auto row = registry_.find(*id);
+  if (!row || row->status != VersionStatus::kShadow) return;
+  const auto kept = registry_.store().set_trial(*id, counted(row->trial, is_answered));
+  if (!kept) base::log_warn("a shadow answer was not counted: " + kept.error().message);
 }
 
 // Counts all votes anew: the evidence depends on the counts alone, and whoever is erased is out.

@@ -33,6 +33,9 @@ class ServedVersions final : public personalize::AdapterVersions, public server:
   AdapterId choose(const storage::Scope& scope, const AdapterId& adapter) const override;
   int version_of(const AdapterId& loaded, const std::string& fingerprint) const override;
   void on_thumb(const storage::DecisionRow& decision, double value) override;
+  AdapterId find_shadow(const storage::Scope& scope, const AdapterId& adapter,
+                        const DecisionId& decision) const override;
+  void on_shadow(const AdapterId& loaded, bool is_answered) override;
 
   // server::VersionService
   Result<AdapterId> adapter_of(const std::string& persona) override;
@@ -85,6 +88,8 @@ class ServedVersions final : public personalize::AdapterVersions, public server:
   std::map<AdapterId, std::filesystem::path> own_;
   // Held over each change as a whole, before mutex_.
   std::mutex change_mutex_;
+  // Held while a shadow's answers are counted.
+  std::mutex shadow_mutex_;
   mutable std::mutex mutex_;
   // Generator's name and fingerprint to version; guarded by mutex_.
   std::map<std::pair<AdapterId, std::string>, int> versions_;

@@ -47,6 +47,11 @@ class DecisionStore {
                                                             const DecisionId& id) = 0;
   // Newest first.
   virtual Result<std::vector<DecisionRow>> list(const Scope& scope, std::size_t limit) = 0;
+  // Puts what a version in shadow would have answered into the document, as its member `shadow`, in
+  // the place of an earlier one. False if the user has no such decision (any more).
+  //   shadow: JSON. Errors: kInvalidArgument if it is none.
+  virtual Result<bool> set_shadow(const Scope& scope, const DecisionId& id,
+                                  const std::string& shadow) = 0;
 };
 
 struct FeedbackRow {

@@ -633,6 +633,22 @@ TEST_P(StorageConformanceTest, AnErasedContributorIsForgottenAndTheVersionFlagge
   EXPECT_THAT((**versions.find(late)).flags, ElementsAre("data_withdrawn", kFlagErasedContributor));
 }
 
+TEST_P(StorageConformanceTest, AShadowAnswerStandsInItsDecision) {
+  DecisionRow decision;
+  decision.id = DecisionId("d1");
+  decision.document = R"({"query":"why"})";
+  ASSERT_TRUE(stores().decisions().put(ada_, decision));
+  const auto set = [&](const Scope& scope, const std::string& shadow) {
+    return stores().decisions().set_shadow(scope, DecisionId("d1"), shadow);
+  };
+  EXPECT_TRUE(*set(ada_, R"({"text":"first"})"));
+  EXPECT_TRUE(*set(ada_, R"({"text":"second \"quoted\""})"));
+  EXPECT_EQ((**stores().decisions().find(ada_, DecisionId("d1"))).document,
+            R"({"query":"why","shadow":{"text":"second \"quoted\""}})");
+  EXPECT_FALSE(*set(bob_, R"({"text":"not his"})"));
+  EXPECT_EQ(code_of(set(ada_, "no json")), ErrorCode::kInvalidArgument);
+}
+
 // Writes one row of every kind that a user can have.
 TEST_P(StorageConformanceTest, NotesWhenAnotherPersonaBecomesTheMostLikelyOne) {
   PersonaStore& personas = stores().personas();

@@ -179,6 +179,10 @@ class FaultyDecisionStore final : public DecisionStore {
   Result<std::vector<DecisionRow>> list(const Scope& scope, std::size_t limit) override {
     return gate_.pass([&] { return inner_.list(scope, limit); });
   }
+  Result<bool> set_shadow(const Scope& scope, const DecisionId& id,
+                          const std::string& shadow) override {
+    return gate_.pass([&] { return inner_.set_shadow(scope, id, shadow); });
+  }
 
  private:
   DecisionStore& inner_;

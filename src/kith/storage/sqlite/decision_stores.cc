@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kith/base/json.h"
 #include "kith/storage/sqlite/rows.h"
 
 namespace kith::storage::sqlite {
@@ -125,6 +126,22 @@ Result<std::vector<DecisionRow>> SqliteDecisionStore::list(const Scope& scope, s
     query.bind(scope.tenant, scope.user, limit);
     while (query.step()) rows.push_back(read_decision(query));
     return rows;
+  });
+}
+
+Result<bool> SqliteDecisionStore::set_shadow(const Scope& scope, const DecisionId& id,
+                                             const std::string& shadow) {
+  KITH_RETURN_IF_ERROR(check_scope(scope));
+  if (!base::parse_json(shadow)) {
+    return Error{ErrorCode::kInvalidArgument, "a shadow answer must be JSON"};
+  }
+  return database_.write([&](Session& session) -> Result<bool> {
+    return session
+               .query(
+                   "UPDATE decisions SET document = json_set(document, '$.shadow', json(?)) "
+                   "WHERE tenant = ? AND user = ? AND decision = ?")
+               .bind(shadow, scope.tenant, scope.user, id)
+               .run() > 0;
   });
 }
 

@@ -17,6 +17,8 @@ class SqliteDecisionStore final : public DecisionStore {
   Result<std::optional<DecisionRow>> find_in_tenant(const TenantScope& scope,
                                                     const DecisionId& id) override;
   Result<std::vector<DecisionRow>> list(const Scope& scope, std::size_t limit) override;
+  Result<bool> set_shadow(const Scope& scope, const DecisionId& id,
+                          const std::string& shadow) override;
 
  private:
   Database& database_;
