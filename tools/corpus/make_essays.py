@@ -9,6 +9,10 @@ The question is word for word that of src/kith/eval/essay_data.cc. It shows a me
 import argparse
 import json
 import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from records import write  # noqa: E402
 
 
 def read(path):
@@ -17,13 +21,6 @@ def read(path):
 
 def question(task, text):
     return f"Score this essay from 1 to 6.\n\nTask: {task}\n\nEssay:\n{text}"
-
-
-def write(path, records):
-    with open(path, "w", encoding="utf-8") as out:
-        for record in records:
-            out.write(json.dumps(record, ensure_ascii=False) + "\n")
-    print(path, len(records))
 
 
 def main():

@@ -16,6 +16,7 @@ import tomllib
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import prompt  # noqa: E402
 from make_personas import style_line  # noqa: E402
+from records import write  # noqa: E402
 
 
 def prompts(pair, persona):
@@ -27,13 +28,6 @@ def prompts(pair, persona):
 def thumbs(record):
     for key, label in (("chosen", True), ("rejected", False)):
         yield {"messages": record["messages"], "completion": record[key], "label": label, "user": record["user"]}
-
-
-def write(path, records):
-    with open(path, "w", encoding="utf-8") as out:
-        for record in records:
-            out.write(json.dumps(record, ensure_ascii=False) + "\n")
-    print(path, len(records))
 
 
 def main():

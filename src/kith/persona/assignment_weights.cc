@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
+
+#include "kith/persona/golden_section.h"
 
 namespace kith::persona {
 namespace {
@@ -20,31 +21,6 @@ constexpr double kTolerance = 1e-3;
 // The score that gives "none of these" the probability `share` among personas of score 0.
 double none_score(double share, std::size_t num_personas) {
   return std::log(share / (1 - share) * static_cast<double>(num_personas));
-}
-
-// Golden-section search for the least value in [low, high].
-double find_least(double low, double high, const std::function<double(double)>& value) {
-  const double ratio = (std::sqrt(5.0) - 1.0) / 2.0;
-  double left = high - ratio * (high - low);
-  double right = low + ratio * (high - low);
-  double at_left = value(left);
-  double at_right = value(right);
-  while (high - low > kTolerance) {
-    if (at_left < at_right) {
-      high = right;
-      right = left;
-      at_right = at_left;
-      left = high - ratio * (high - low);
-      at_left = value(left);
-    } else {
-      low = left;
-      left = right;
-      at_left = at_right;
-      right = low + ratio * (high - low);
-      at_right = value(right);
-    }
-  }
-  return (low + high) / 2.0;
 }
 
 }  // namespace
@@ -105,10 +81,11 @@ AssignmentWeights fit_weights(std::span<const ScoredUser> users, const Assignmen
     const double before = loss;
     for (const Parameter& parameter : kParameters) {
       AssignmentWeights trial = best;
-      trial.*parameter.member = find_least(parameter.least, parameter.greatest, [&](double value) {
-        trial.*parameter.member = value;
-        return mean_loss(users, trial);
-      });
+      trial.*parameter.member =
+          find_least(parameter.least, parameter.greatest, kTolerance, [&](double value) {
+            trial.*parameter.member = value;
+            return mean_loss(users, trial);
+          });
       const double found = mean_loss(users, trial);
       // The loss need not have one minimum along a line.
       if (found >= loss) continue;

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "kith/persona/golden_section.h"
+
 namespace kith::persona {
 namespace {
 
@@ -38,33 +40,13 @@ void to_probabilities(std::span<float> logits, float temperature) {
   for (float& logit : logits) logit = static_cast<float>(static_cast<double>(logit) / total);
 }
 
-// The likelihood has one maximum over the logarithm of the temperature: golden-section search.
+// The likelihood has one maximum over the logarithm of the temperature.
 float fit_temperature(std::span<const float> logits, std::span<const std::size_t> answers) {
   if (answers.empty()) return 1.0F;
-  const double ratio = (std::sqrt(5.0) - 1.0) / 2.0;
-  const auto value = [&](double x) { return total_log_likelihood(logits, answers, std::exp(x)); };
-  double low = std::log(kLeastTemperature);
-  double high = std::log(kGreatestTemperature);
-  double left = high - ratio * (high - low);
-  double right = low + ratio * (high - low);
-  double at_left = value(left);
-  double at_right = value(right);
-  while (high - low > 1e-4) {
-    if (at_left > at_right) {
-      high = right;
-      right = left;
-      at_right = at_left;
-      left = high - ratio * (high - low);
-      at_left = value(left);
-    } else {
-      low = left;
-      left = right;
-      at_left = at_right;
-      right = low + ratio * (high - low);
-      at_right = value(right);
-    }
-  }
-  return static_cast<float>(std::exp((low + high) / 2.0));
+  const auto loss = [&](double x) { return -total_log_likelihood(logits, answers, std::exp(x)); };
+  constexpr double kTolerance = 1e-4;
+  return static_cast<float>(std::exp(
+      find_least(std::log(kLeastTemperature), std::log(kGreatestTemperature), kTolerance, loss)));
 }
 
 double mean_log_likelihood(std::span<const float> logits, std::span<const std::size_t> answers,

@@ -16,25 +16,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TrainOptions quiet() {
-  TrainOptions options;
-  options.quiet = true;
-  return options;
-}
-
-std::string bytes_of(const std::filesystem::path& path) {
-  const auto bytes = base::read_file(path);
-  EXPECT_TRUE(bytes) << path;
-  return bytes ? *bytes : std::string();
-}
-
-std::string weights_of(const Recipe& recipe) {
-  const std::string bytes = bytes_of(recipe.output / "checkpoint.safetensors");
-  std::uint64_t header = 0;
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  return bytes.substr(8 + header);
-}
-
 // The persona wants to hear the floor, not the room.
 std::string tiny_pairs() {
   std::string lines;

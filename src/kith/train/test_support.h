@@ -1,11 +1,18 @@
-// What the tests of `train` share: a tiny model and a tiny corpus.
+// What the tests of `train` share: a tiny model, a tiny corpus, and what a run left.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
 #include <string>
 
+#include "kith/base/file.h"
 #include "kith/base/test_directory.h"
 #include "kith/train/model_config.h"
 #include "kith/train/recipe.h"
+#include "kith/train/trainer.h"
 
 namespace kith::train {
 
@@ -63,6 +70,26 @@ inline Recipe tiny_recipe(const base::TestDirectory& directory) {
   recipe.run.micro_batch_tokens = 128;
   recipe.run.validate_every = 0;
   return recipe;
+}
+
+inline TrainOptions quiet() {
+  TrainOptions options;
+  options.quiet = true;
+  return options;
+}
+
+inline std::string bytes_of(const std::filesystem::path& path) {
+  const auto bytes = base::read_file(path);
+  EXPECT_TRUE(bytes) << path;
+  return bytes ? *bytes : std::string();
+}
+
+// The floats of the checkpoint's tensors, without the header, which holds the clock.
+inline std::string weights_of(const Recipe& recipe) {
+  const std::string bytes = bytes_of(recipe.output / "checkpoint.safetensors");
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  return bytes.substr(8 + header);
 }
 
 }  // namespace kith::train

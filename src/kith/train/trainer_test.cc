@@ -18,26 +18,6 @@
 namespace kith::train {
 namespace {
 
-TrainOptions quiet() {
-  TrainOptions options;
-  options.quiet = true;
-  return options;
-}
-
-std::string bytes_of(const std::filesystem::path& path) {
-  const auto bytes = base::read_file(path);
-  EXPECT_TRUE(bytes) << path;
-  return bytes ? *bytes : std::string();
-}
-
-// The floats of the checkpoint's tensors, without the header, which holds the clock.
-std::string weights_of(const Recipe& recipe) {
-  const std::string bytes = bytes_of(recipe.output / "checkpoint.safetensors");
-  std::uint64_t header = 0;
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  return bytes.substr(8 + header);
-}
-
 TEST(TrainerTest, ResumingGivesTheSameWeightsBitForBit) {
   const base::TestDirectory directory;
   Recipe straight = tiny_recipe(directory);
