@@ -160,6 +160,7 @@ test('a passage opens in its article with the cited bytes highlighted', async ({
   await expect(opener.first()).toBeFocused();
 
   await opener.nth(1).click();
+  await expect(drawer.locator('mark').first()).toBeInViewport();
   const chinese = (await drawer.locator('mark').allTextContents()).join('');
   expect(chinese).toMatch(/^二维码只在 90 秒内有效/);
   expect(chinese).toMatch(/先把旧机移除。$/);
