@@ -127,13 +127,14 @@ class RouterTrainer {
   void describe_development() {
     for (std::size_t i = 0; i < data_.contradicting.size(); ++i) {
       const ContradictingPrompt& prompt = data_.contradicting[i];
-      requests_.push_back({prompt.text, prompt.need, {}, {}});
+      requests_.push_back({prompt.text, prompt.need, "contradicting " + std::to_string(i), {}});
       request_folds_.push_back(dealt_fold(i));
     }
     for (std::size_t i = 0; i < data_.two_part.size(); ++i) {
       const auto& [joined, before, after] = data_.two_part[i];
-      requests_.push_back({joined.text.substr(0, joined.end), before, {}, {}});
-      requests_.push_back({joined.text.substr(joined.begin), after, {}, {}});
+      const std::string writer = "two-part " + std::to_string(i);
+      requests_.push_back({joined.text.substr(0, joined.end), before, writer, {}});
+      requests_.push_back({joined.text.substr(joined.begin), after, writer, {}});
       request_folds_.insert(request_folds_.end(), 2, dealt_fold(i));
     }
   }
@@ -147,7 +148,8 @@ class RouterTrainer {
     }
     for (std::size_t i = 0; i < requests_.size(); ++i) {
       if (fold == request_folds_[i]) continue;
-      texts.push_back({requests_[i].text, requests_[i].persona.str()});
+      const RouterText& request = requests_[i];
+      texts.push_back({request.text, request.persona.str(), request.writer});
     }
     for (std::size_t i = 0; i < data_.out_of_scope.size(); ++i) {
       if (fold != dealt_fold(i)) texts.push_back({data_.out_of_scope[i], ""});

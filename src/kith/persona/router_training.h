@@ -63,8 +63,9 @@ struct RouterTrainingOptions {
   std::size_t folds = 4;
   // Share of ordinary prompts that may be parted in two, in (0, 0.5).
   double false_splits = 0.02;
-  // Share of ordinary prompts that may be taken for out of scope, in (0, 0.5).
-  double false_refusals = 0.02;
+  // Share of ordinary prompts that may be taken for out of scope, in (0, 0.5). Users who did not
+  // train write of more than those who did.
+  double false_refusals = 0.01;
   // Called with the share of the work that is done.
   std::function<void(double share)> progress;
 };

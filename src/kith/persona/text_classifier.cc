@@ -113,12 +113,20 @@ struct HeldOutRounds {
   std::vector<std::size_t> round_of;  // by text
 };
 
-// Every text of a group is held out with the first of them.
+// Every text of a group is held out with the first of them; where there are groups, texts in scope
+// without one are learned from alone.
 void join_groups(const std::vector<EncodedText>& texts, HeldOutRounds& drawn) {
+  const bool has_groups =
+      std::any_of(texts.begin(), texts.end(), [](const auto& text) { return !text.group.empty(); });
+  if (!has_groups) return;
   std::map<std::string_view, std::size_t> round_of_group;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (texts[i].group.empty()) continue;
-    drawn.round_of[i] = round_of_group.emplace(texts[i].group, drawn.round_of[i]).first->second;
+    const EncodedText& text = texts[i];
+    if (!text.group.empty()) {
+      drawn.round_of[i] = round_of_group.emplace(text.group, drawn.round_of[i]).first->second;
+    } else if (text.label != kOutOfScope) {
+      drawn.round_of[i] = kNever;
+    }
   }
 }
 

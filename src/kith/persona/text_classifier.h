@@ -32,8 +32,9 @@ namespace kith::persona {
 struct LabelledText {
   std::string text;
   std::string label;
-  // Texts that resemble each other beyond their labels, of one writer: small sets hold them out
-  // together. Empty: of no group.
+  // Texts that resemble each other beyond their labels, as those of one writer do: small sets hold
+  // them out together. Where some texts have a group, those in scope without one (descriptions,
+  // examples) are learned from but calibrate nothing. Empty: of no group.
   std::string group = {};
 };
 

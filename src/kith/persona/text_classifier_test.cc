@@ -155,6 +155,26 @@ TEST(TextClassifierTest, FewTextsAreLeftToMachinesAlone) {
   EXPECT_EQ(train_desk(options).version(), version) << "there are no hidden units";
 }
 
+TEST(TextClassifierTest, WritersTextsAreHeldOutTogetherAndAloneCalibrate) {
+  // Every writer signs with a word of his own and writes of one label: who is held out text by text
+  // is known by the word, who is held out whole is not.
+  std::vector<LabelledText> texts;
+  for (int writer = 0; writer < 24; ++writer) {
+    const std::string name = "qz" + std::to_string(writer) + "xw";
+    for (int i = 0; i < 4; ++i) {
+      texts.push_back({name + " " + name, writer % 2 == 0 ? "a" : "b", {}});
+    }
+  }
+  const auto accuracy = [&] {
+    const auto encoder = std::make_shared<TinyEncoder>();
+    const auto classifier = TextClassifier::train(texts, encoder, small_options());
+    return classifier ? classifier->metrics().at("accuracy") : -1.0;
+  };
+  EXPECT_GT(accuracy(), 0.95);
+  for (std::size_t i = 0; i < texts.size(); ++i) texts[i].group = std::to_string(i / 4);
+  EXPECT_LT(accuracy(), 0.8);
+}
+
 TEST(TextClassifierTest, AnotherEncoderForcesRecalibration) {
   const base::TestDirectory dir;
   ASSERT_TRUE(train_desk().save(dir.path() / "router"));
