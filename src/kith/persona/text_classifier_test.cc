@@ -147,6 +147,23 @@ TEST(TextClassifierTest, WhatIsLoadedAnswersAsWhatWasSaved) {
   }
 }
 
+TEST(TextClassifierTest, ACardOfBeforeCurvaturesIsRead) {
+  const base::TestDirectory dir;
+  const TextClassifier saved = train_desk();
+  ASSERT_TRUE(saved.save(dir.path() / "router"));
+  const auto path = dir.path() / "router" / "card.json";
+  std::string card = *base::read_file(path);
+  for (const std::string name : {"curvature", "scope_output"}) {
+    card.replace(card.find('"' + name + '"'), name.size() + 2, "\"of another time " + name + "\"");
+  }
+  std::ofstream(path, std::ios::binary) << card;
+  const auto loaded = TextClassifier::load(dir.path() / "router", std::make_shared<TinyEncoder>());
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->scale().curvature, 0.0F);
+  EXPECT_EQ(loaded->scale().temperature, saved.scale().temperature);
+  EXPECT_EQ(loaded->classify("reset my password")->best, saved.classify("reset my password")->best);
+}
+
 TEST(TextClassifierTest, FewTextsAreLeftToMachinesAlone) {
   EXPECT_EQ(train_desk().metrics().at("linear_share"), 1.0);
   const auto version = train_desk().version();
