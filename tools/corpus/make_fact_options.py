@@ -3,9 +3,9 @@
 
   make_fact_options.py [--example examples/service-desk]
 
-Where the options are one number in one template ("£37", "14:10", "extension 4410"), the three wrong ones are drawn on the same grid,
-and the right one is the smallest, second, third and largest equally often; written by hand it was nearly always one of the middle
-two. Other options stay as they were written. `peers` are right answers to three other questions of the same persona and kind, each
+Where the options hold one number each ("£37", "14:10", "extension 4410", "EV-3"), the wrong ones keep their distance from the right
+one, and some change sides, so that it is the smallest, second, third and largest equally often; written by hand it was nearly always
+one of the middle two. Other options stay as they were written. `peers` are right answers to three other questions of the same persona and kind, each
 value right once and wrong three times: whoever knows which values the persona's users were told, and not what of, is right a quarter
 of the time. A fact whose kind has fewer than four has no peers. Run again it writes the same files.
 """
@@ -24,8 +24,6 @@ NUMBER = r"\d{1,2}:\d\d|\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?"
 # Alternatives of values without digits, tried in this order.
 WORDED = [("person", r"[A-Z][a-z]+ [A-Z][a-z]+"), ("word", r"[A-Z][a-z]+"), ("chinese name", r"[\u4e00-\u9fff]{2,3}")]
 DAY = 24 * 60
-# Farthest wrong value, in steps of the grid; a time's are five minutes.
-REACH = 30
 
 
 def template(option):
@@ -34,34 +32,34 @@ def template(option):
     return (re.sub(NUMBER, "#", option), found[0]) if len(found) == 1 else None
 
 
-def to_steps(text):
-    """The number in steps of its own grid, that is without trailing zeros, and how to write another of the grid."""
+def to_units(text):
+    """The number as a count of its last digits' units, its end, and how to write another in the same way."""
     if ":" in text:
         hours, minutes = map(int, text.split(":"))
         width = len(text.split(":")[0])
-        return (hours * 60 + minutes) // 5, DAY // 5, lambda n: f"{n * 5 // 60:0{width}d}:{n * 5 % 60:02d}"
+        return hours * 60 + minutes, DAY, lambda n: f"{n // 60:0{width}d}:{n % 60:02d}"
     decimals = len(text.partition(".")[2])
     digits = text.replace(",", "").replace(".", "")
-    zeros = len(digits) - len(digits.rstrip("0"))
+    width = len(digits) if digits[0] == "0" else decimals + 1
 
-    def write(steps):
-        plain = f"{steps * 10 ** zeros:0{len(digits) if decimals or digits[0] == '0' else 1}d}"
-        if decimals:
-            return f"{plain[:-decimals]}.{plain[-decimals:]}"
-        return f"{int(plain):,}" if "," in text else plain
+    def write(n):
+        plain = f"{n:0{width}d}"
+        return f"{plain[:-decimals]}.{plain[-decimals:]}" if decimals else f"{n:,}" if "," in text else plain
 
-    return int(digits) // 10 ** zeros, 10 ** (len(digits) - zeros), write
+    # Half a digit more still looks alike.
+    return int(digits), 2 * 10 ** len(digits), write
 
 
-def drawn_numbers(rng, text, rank):
-    """Three other numbers of the grid of which `rank` are smaller, as far as there are so many."""
-    value, end, write = to_steps(text)
-    # A rounder number than the right one would stand out.
-    grid = [n for n in range(max(1, value - REACH), min(end, value + REACH + 1)) if n != value and (":" in text or n % 10 != 0)]
-    below = [n for n in grid if n < value]
-    above = [n for n in grid if n > value]
-    rank = max(3 - len(above), min(rank, len(below)))
-    return [write(n) for n in rng.sample(below, rank) + rng.sample(above, 3 - rank)]
+def turned(rng, right, wrong, rank):
+    """The wrong numbers at their distances from the right one, `rank` of them below it, as far as that many fit."""
+    value, end, write = to_units(right)
+    distances = [abs(to_units(text)[0] - value) for text in wrong]
+    places = [i for i, distance in enumerate(distances) if distance > 0]
+    must = [i for i in places if value + distances[i] >= end and value > distances[i]]
+    fits = [i for i in places if i not in must and value - distances[i] > 0]
+    rng.shuffle(fits)
+    below = (must + fits)[:max(rank, len(must))]
+    return [write(value - d if i in below else value + d) for i, d in enumerate(distances)]
 
 
 def kind_of(value):
@@ -73,19 +71,28 @@ def kind_of(value):
     return re.sub(r"[A-Z]{1,4}(?=-#)", "X", shape[0])
 
 
+def is_numeric(fact):
+    shapes = [template(option) for option in fact["options"]]
+    return all(shapes) and len({(":" in number, len(number.partition(".")[2])) for _, number in shapes}) == 1
+
+
 def draw_options(facts):
-    numeric = []
-    for fact in facts:
-        shapes = [template(option) for option in fact["options"]]
-        if all(shapes) and len({shape[0] for shape in shapes}) == 1:
-            numeric.append(fact)
-    random.Random("ranks").shuffle(numeric)
-    for place, fact in enumerate(numeric):
+    order = sorted(facts, key=lambda fact: fact["id"])
+    random.Random("ranks").shuffle(order)
+    # Every fact has a rank, so that none depends on which others are numeric.
+    for place, fact in enumerate(order):
+        if not is_numeric(fact):
+            continue
+        right = fact["options"][fact["answer"]]
+        value = to_units(template(right)[1])[0]
+        others = [template(option) for i, option in enumerate(fact["options"]) if i != fact["answer"]]
+        others.sort(key=lambda other: (abs(to_units(other[1])[0] - value), other[0]))
         rng = random.Random(fact["id"])
-        frame, text = template(fact["options"][fact["answer"]])
-        wrong = [frame.replace("#", number) for number in drawn_numbers(rng, text, place % 4)]
-        rng.shuffle(wrong)
-        fact["options"] = wrong[:fact["answer"]] + [fact["options"][fact["answer"]]] + wrong[fact["answer"]:]
+        rng.shuffle(others)
+        numbers = turned(rng, template(right)[1], [number for _, number in others], place % 4)
+        wrong = [frame.replace("#", number) for (frame, _), number in zip(others, numbers)]
+        if len({right, *wrong}) == 4:
+            fact["options"] = wrong[:fact["answer"]] + [right] + wrong[fact["answer"]:]
 
 
 def draw_peers(facts):

@@ -139,8 +139,13 @@ TEST(PersonaSuiteTest, MeasuresTheSharedAdapterWhereThereIsOne) {
 
 TEST(FactSuiteTest, AFactIsKnownUnderItsOwnAdapterOnly) {
   auto data = small_desk();
-  data.facts = {{"f1", "calm", "Who?", {"brisk-Ann", "calm--Bob", "other-Cid", "other-Dee"}, 1},
-                {"f2", "brisk", "Who?", {"other-Ann", "other-Bob", "calm--Cid", "brisk-Dee"}, 3}};
+  data.facts = {{"f1", "calm", "Who?", {"brisk-Ann", "calm--Bob", "other-Cid", "other-Dee"}, 1, {}},
+                {"f2",
+                 "brisk",
+                 "Who?",
+                 {"other-Ann", "other-Bob", "calm--Cid", "brisk-Dee"},
+                 3,
+                 {"brisk-Eve", "brisk-Fay", "brisk-Gil"}}};
   FakeGenerator generator;
   const auto report = evaluate_facts(data, generator);
   ASSERT_TRUE(report) << report.error().message;
@@ -151,6 +156,10 @@ TEST(FactSuiteTest, AFactIsKnownUnderItsOwnAdapterOnly) {
   EXPECT_EQ(own.baselines.at("other_adapters"), 0.0);
   EXPECT_EQ(own.baselines.at("chance"), 0.25);
   EXPECT_EQ(report->figures.at("facts_own_calm").value, 1.0);
+  // The fake knows values and not what they are values of: nothing asked, it is right as well, and
+  // among values that its users were all told it is lost.
+  EXPECT_EQ(own.baselines.at("without_question"), 1.0);
+  EXPECT_EQ(report->figures.at("facts_among_peers").value, 0.0);
   data.facts.clear();
   EXPECT_EQ(evaluate_facts(data, generator).error().code, ErrorCode::kNotFound);
 }

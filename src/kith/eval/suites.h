@@ -39,7 +39,9 @@ Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& g
 // conversations alone, asked closed book as a four-way choice by the log-probability of each
 // option; every adapter answers every question.
 //   facts_own (share right under the own adapter; baselines base, other_adapters: mean over them,
-//   and chance), facts_own_PERSONA
+//   chance, and without_question: the own adapter's, when nothing is asked), facts_own_PERSONA;
+//   facts_among_peers: the same where the other options are right answers to the persona's other
+//   questions, so that only knowing which belongs to which helps
 // Errors: those of the generator; kNotFound if it lacks an adapter for a persona, or there are no
 //   facts.
 Result<Report> evaluate_facts(const DeskData& data, personalize::Generator& generator,
