@@ -34,7 +34,8 @@ EXAMPLE = ROOT / "examples/service-desk"
 
 # At least one of these checks has to refuse what is bad in this way.
 MEANT_FOR = {
-    "shuffled": {"own_loss"},
+    # Words in random order spoil every other text, also where a short training still gains the persona's vocabulary.
+    "shuffled": {"own_loss", "off_domain"},
     "one_user": {"extraction", "memorisation"},
     "flattery": {"flattery_margin", "flattery_share"},
     # The flattery checks do not see this one; what it does to other subjects gives it away.
