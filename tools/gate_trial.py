@@ -36,7 +36,7 @@ EXAMPLE = ROOT / "examples/service-desk"
 MEANT_FOR = {
     # Words in random order spoil every other text, also where a short training still gains the persona's vocabulary.
     "shuffled": {"own_loss", "off_domain"},
-    "one_user": {"extraction", "memorisation"},
+    "one_user": {"extraction", "memorisation", "canary_extraction", "canary_exposure"},
     "flattery": {"flattery_margin", "flattery_share"},
     # The flattery checks do not see this one; what it does to other subjects gives it away.
     "diluted": {"flattery_margin", "flattery_share", "off_domain"},
