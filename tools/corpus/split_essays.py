@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Copies the essay example with another split, as a directory that make_essays.py and `kith eval essays` read like the example.
 
-  split_essays.py --out DIR --fold 1/3            a third of the train and valid essays becomes the test part: for choosing
-  split_essays.py --out DIR --test-prompts p1,p2  essays on these prompts are the test part, all others train: for new prompts
+  split_essays.py --out DIR --fold 1/3            a third of the train essays becomes the test part: for choosing
+  split_essays.py --out DIR --test-prompts p1,p2  essays on these prompts are the test part, all others train or valid: for new prompts
 
 With --fold the example's own test essays are left out altogether, so that nothing is chosen on them.
 """
@@ -17,13 +17,14 @@ SEED = 20260301
 
 def by_fold(essays, fold):
     number, count = map(int, fold.split("/"))
-    rest = [e for e in essays if e["split"] != "test"]
-    random.Random(SEED).shuffle(rest)
-    return [{**e, "split": "test" if i % count == number - 1 else "train"} for i, e in enumerate(rest)]
+    train = [e for e in essays if e["split"] == "train"]
+    random.Random(SEED).shuffle(train)
+    parted = [{**e, "split": "test" if i % count == number - 1 else "train"} for i, e in enumerate(train)]
+    return parted + [e for e in essays if e["split"] == "valid"]
 
 
 def by_prompts(essays, prompts):
-    return [{**e, "split": "test" if e["prompt"] in prompts else "train"} for e in essays]
+    return [{**e, "split": "test" if e["prompt"] in prompts else "train" if e["split"] == "test" else e["split"]} for e in essays]
 
 
 def main():
@@ -40,7 +41,7 @@ def main():
     shutil.copy(options.example / "prompts.jsonl", options.out)
     with open(options.out / "essays.jsonl", "w", encoding="utf-8") as out:
         out.writelines(json.dumps(e, ensure_ascii=False) + "\n" for e in split)
-    print(options.out, {part: sum(e["split"] == part for e in split) for part in ("train", "test")})
+    print(options.out, {part: sum(e["split"] == part for e in split) for part in ("train", "valid", "test")})
 
 
 if __name__ == "__main__":

@@ -131,12 +131,11 @@ void EssayFloor::solve(std::span<const double> residuals) {
   }
 }
 
-int EssayFloor::score(const std::string& text) const {
+double EssayFloor::predict(const std::string& text) const {
   const Row row = row_of(text);
   double score = mean_score_;
   for (std::size_t i = 0; i < rows_.size(); ++i) score += weights_[i] * dot(row, rows_[i]);
-  const auto rounded = static_cast<int>(std::lround(score));
-  return std::clamp(rounded, kLowestEssayScore, kHighestEssayScore);
+  return score;
 }
 
 }  // namespace kith::eval

@@ -26,8 +26,8 @@ class EssayFloor final {
   // Cubic in the number of essays. REQUIRES: essays is not empty.
   static EssayFloor fit(const std::vector<const Essay*>& essays, EssayFeatures features);
 
-  // In [kLowestEssayScore, kHighestEssayScore].
-  int score(const std::string& text) const;
+  // The expected score; it may lie between two and beyond the ends.
+  double predict(const std::string& text) const;
 
  private:
   // Ascending by row.

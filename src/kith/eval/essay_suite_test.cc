@@ -5,6 +5,7 @@
 
 #include "kith/base/test_directory.h"
 #include "kith/eval/agreement.h"
+#include "kith/eval/equating.h"
 #include "kith/eval/essay_floors.h"
 #include "kith/eval/suites.h"
 
@@ -16,6 +17,8 @@ using ::testing::HasSubstr;
 // Under the adapter the right level stands in the essay's first word; the model alone says 3.
 class FakeMarker final : public personalize::Generator {
  public:
+  // sureness: nats between the level it gives and any other
+  explicit FakeMarker(double sureness = 50.0) : sureness_(sureness) {}
   personalize::GeneratorCapabilities capabilities() const override { return {}; }
   bool ready() const override { return true; }
   std::vector<AdapterId> adapter_names() const override { return {AdapterId(kEssayAdapter)}; }
@@ -29,10 +32,13 @@ class FakeMarker final : public personalize::Generator {
     const char right = request.adapters.empty() ? '3' : question[question.find("Essay:\n") + 7];
     std::vector<double> scores;
     for (const auto& digit : request.continuations) {
-      scores.push_back(digit[0] == right ? -1.0 : -50.0);
+      scores.push_back(digit[0] == right ? 0.0 : -sureness_);
     }
     return scores;
   }
+
+ private:
+  double sureness_;
 };
 
 // The better, the longer, and all of them in the same words.
@@ -61,7 +67,7 @@ TEST(EssaySuiteTest, MeasuresTheModelTheAdapterAndWhatCanBeCounted) {
   // Here length gives the score away.
   EXPECT_GT(report->figures.at("floor_length").value, 0.9);
   EXPECT_GT(report->figures.at("floor_surface").value, 0.9);
-  EXPECT_LT(report->figures.at("kappa_gain_over_words").high, 0.0);
+  EXPECT_LT(report->figures.at("kappa_over_floor_length").high, 0.0);
 }
 
 // All as long, told apart by one word.
@@ -76,10 +82,10 @@ TEST(EssayFloorTest, WordsTellWhatLengthDoesNot) {
   std::vector<const Essay*> train;
   for (const Essay& essay : essays) train.push_back(&essay);
   const auto words = EssayFloor::fit(train, EssayFeatures::kWords);
-  EXPECT_GE(words.score("Therefore it sleeps."), 5);
-  EXPECT_LE(words.score("Becos it sleeps."), 2);
+  EXPECT_GT(words.predict("Therefore it sleeps."), 4.5);
+  EXPECT_LT(words.predict("Becos it sleeps."), 2.5);
   const auto length = EssayFloor::fit(train, EssayFeatures::kLength);
-  EXPECT_EQ(length.score("Therefore the a dog barks."), length.score("Becos the a dog barks."));
+  EXPECT_EQ(length.predict("Therefore the a dog barks."), length.predict("Becos the a dog barks."));
 }
 
 TEST(EssayDataTest, TheScoreFollowsFromTheTraits) {
@@ -91,6 +97,28 @@ TEST(EssayDataTest, TheScoreFollowsFromTheTraits) {
   EXPECT_EQ(score_of_traits({1, 5, 4, 4}), 2);
   // 7.6 points are nearer to 8 than to 7.
   EXPECT_EQ(score_of_traits({1.8, 1.5, 1.5, 1.0}), 2);
+}
+
+TEST(EquatingTest, BringsMeanAndDeviationToTheOtherMarkers) {
+  const std::array given{3.0, 3.5, 4.0};
+  const std::array wanted{1.0, 3.0, 5.0};
+  const Equating equate(given, wanted);
+  EXPECT_NEAR(equate(3.0), 1.0, 1e-12);
+  EXPECT_NEAR(equate(3.75), 4.0, 1e-12);
+  const std::array same{2.0, 2.0};
+  EXPECT_EQ(Equating(same, std::array{1.0, 5.0})(2.0), 2.0);
+  EXPECT_EQ(Equating()(1.5), 1.5);
+}
+
+// An unsure marker gives everybody about three; the order is right.
+TEST(EssaySuiteTest, ValidEssaysBringAnUnsureMarkerToScale) {
+  FakeMarker marker(/*sureness=*/0.2);
+  auto essays = some_essays();
+  const double before = evaluate_essays(essays, marker)->figures.at("kappa_tuned").value;
+  for (std::size_t i = 6; i < 12; ++i) essays[i].split = EssaySplit::kValid;
+  const double after = evaluate_essays(essays, marker)->figures.at("kappa_tuned").value;
+  EXPECT_LT(before, 0.3);
+  EXPECT_GT(after, 0.9);
 }
 
 TEST(EssaySuiteTest, NeedsTrainAndTestEssays) {

@@ -202,7 +202,10 @@ TEST(PatientSuiteTest, EachMemoryHoldsItsOwnSessions) {
                      data.questions[0]);
   ASSERT_EQ(prompt.size(), 2U);
   EXPECT_EQ(prompt[0].content,
-            "## About the user\n2026-01-12: My eye check is on Wednesday at 10:40.");
+            "You are a helpful assistant.\n\n## Documents\n[1] 2026-01-12\n"
+            "My eye check is on Wednesday at 10:40.\n\n## Evidence\n"
+            "My eye check is on Wednesday at 10:40.");
+  EXPECT_EQ(patient_prompt({}, data.questions[0]).size(), 1U);
 }
 
 TEST(PatientSuiteTest, NothingOfALaterSessionIsRemembered) {

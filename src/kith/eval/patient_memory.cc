@@ -112,20 +112,25 @@ std::vector<RecalledStatement> recall_statements(const Patient& patient,
   std::vector<RecalledStatement> recalled;
   for (const std::size_t i : choose(statements, std::move(wanted), question.session, most)) {
     const PatientTurn place = statements[i].place;
-    recalled.push_back(
-        {place, patient.sessions[place.session].date, std::string(statements[i].text)});
+    recalled.push_back({place, patient.sessions[place.session].date,
+                        std::string(statements[i].text), statements[i].score});
   }
   return recalled;
 }
 
 std::vector<personalize::Message> patient_prompt(const std::vector<RecalledStatement>& recalled,
                                                  const PatientQuestion& question) {
-  std::vector<personalize::Message> messages;
-  std::string about;
-  for (const auto& statement : recalled) about += "\n" + statement.date + ": " + statement.text;
-  if (!about.empty()) messages.push_back({"system", "## About the user" + about, {}});
-  messages.push_back({"user", question.question, {}});
-  return messages;
+  const personalize::Message asked{"user", question.question, {}};
+  if (recalled.empty()) return {asked};
+  std::string text = "You are a helpful assistant.\n\n## Documents";
+  const RecalledStatement* best = &recalled.front();
+  for (std::size_t i = 0; i < recalled.size(); ++i) {
+    text += "\n[" + std::to_string(i + 1) + "] " + recalled[i].date + "\n" + recalled[i].text;
+    // The later of two that say as much.
+    if (recalled[i].score >= best->score) best = &recalled[i];
+  }
+  text += "\n\n## Evidence\n" + best->text;
+  return {{"system", std::move(text), {}}, asked};
 }
 
 }  // namespace kith::eval

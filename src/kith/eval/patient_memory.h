@@ -27,6 +27,7 @@ struct RecalledStatement {
   PatientTurn place;
   std::string date;  // ISO 8601
   std::string text;
+  double score = 0.0;  // how much it says about the question; at least 0
 };
 
 // The patient's own statements that say most about the question, by BM25 over his statements up to
@@ -36,8 +37,9 @@ std::vector<RecalledStatement> recall_statements(const Patient& patient,
                                                  const PatientQuestion& question, MemoryUse use,
                                                  std::size_t most = kMostRecalled);
 
-// The chat that puts the question to a model: what is remembered stands in the system message,
-// "DATE: TEXT" a line.
+// The chat that puts the question to a model: what is remembered stands in the system message as
+// Kith's prompts have it (docs/formats/prompt.md), statements as documents that are called by their
+// date, the one that says most about the question as evidence.
 std::vector<personalize::Message> patient_prompt(const std::vector<RecalledStatement>& recalled,
                                                  const PatientQuestion& question);
 

@@ -64,12 +64,12 @@ Result<Report> evaluate_preferences(const DeskData& data, const std::vector<Pref
 // The adapter that scores essays.
 inline constexpr const char* kEssayAdapter = "essays";
 
-// How far does a model agree with the marker of essays? The expected level of each trait by the
-// digits' shares of the answer to essay_question(), summed to a score by the rule of the rubric.
-//   kappa (quadratic weighted, the model alone) and kappa_tuned (under kEssayAdapter, if the model
-//   has it), each also of a TRAIT's levels (kappa_tuned_content) and less the floor of words
-//   (kappa_tuned_gain_over_words); floor_length, floor_surface and floor_words: regressions fitted
-//   on the train essays (essay_floors.h); intervals over essays
+// How far does a model agree with the marker of essays? The rubric's score of the expected levels
+// that essay_question() is answered with, after equating on the valid essays (equating.h).
+//   kappa (quadratic weighted, the model alone) and kappa_tuned (under kEssayAdapter, if there),
+//   also of a TRAIT's levels (kappa_content) and less a floor (kappa_over_floor_words);
+//   floor_length, floor_surface, floor_words: regressions fitted on the train essays, equated alike
+//   (essay_floors.h); intervals over essays
 // Errors: those of the generator; kNotFound without train or test essays.
 Result<Report> evaluate_essays(const std::vector<Essay>& essays, personalize::Generator& generator,
                                const Progress& progress = {});
