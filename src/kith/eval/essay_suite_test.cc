@@ -158,10 +158,9 @@ TEST(EssayDataTest, NamesTheRecordThatIsWrong) {
               HasSubstr("record 1: score must be in [1, 6]"));
   EXPECT_THAT(error_for(R"({"id":"e1","prompt":"p1","split":"test","text":"t","score":6})"),
               HasSubstr("traits are missing"));
-  EXPECT_THAT(
-      error_for(
-          R"({"id":"e1","prompt":"p1","split":"test","text":"t","traits":{"content":9},"score":6})"),
-      HasSubstr("content must be in [1, 5]"));
+  EXPECT_THAT(error_for(R"({"id":"e1","prompt":"p1","split":"test","text":"t",)"
+                        R"("traits":{"content":9},"score":6})"),
+              HasSubstr("content must be in [1, 5]"));
 }
 
 TEST(EssayDataTest, CountsWhatNeedsNoReading) {

@@ -87,6 +87,17 @@ UseScores score_recall(const PatientData& data, const PatientQuestion& question)
   return found;
 }
 
+// By means that cannot fail.
+std::vector<QuestionScore> score_each(const Questions& questions, const PatientData& data,
+                                      UseScores (*score)(const PatientData&,
+                                                         const PatientQuestion&)) {
+  std::vector<QuestionScore> scores;
+  for (const auto* question : questions) {
+    scores.push_back({question->patient, question->memory, score(data, *question)});
+  }
+  return scores;
+}
+
 // Sums over one patient's questions.
 struct PatientSum {
   double asked = 0.0;
@@ -184,12 +195,8 @@ Result<Report> evaluate_patients(const PatientData& data, personalize::Generator
     models.emplace_back("tuned", tuned);
   }
   Report report{.suite = "patients"};
-  std::vector<QuestionScore> overlap;
-  std::vector<QuestionScore> recalled;
-  for (const auto* question : questions) {
-    overlap.push_back({question->patient, question->memory, score_by_overlap(data, *question)});
-    recalled.push_back({question->patient, question->memory, score_recall(data, *question)});
-  }
+  const auto overlap = score_each(questions, data, score_by_overlap);
+  const auto recalled = score_each(questions, data, score_recall);
   report.figures["evidence_recalled"] =
       resample(sum_by_patient(recalled, needs_memory),
                [](const UseScores& shares) { return shares.back(); });
