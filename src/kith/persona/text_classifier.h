@@ -6,8 +6,8 @@
 // label-smoothed cross-entropy with dropout (network_trainer.h), and mixed with support vector
 // machines over the same inputs (linear_trainer.h), which few texts teach better. Probabilities are
 // calibrated by a temperature (Guo et al. 2017) and a curvature (calibration.h), and texts out of
-// scope recognised by their greatest logit and by a machine of their own; these and the share of the
-// machines are fitted to texts that the weights were not trained on. Why this and not another:
+// scope recognised by their greatest logit and by a machine of their own; these and the share of
+// the machines are fitted to texts that the weights were not trained on. Why this and not another:
 // docs/adr/0016-prompt-classifier.md. The files: docs/formats/classifier.md.
 #pragma once
 
