@@ -27,8 +27,8 @@ LineMarks count_marks(std::string_view text) {
     const auto first = std::find_if_not(line.begin(), line.end(), is_digit);
     const bool is_numbered =
         first != line.begin() && first != line.end() && (*first == '.' || *first == ')');
-    marks.numbers += is_numbered ? 1 : 0;
-    marks.dashes += line.starts_with("- ") || line.starts_with("* ") ? 1 : 0;
+    marks.numbers += is_numbered ? 1U : 0U;
+    marks.dashes += line.starts_with("- ") || line.starts_with("* ") ? 1U : 0U;
   }
   return marks;
 }
