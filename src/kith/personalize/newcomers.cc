@@ -32,7 +32,10 @@ Result<PersonaId> persona_of(const NewcomerSources& sources, const storage::Scop
                                  .context = {},
                                  .now = sources.clock.now()};
   const auto assignment = sources.assigner.assign(facts, {});
-  return sources.assigner.to_row(assignment, {}, facts.now).weights.front().persona;
+  // As Assigner::to_row() ranks them; its document would take longer than all the rest.
+  const auto& weights = assignment.weights;
+  const bool is_nobody = weights.empty() || weights.front().probability < assignment.abstain;
+  return is_nobody ? PersonaId(persona::kNoPersona) : weights.front().persona;
 }
 
 Result<std::vector<Note>> notes_of(const NewcomerSources& sources,
