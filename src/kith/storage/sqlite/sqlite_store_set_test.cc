@@ -215,7 +215,8 @@ TEST_F(SqliteStoreSetTest, FiguresOfAFleetNeverReadWholeRows) {
         "AND own_persona = 'p' AND at >= 1 AND at < 2",
         "SELECT user, value FROM feedback INDEXED BY feedback_thumbs WHERE tenant = 'a' "
         "AND kind = 'thumb' AND at >= 1",
-        "SELECT persona, own_persona FROM decisions INDEXED BY decisions_with_personas WHERE tenant = 'a' "
+        "SELECT persona, own_persona FROM decisions INDEXED BY decisions_with_personas WHERE "
+        "tenant = 'a' "
         "AND user = 'u' AND decision = 'd'",
         "SELECT at FROM persona_changes WHERE tenant = 'a' AND to_persona = 'p' AND at >= 1",
         "SELECT at FROM persona_changes WHERE tenant = 'a' AND from_persona = 'p' AND at >= 1"}) {
