@@ -38,6 +38,9 @@ struct TimelineEvent {
 struct UserEvent {
   UserId user;
   TimelineEvent event;
+  // Whether `at` is the event's own. If not, it stands in for a time that nobody knows, and an
+  // event that is stored already keeps the time it has.
+  bool has_time = true;
 };
 
 // A place in a timeline: events are ordered by time, and among equal times by arrival.

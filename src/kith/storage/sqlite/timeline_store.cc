@@ -101,15 +101,24 @@ class Appender {
   // False if the stored event is the same.
   bool update(const UserEvent& row, const std::string& categories) {
     const TimelineEvent& event = row.event;
+    const base::UnixMicros at = row.has_time ? event.at : time_of(row);
     return session_
                .query(
                    "UPDATE timeline_events SET at = ?4, kind = ?5, item = ?6, categories = ?7, "
                    "number = ?8, text = ?9 WHERE tenant = ?1 AND user = ?2 AND event = ?3 AND "
                    "(at, kind, item, categories, text) IS NOT (?4, ?5, ?6, ?7, ?9) OR "
                    "(tenant = ?1 AND user = ?2 AND event = ?3 AND number IS NOT ?8)")
-               .bind(tenant_, row.user, event.id, event.at, event.kind, event.item, categories,
+               .bind(tenant_, row.user, event.id, at, event.kind, event.item, categories,
                      event.number, event.text)
                .run() > 0;
+  }
+
+  // Of the stored event of this id. REQUIRES: there is one.
+  base::UnixMicros time_of(const UserEvent& row) {
+    Query query = session_.query(
+        "SELECT at FROM timeline_events WHERE tenant = ? AND user = ? AND event = ?");
+    query.bind(tenant_, row.user, row.event.id);
+    return query.step() ? query.integer(0) : row.event.at;
   }
 
   TimelinePosition last_of(const UserId& user) {
