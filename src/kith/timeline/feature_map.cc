@@ -115,7 +115,7 @@ std::int32_t FeatureMap::num_ids(std::size_t feature) const {
     case FeatureKind::kCalendar:
       return kFirstValue + calendar_size(spec.unit);
     case FeatureKind::kText:
-      return 0;
+      return kFirstValue + 1;
   }
   return 0;
 }
@@ -304,6 +304,7 @@ Json FeatureMap::to_json() const {
   Json features = Json::array();
   for (std::size_t feature = 0; feature < num_features(); ++feature) {
     Json json = spec_json(schema_.features[feature]);
+    json["num_ids"] = num_ids(feature);
     if (schema_.features[feature].kind == FeatureKind::kCategory) json["values"] = values_[feature];
     if (schema_.features[feature].kind == FeatureKind::kNumber) json["edges"] = edges_[feature];
     features.push_back(std::move(json));

@@ -40,12 +40,14 @@ class FeatureMap {
 
   // What to_json() wrote. Errors: kInvalidArgument naming the member.
   static Result<FeatureMap> from_json(const nlohmann::json& json);
-  // {"name", "burst_seconds", "features": [{"name", "type", ..., "values" or "edges"}]}
+  // {"name", "burst_seconds", "features": [{"name", "type", ..., "num_ids", "values" or "edges"}]};
+  // the trainer reads each feature's name, num_ids and predict.
   nlohmann::json to_json() const;
 
   const TimelineSchema& schema() const { return schema_; }
   std::size_t num_features() const { return schema_.features.size(); }
-  // Ids of a feature, those of missing and unknown included; 0 for a text.
+  // Ids of a feature, those of missing and unknown included; of a text, one more says that there is
+  // one.
   std::int32_t num_ids(std::size_t feature) const;
   // The value behind an id of a kCategory; empty for missing and unknown.
   // REQUIRES: 0 <= id < num_ids(feature).
