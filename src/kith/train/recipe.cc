@@ -199,6 +199,43 @@ void read_base_parts(TomlTable& in, Recipe& recipe) {
   }
 }
 
+// The vocabulary is that of the data.
+void read_encoder_model(TomlTable& in, ModelConfig& model) {
+  in.integer("hidden_size", model.hidden_size, 2);
+  in.integer("num_hidden_layers", model.num_hidden_layers, 1);
+  in.integer("num_attention_heads", model.num_attention_heads, 1);
+  in.integer("intermediate_size", model.intermediate_size, 1);
+  if (model.hidden_size % std::max<std::int64_t>(1, model.num_attention_heads) != 0) {
+    in.fail("hidden_size",
+            "must be a multiple of num_attention_heads: " + std::to_string(model.hidden_size));
+  }
+  model.num_key_value_heads = model.num_attention_heads;
+  model.head_dim = model.hidden_size / std::max<std::int64_t>(1, model.num_attention_heads);
+  model.vocab_size = 1;
+  if (auto status = check_model_config(model); !status) in.fail("", status.error().message);
+}
+
+void read_timeline_parts(TomlTable& in, Recipe& recipe) {
+  TimelineRecipe& timeline = recipe.timeline;
+  in.require("timelines");
+  in.path("timelines", timeline.data);
+  in.integer("window", timeline.window, 2, 4096);
+  in.real("dropout", timeline.dropout, 0.0, 0.99);
+  recipe.model.hidden_size = 128;
+  recipe.model.num_hidden_layers = 2;
+  recipe.model.num_attention_heads = 4;
+  recipe.model.intermediate_size = 344;
+  recipe.model.rms_norm_eps = 1e-6;
+  recipe.model.max_position_embeddings = timeline.window;
+  in.child("model", [&](TomlTable& t) { read_encoder_model(t, recipe.model); });
+  in.child("optimizer", [&](TomlTable& t) { read_optimizer(t, recipe.optimizer); });
+  in.require("run");
+  in.child("run", [&](TomlTable& t) { read_run(t, RecipeKind::kTimeline, recipe.run); });
+  if (recipe.run.batch_tokens <= timeline.window) {
+    in.fail("run", "batch_tokens must be above window: " + std::to_string(recipe.run.batch_tokens));
+  }
+}
+
 void read_recipe(TomlTable& in, RecipeKind kind, Recipe& recipe) {
   std::int64_t seed = 1;
   in.integer("seed", seed, 0);
@@ -208,6 +245,7 @@ void read_recipe(TomlTable& in, RecipeKind kind, Recipe& recipe) {
   in.choice("device", recipe.device, {"auto", "cpu", "cuda"});
   in.integer("threads", recipe.threads, 0, 1024);
   in.flag("bf16", recipe.bf16);
+  if (kind == RecipeKind::kTimeline) return read_timeline_parts(in, recipe);
   if (kind != RecipeKind::kBase) {
     in.require("init");
     in.path("init", recipe.init);
