@@ -81,6 +81,10 @@ OrderedJson to_json(const train::TrainReport& report) {
     to = {{"examples", figure.examples}, {"accuracy", figure.accuracy}, {"margin", figure.margin}};
     if (figure.likelier) to["likelier"] = *figure.likelier;
   }
+  for (const auto& figure : report.ranks) {
+    json["ranks"][figure.name] = {
+        {"users", figure.users}, {"hr10", figure.hit_rate_10}, {"ndcg10", figure.ndcg_10}};
+  }
   if (!report.result.empty()) json["result"] = report.result.string();
   return json;
 }
@@ -92,9 +96,10 @@ int run_training(const Arguments& arguments, train::RecipeKind kind) {
   std::signal(SIGTERM, request_stop);
   train::TrainOptions options = arguments.options;
   options.stop = &stop_requested;
-  const auto train_it = kind == train::RecipeKind::kBase      ? train::train_base
-                        : kind == train::RecipeKind::kAdapter ? train::train_adapter
-                                                              : train::train_preference;
+  const auto train_it = kind == train::RecipeKind::kBase       ? train::train_base
+                        : kind == train::RecipeKind::kAdapter  ? train::train_adapter
+                        : kind == train::RecipeKind::kTimeline ? train::train_timeline
+                                                               : train::train_preference;
   const auto report = train_it(*recipe, options);
   if (!report) return fail(report.error());
   if (arguments.json) {
@@ -197,6 +202,9 @@ void add_train(CLI::App& app, Arguments& arguments, int& code) {
       training->add_subcommand("preference", "an adapter on preferences, by DPO or KTO");
   add_training_options(*preference, arguments);
   preference->callback([&] { code = run_training(arguments, train::RecipeKind::kPreference); });
+  auto* timeline = training->add_subcommand("timeline", "a user encoder on timelines");
+  add_training_options(*timeline, arguments);
+  timeline->callback([&] { code = run_training(arguments, train::RecipeKind::kTimeline); });
 }
 
 void add_tools(CLI::App& app, Arguments& arguments, int& code) {

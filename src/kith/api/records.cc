@@ -222,12 +222,28 @@ std::string document_body(const DocumentView& document) {
   return base::dump_json(body);
 }
 
+std::string timeline_body(std::int64_t num_events, const std::vector<EventView>& events,
+                          const std::string& next) {
+  Json body{{"object", "list"}, {"num_events", num_events}, {"data", Json::array()}};
+  for (const EventView& event : events) {
+    Json item{{"id", event.id}, {"at", event.at}, {"kind", event.kind}};
+    put_text(item, "item", event.item);
+    if (!event.categories.empty()) item["categories"] = event.categories;
+    if (event.number) item["number"] = *event.number;
+    put_text(item, "text", event.text);
+    body["data"].push_back(std::move(item));
+  }
+  put_text(body, "next", next);
+  return base::dump_json(body);
+}
+
 std::string import_body(const std::string& kind, const ImportView& report) {
   Json body{{"kind", kind},
             {"added", report.added},
             {"updated", report.updated},
             {"unchanged", report.unchanged},
             {"failed", report.failed}};
+  if (report.from_the_future > 0) body["from_the_future"] = report.from_the_future;
   body["bad_lines"] = Json::array();
   for (const BadLineView& bad : report.bad_lines) {
     body["bad_lines"].push_back({{"line", bad.line}, {"reason", bad.reason}});

@@ -126,11 +126,25 @@ struct BadLineView {
   std::string reason;
 };
 
+struct EventView {
+  std::string id;
+  std::string at;
+  std::string kind;
+  std::string item;
+  TextMap categories;
+  std::optional<double> number;
+  std::string text;
+};
+// Newest first. `next` continues the list when given as ?before=; empty at the end.
+std::string timeline_body(std::int64_t num_events, const std::vector<EventView>& events,
+                          const std::string& next);
+
 struct ImportView {
   std::int64_t added = 0;
   std::int64_t updated = 0;
   std::int64_t unchanged = 0;
   std::int64_t failed = 0;
+  std::int64_t from_the_future = 0;    // events only
   std::vector<BadLineView> bad_lines;  // the first ones
 };
 std::string import_body(const std::string& kind, const ImportView& report);

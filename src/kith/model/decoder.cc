@@ -169,6 +169,9 @@ LoraParts lora_parts(const DecoderConfig& config) {
 
 }  // namespace
 
+// What is asked for of the wanted rows.
+enum class Output : std::uint8_t { kLogits, kStates };
+
 struct Decoder::Impl {
   DecoderConfig config;
   DecoderWeights weights;
@@ -205,7 +208,8 @@ struct Decoder::Impl {
   void embed(std::span<const Chunk> batch);
   void reserve_adapters(const Plan& plan);
   Status multiply_only(int rows, int logit_rows);
-  Status forward(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& logits);
+  Status forward(std::span<const Chunk> batch, nn::KvCache& cache, Output output,
+                 std::vector<float>& out);
 
   // Called by the whole team.
   void plan_adapters(const Plan& plan);
@@ -217,6 +221,7 @@ struct Decoder::Impl {
   void mlp(const Plan& plan, int layer);
   std::span<float> own_rows(Buffer& buffer, const Plan& plan) const;
   void add_norm(const Plan& plan, std::span<const float> weight);
+  void last_norm(const Plan& plan);
   void head(const Plan& plan, std::span<float> logits);
 };
 
@@ -402,22 +407,26 @@ void Decoder::Impl::mlp(const Plan& plan, int layer) {
   project(plan, layer, kDownMap, {Stage::kDown, &layer_weights.down, activated, projected});
 }
 
-void Decoder::Impl::head(const Plan& plan, std::span<float> logits) {
+void Decoder::Impl::last_norm(const Plan& plan) {
   if (plan.num_rows == 1) {
     add_norm(plan, weights.final_norm);
   } else {
     nn::add_rms_norm_rows(projected, residual, weights.final_norm, plan.wanted, config.rms_norm_eps,
                           normed);
   }
+}
+
+void Decoder::Impl::head(const Plan& plan, std::span<float> logits) {
   weights.head.forward_in_team(own_rows(normed, plan), static_cast<int>(plan.wanted.size()), logits,
                                scratch);
   clock.stamp(Stage::kHead);
 }
 
-Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
-                              std::vector<float>& logits) {
+Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache, Output output,
+                              std::vector<float>& out) {
   const Plan plan = make_plan(batch);
-  const std::size_t vocab = to_size(config.vocab_size);
+  const bool has_logits = output == Output::kLogits;
+  const std::size_t width = to_size(has_logits ? config.vocab_size : config.hidden_size);
   const int num_wanted = static_cast<int>(plan.wanted.size());
   prepare(plan.num_rows, num_wanted);
   rope.reserve(*std::max_element(plan.positions.begin(), plan.positions.end()) + 1);
@@ -426,7 +435,7 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
   clock.start();
   embed(batch);
   clock.stamp(Stage::kEmbed);
-  logits.resize(to_size(tensor::padded_rows(num_wanted)) * vocab);
+  out.resize(to_size(tensor::padded_rows(num_wanted)) * width);
   const auto start = std::chrono::steady_clock::now();
   tensor::MemberTimes times(governor.members());
   tensor::run_team(governor.members(), [&] {
@@ -439,11 +448,14 @@ Status Decoder::Impl::forward(std::span<const Chunk> batch, nn::KvCache& cache,
       clock.stamp(Stage::kMemory);
       mlp(plan, layer);
     }
-    head(plan, logits);
+    last_norm(plan);
+    if (has_logits) head(plan, out);
     times.stop();
   });
   governor.record(std::chrono::steady_clock::now() - start, times.least_share());
-  logits.resize(plan.wanted.size() * vocab);
+  out.resize(plan.wanted.size() * width);
+  // The first member's row of a single one, see own_rows().
+  if (!has_logits) std::copy_n(normed.begin(), out.size(), out.begin());
   return scratch.take_status();
 }
 
@@ -497,6 +509,19 @@ Status Decoder::forward(std::span<const Chunk> batch, nn::KvCache& cache,
                         std::vector<float>& logits) {
   logits.clear();
   if (batch.empty()) return {};
+  KITH_RETURN_IF_ERROR(check_batch(batch, cache));
+  return impl_->forward(batch, cache, Output::kLogits, logits);
+}
+
+Status Decoder::states(std::span<const Chunk> batch, nn::KvCache& cache,
+                       std::vector<float>& states) {
+  states.clear();
+  if (batch.empty()) return {};
+  KITH_RETURN_IF_ERROR(check_batch(batch, cache));
+  return impl_->forward(batch, cache, Output::kStates, states);
+}
+
+Status Decoder::check_batch(std::span<const Chunk> batch, const nn::KvCache& cache) const {
   const nn::KvShape expected = cache_shape();
   const nn::KvShape& shape = cache.shape();
   if (shape.num_layers != expected.num_layers || shape.num_kv_heads != expected.num_kv_heads ||
@@ -512,7 +537,7 @@ Status Decoder::forward(std::span<const Chunk> batch, nn::KvCache& cache,
     return invalid("a batch may have at most " + std::to_string(kMaxBatchRows) +
                    " tokens: " + std::to_string(num_rows));
   }
-  return impl_->forward(batch, cache, logits);
+  return {};
 }
 
 Status Decoder::multiply_only(int rows, int logit_rows) {

@@ -92,6 +92,10 @@ class Decoder {
   //   an adapter, a soft prompt or a memory of another shape. The cache is unchanged then.
   Status forward(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& logits);
 
+  // The same without the head: what stands in its place are the normed states that it would read.
+  //   states: [wanted rows, hidden_size], resized
+  Status states(std::span<const Chunk> batch, nn::KvCache& cache, std::vector<float>& states);
+
   // For measurements: the matrix products of forward() over `rows` rows alone, on whatever the
   // buffers hold; the head for `logit_rows` of them. What is left of a step is attention, norms and
   // adapters. Errors: kInternal if a product fails.
@@ -110,6 +114,7 @@ class Decoder {
  private:
   struct Impl;
   explicit Decoder(std::unique_ptr<Impl> impl);
+  Status check_batch(std::span<const Chunk> batch, const nn::KvCache& cache) const;
 
   std::unique_ptr<Impl> impl_;
 };

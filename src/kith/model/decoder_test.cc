@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <tuple>
 
@@ -13,6 +14,7 @@
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
 #include "kith/model/test_model.h"
+#include "kith/tensor/safetensors.h"
 
 namespace kith::model {
 namespace {
@@ -181,6 +183,26 @@ TEST_P(DecoderTest, LastLogitsAreTheLastOfAllLogits) {
 }
 
 // Blocks are handed out in any order, and what an earlier sequence left in them must not show.
+// Token by token and all at once: the states that a user encoder keeps are carried on this way.
+TEST_P(DecoderTest, StatesTokenByTokenEqualThoseOfTheWhole) {
+  const auto tokens = random_tokens(6, 40);
+  const auto blocks = consecutive_blocks(0, tokens.size());
+  nn::KvCache cache = decoder_->make_cache(static_cast<int>(blocks.size()));
+  std::vector<float> whole;
+  const Chunk all{tokens, 0, blocks, {}, true};
+  ASSERT_TRUE(decoder_->states({&all, 1}, cache, whole));
+  const auto width = static_cast<std::size_t>(decoder_->config().hidden_size);
+  ASSERT_EQ(whole.size(), tokens.size() * width);
+  std::vector<float> grown;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const Chunk chunk{std::span(tokens).subspan(i, 1), static_cast<std::int32_t>(i), blocks};
+    std::vector<float> state;
+    ASSERT_TRUE(decoder_->states({&chunk, 1}, cache, state));
+    grown.insert(grown.end(), state.begin(), state.end());
+  }
+  EXPECT_EQ(grown, whole);
+}
+
 TEST_P(DecoderTest, ScatteredDirtyBlocksEqualFreshOnes) {
   const auto tokens = random_tokens(12, 50);
   const std::vector<float> expected = whole_logits(*decoder_, tokens);
@@ -219,6 +241,33 @@ INSTANTIATE_TEST_SUITE_P(Weights, DecoderTest,
                            return std::string(dtype_name(std::get<DType>(test.param))) + "_" +
                                   tiny_family_name(std::get<TinyFamily>(test.param));
                          });
+
+TEST(DecoderStatesTest, TheHeadOverTheStatesIsTheLogits) {
+  const base::TestDirectory dir;
+  write_tiny_model(dir.path(), 1, TinyFamily::kMistral);
+  const auto decoder = load(dir.path(), DType::kF32);
+  ASSERT_NE(decoder, nullptr);
+  const auto tokens = random_tokens(7, 5);
+  const auto blocks = consecutive_blocks(0, tokens.size());
+  nn::KvCache cache = decoder->make_cache(static_cast<int>(blocks.size()));
+  const Chunk chunk{tokens, 0, blocks, {}, true};
+  std::vector<float> states;
+  std::vector<float> logits;
+  ASSERT_TRUE(decoder->states({&chunk, 1}, cache, states));
+  ASSERT_TRUE(decoder->forward({&chunk, 1}, cache, logits));
+  const auto file = tensor::SafetensorsFile::open(dir.path() / "model.safetensors");
+  ASSERT_TRUE(file);
+  const auto head = file->find("lm_head.weight");
+  ASSERT_TRUE(head && head->dtype == DType::kF32);
+  const auto width = static_cast<std::size_t>(decoder->config().hidden_size);
+  std::vector<float> weights(kVocab * width);
+  std::memcpy(weights.data(), head->bytes.data(), head->bytes.size());
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const float* state = states.data() + i / kVocab * width;
+    const float* row = weights.data() + i % kVocab * width;
+    EXPECT_NEAR(logits[i], std::inner_product(row, row + width, state, 0.0F), 1e-4F);
+  }
+}
 
 // The last of 60 tokens is 21 or more away from the first ten, in one layer: what they are matters
 // to a Mistral of one layer no more.

@@ -11,7 +11,10 @@ Result<storage::EraseReceipt> erase_user(storage::StoreSet& stores, const storag
   KITH_ASSIGN_OR_RETURN(const auto turns, stores.conversations().recent_turns(scope, 1));
   KITH_ASSIGN_OR_RETURN(const auto decisions, stores.decisions().list(scope, 1));
   KITH_ASSIGN_OR_RETURN(const auto feedback, stores.feedback().list(scope, 1));
-  if (user || !turns.empty() || !decisions.empty() || !feedback.empty()) {
+  KITH_ASSIGN_OR_RETURN(const auto events, stores.events().list(scope, {}, 1));
+  KITH_ASSIGN_OR_RETURN(const auto timeline, stores.timelines().newest(scope, {}, 1));
+  if (!events.empty() || !timeline.empty() || user || !turns.empty() || !decisions.empty() ||
+      !feedback.empty()) {
     return Error{ErrorCode::kInternal, "rows of the erased user are left"};
   }
   return receipt;

@@ -123,6 +123,20 @@ OrderedJson events_of(const std::vector<storage::EventRow>& rows) {
   return list;
 }
 
+OrderedJson timeline_of(const std::vector<storage::PlacedEvent>& rows) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& [position, row] : rows) {
+    OrderedJson event{{"id", row.id}, {"at", to_iso8601(row.at)}, {"kind", row.kind}};
+    add_if(event, "item", row.item);
+    if (!row.categories.empty()) event["categories"] = row.categories;
+    if (row.number) event["number"] = *row.number;
+    add_if(event, "text", row.text);
+    event["received_at"] = to_iso8601(row.received_at);
+    list.push_back(std::move(event));
+  }
+  return list;
+}
+
 Result<OrderedJson> keys_of(StoreSet& stores, const Scope& scope) {
   OrderedJson list = OrderedJson::array();
   KITH_ASSIGN_OR_RETURN(const auto rows, stores.keys().list(scope.tenant_scope()));
@@ -165,6 +179,8 @@ Result<std::string> export_user(StoreSet& stores, const Scope& scope, const base
   out["feedback"] = feedback_of(feedback);
   KITH_ASSIGN_OR_RETURN(const auto events, stores.events().list(scope, {}, kAll));
   out["events"] = events_of(events);
+  KITH_ASSIGN_OR_RETURN(const auto timeline, stores.timelines().newest(scope, {}, kAll));
+  if (!timeline.empty()) out["timeline"] = timeline_of(timeline);
   KITH_ASSIGN_OR_RETURN(out["api_keys"], keys_of(stores, scope));
   KITH_ASSIGN_OR_RETURN(const auto contributions, stores.adapter_versions().contributions(scope));
   out["trained_into"] = OrderedJson::array();

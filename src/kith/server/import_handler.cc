@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kith/api/records.h"
+#include "kith/profile/event_import.h"
 #include "kith/profile/import.h"
 #include "kith/server/identity.h"
 #include "kith/server/routes.h"
@@ -71,7 +72,33 @@ Result<storage::ImportReport> import(const Context& context, const TenantId& ten
     return context.services.knowledge.import(storage::TenantScope{tenant}, path, options.records);
   }
   return Error{ErrorCode::kNotFound,
-               "kinds of records are users, conversations, knowledge and feedback"};
+               "kinds of records are users, events, conversations, knowledge and feedback"};
+}
+
+// Members of the query name columns of the body: ?item=movieId. `default_kind` is the kind of
+// events that name none.
+Result<profile::EventImportReport> import_events(const Context& context, const TenantId& tenant,
+                                                 const HttpRequest& request,
+                                                 const std::string& path) {
+  profile::EventImportOptions options;
+  options.tenant = storage::TenantScope{tenant};
+  options.records.max_bad_lines = kMaxBadLines;
+  for (const auto& [name, value] : request.query) {
+    if (name == "default_kind") {
+      options.kind = value;
+    } else {
+      options.columns.emplace(name, value);
+    }
+  }
+  return profile::import_events(context.services.stores.timelines(), context.services.clock,
+                                options, path);
+}
+
+Result<profile::EventImportReport> import_records(const Context& context, const TenantId& tenant,
+                                                  const Call& call, const std::string& path) {
+  if (call.params[0] == "events") return import_events(context, tenant, call.request, path);
+  KITH_ASSIGN_OR_RETURN(auto report, import(context, tenant, call.params[0], path));
+  return profile::EventImportReport{std::move(report), 0};
 }
 
 }  // namespace
@@ -83,8 +110,7 @@ api::Outcome<HttpResponse> post_import(const Context& context, const Call& call)
   if (!file.is_complete()) {
     return explain(Error{ErrorCode::kUnavailable, "no memory for the import"}, call);
   }
-  const std::string& kind = call.params[0];
-  const auto report = import(context, *tenant, kind, file.path());
+  const auto report = import_records(context, *tenant, call, file.path());
   if (!report) {
     // The name of the memory file means nothing to the client.
     Error error = report.error();
@@ -92,12 +118,13 @@ api::Outcome<HttpResponse> post_import(const Context& context, const Call& call)
     if (at != std::string::npos) error.message.replace(at, file.path().size(), "body");
     return explain(error, call);
   }
-  api::ImportView view{
-      report->num_added, report->num_updated, report->num_unchanged, report->num_failed, {}};
-  for (const storage::BadLine& bad : report->bad_lines) {
+  const storage::ImportReport& records = report->records;
+  api::ImportView view{records.num_added,  records.num_updated,         records.num_unchanged,
+                       records.num_failed, report->num_from_the_future, {}};
+  for (const storage::BadLine& bad : records.bad_lines) {
     view.bad_lines.push_back({bad.line, bad.reason});
   }
-  return json_response(api::import_body(kind, view));
+  return json_response(api::import_body(call.params[0], view));
 }
 
 }  // namespace kith::server

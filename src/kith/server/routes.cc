@@ -33,6 +33,7 @@ constexpr std::array kRoutes{
     Route{"DELETE", "/v1/users/{id}", kEndUser, kCall, kNone, delete_user, nullptr},
     Route{"GET", "/v1/users/{id}/profile", kEndUser, kCall, kNone, get_user_profile, nullptr},
     Route{"GET", "/v1/users/{id}/export", kEndUser, kCall, kNone, get_user_export, nullptr},
+    Route{"GET", "/v1/users/{id}/timeline", kEndUser, kCall, kNone, get_user_timeline, nullptr},
     Route{"GET", "/v1/decisions/{id}", kEndUser, kCall, kNone, get_decision, nullptr},
     Route{"POST", "/v1/import/{kind}", kOperator, kCall, BodyKind::kRecords, post_import, nullptr},
     Route{"GET", "/v1/knowledge/{id}", kEndUser, kCall, kNone, get_document, nullptr},

@@ -54,6 +54,7 @@ api::Outcome<HttpResponse> put_user(const Context& context, const Call& call);
 api::Outcome<HttpResponse> delete_user(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_user_profile(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_user_export(const Context& context, const Call& call);
+api::Outcome<HttpResponse> get_user_timeline(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_decision(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_import(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_document(const Context& context, const Call& call);

@@ -1,5 +1,4 @@
 // /v1/users and what belongs to one user.
-#include <charconv>
 #include <utility>
 
 #include "kith/api/records.h"
@@ -8,13 +7,12 @@
 #include "kith/profile/erase.h"
 #include "kith/profile/export.h"
 #include "kith/server/identity.h"
+#include "kith/server/page.h"
 #include "kith/server/routes.h"
 
 namespace kith::server {
 namespace {
 
-constexpr std::size_t kDefaultPage = 100;
-constexpr std::size_t kMaxPage = 1000;
 // Changes of persona that a profile tells of, newest first.
 constexpr std::size_t kMaxChanges = 20;
 
@@ -101,17 +99,6 @@ api::Outcome<HttpResponse> reply_user(const Context& context, const Call& call, 
   const auto view = load_user(context, *scope, with_persona);
   if (!view) return explain(view.error(), call);
   return json_response(api::user_body(*view));
-}
-
-api::Outcome<std::size_t> page_size(const HttpRequest& request) {
-  const auto found = request.query.find("limit");
-  if (found == request.query.end()) return kDefaultPage;
-  const std::string& text = found->second;
-  std::size_t limit = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-  const bool is_number = error == std::errc() && end == text.data() + text.size();
-  if (is_number && limit >= 1 && limit <= kMaxPage) return limit;
-  return api::bad_request("limit must be a number in [1, 1000]", "limit");
 }
 
 Status store_update(const Context& context, const storage::Scope& scope,

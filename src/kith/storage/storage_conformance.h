@@ -699,6 +699,102 @@ TEST_P(StorageConformanceTest, NotesWhenAnotherPersonaBecomesTheMostLikelyOne) {
   EXPECT_THAT(*stores().personas().changes(other_ada_), IsEmpty());
 }
 
+inline UserEvent event_of(const Scope& scope, std::string id, base::UnixMicros at,
+                          std::string item = "") {
+  return {scope.user, {std::move(id), at, 100, "rating", std::move(item), {}, {}, ""}};
+}
+
+inline std::vector<std::string> ids_of(const Result<std::vector<PlacedEvent>>& events) {
+  std::vector<std::string> ids;
+  EXPECT_TRUE(events);
+  for (const auto& placed : *events) ids.push_back(placed.event.id);
+  return ids;
+}
+
+TEST_P(StorageConformanceTest, KeepsATimelineInOrderOfTimeThenOfArrival) {
+  TimelineStore& timelines = stores().timelines();
+  const UserEvent whole{ada_.user,
+                        {"z", 20, 90, "rating", "item", {{"genre", "\"drama\""}}, 4.5, "a text"}};
+  const std::array events{whole, event_of(ada_, "b", 30), event_of(ada_, "a", 30),
+                          event_of(bob_, "z", 5)};
+  EXPECT_THAT(*timelines.add(ada_.tenant_scope(), events),
+              testing::Each(WriteOutcome::kAdded));
+  reopen();
+  const auto all = stores().timelines().newest(ada_, {}, 9);
+  EXPECT_THAT(ids_of(all), ElementsAre("z", "b", "a"));
+  EXPECT_EQ(all->front().event, whole.event);
+  EXPECT_THAT(ids_of(stores().timelines().newest(ada_, {}, 2)), ElementsAre("b", "a"));
+  EXPECT_THAT(ids_of(stores().timelines().newest(ada_, all->at(2).position, 1)), ElementsAre("b"));
+  EXPECT_THAT(ids_of(stores().timelines().after(ada_, all->at(0).position, 9)),
+              ElementsAre("b", "a"));
+  EXPECT_THAT(ids_of(stores().timelines().after(ada_, {}, 1)), ElementsAre("z"));
+  EXPECT_EQ((*stores().timelines().head(ada_))->last, all->back().position);
+  EXPECT_THAT(ids_of(stores().timelines().newest(other_ada_, {}, 9)), IsEmpty());
+  EXPECT_THAT(*stores().timelines().users(ada_.tenant_scope(), UserId(), 9),
+              ElementsAre(ada_.user, bob_.user));
+  EXPECT_THAT(*stores().timelines().users(ada_.tenant_scope(), ada_.user, 9),
+              ElementsAre(bob_.user));
+}
+
+TEST_P(StorageConformanceTest, SaysWhetherAnEventIsNewChangedOrKnown) {
+  TimelineStore& timelines = stores().timelines();
+  const auto add = [&](const UserEvent& event) {
+    const auto outcomes = timelines.add(ada_.tenant_scope(), std::array{event});
+    EXPECT_TRUE(outcomes) << outcomes.error().message;
+    return outcomes->front();
+  };
+  EXPECT_EQ(add(event_of(ada_, "a", 10, "one")), WriteOutcome::kAdded);
+  UserEvent again = event_of(ada_, "a", 10, "one");
+  again.event.received_at = 200;
+  EXPECT_EQ(add(again), WriteOutcome::kUnchanged);
+  again.event.number = 3.0;
+  EXPECT_EQ(add(again), WriteOutcome::kUpdated);
+  EXPECT_EQ(add(again), WriteOutcome::kUnchanged);
+  again.event.item = "two";
+  EXPECT_EQ(add(again), WriteOutcome::kUpdated);
+  const auto stored = timelines.newest(ada_, {}, 9);
+  ASSERT_EQ(stored->size(), 1U);
+  EXPECT_EQ(stored->front().event.item, "two");
+  EXPECT_EQ(stored->front().event.received_at, 100);
+}
+
+// What was made of a timeline holds on as long as events come at its end.
+TEST_P(StorageConformanceTest, RevisesATimelineOnlyForWhatComesLateOrChanges) {
+  TimelineStore& timelines = stores().timelines();
+  const auto revision_after = [&](const UserEvent& event) {
+    EXPECT_TRUE(timelines.add(ada_.tenant_scope(), std::array{event}));
+    return (*timelines.head(ada_))->revision;
+  };
+  EXPECT_EQ(revision_after(event_of(ada_, "a", 10)), 0);
+  EXPECT_EQ(revision_after(event_of(ada_, "b", 10)), 0);
+  EXPECT_EQ(revision_after(event_of(ada_, "c", 20)), 0);
+  EXPECT_EQ(revision_after(event_of(ada_, "c", 20)), 0);
+  EXPECT_EQ(revision_after(event_of(ada_, "late", 15)), 1);
+  EXPECT_EQ(revision_after(event_of(ada_, "c", 12)), 2);
+  const auto head = timelines.head(ada_);
+  EXPECT_EQ((*head)->num_events, 4);
+  EXPECT_EQ((*head)->last, timelines.newest(ada_, {}, 1)->front().position);
+  EXPECT_EQ((*head)->last.at, 15);
+}
+
+TEST_P(StorageConformanceTest, RefusesABadEventAndStoresNoneOfItsBatch) {
+  TimelineStore& timelines = stores().timelines();
+  const auto refused = [&](UserEvent bad) {
+    const std::array events{event_of(ada_, "good", 1), std::move(bad)};
+    EXPECT_EQ(code_of(timelines.add(ada_.tenant_scope(), events)), ErrorCode::kInvalidArgument);
+    EXPECT_FALSE(timelines.head(ada_)->has_value());
+  };
+  refused(event_of(ada_, "", 1));
+  refused(event_of(ada_, "early", -1));
+  refused({UserId(""), event_of(ada_, "a", 1).event});
+  UserEvent endless = event_of(ada_, "a", 1);
+  endless.event.number = std::numeric_limits<double>::infinity();
+  refused(endless);
+  UserEvent wordy = event_of(ada_, "a", 1);
+  wordy.event.text = std::string(kMaxEventTextBytes + 1, 'x');
+  refused(wordy);
+}
+
 // By hand: ada is in field from 10 to 30, bob comes at 25; ada asks twice as field, bob once, and
 // somebody once as lead. Of ada's two thumbs on one answer the later counts.
 TEST_P(StorageConformanceTest, CountsAPersonasFleetBySpans) {
@@ -848,6 +944,9 @@ inline void write_everything(StoreSet& stores, const Scope& scope, const std::st
   ASSERT_TRUE(stores.feedback().add(
       scope, {"k", DecisionId(id), "reply", std::nullopt, word + " indeed", 4, 4}));
   ASSERT_TRUE(stores.events().add(scope, {"e", "said", "{\"word\":\"" + word + "\"}", 4}));
+  ASSERT_TRUE(stores.timelines().add(
+      scope.tenant_scope(),
+      std::array{UserEvent{scope.user, {"t", 5, 5, "note", word, {{"said", word}}, {}, word}}}));
   ASSERT_TRUE(stores.keys().add(
       {"key" + id, "00", KeyRole::kEndUser, scope.tenant, scope.user, word, 1, {}}));
   const auto number = stores.adapter_versions().next_version(AdapterId("field"));
@@ -866,7 +965,8 @@ TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
               ElementsAre(Pair("adapter_contributors", 1), Pair("api_keys", 1), Pair("consents", 1),
                           Pair("conversations", 2), Pair("decisions", 1), Pair("feedback", 1),
                           Pair("persona_assignments", 1), Pair("persona_changes", 1),
-                          Pair("persona_weights", 1), Pair("turns", 3), Pair("user_attributes", 1),
+                          Pair("persona_weights", 1), Pair("timeline_events", 1),
+                          Pair("timelines", 1), Pair("turns", 3), Pair("user_attributes", 1),
                           Pair("user_events", 1), Pair("users", 1)));
   EXPECT_FALSE(stores().users().find(ada_)->has_value());
   EXPECT_TRUE(*stores().consents().allows(ada_, kConsentLearn));
@@ -876,6 +976,8 @@ TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
   EXPECT_THAT(*stores().decisions().list(ada_, 9), IsEmpty());
   EXPECT_THAT(*stores().feedback().list(ada_, 9), IsEmpty());
   EXPECT_THAT(*stores().events().list(ada_, "", 9), IsEmpty());
+  EXPECT_FALSE(stores().timelines().head(ada_)->has_value());
+  EXPECT_THAT(*stores().timelines().newest(ada_, {}, 9), IsEmpty());
   for (const Scope& scope : {bob_, other_ada_}) {
     EXPECT_TRUE(stores().users().find(scope)->has_value());
     EXPECT_THAT(*conversations().recent_turns(scope, 9), SizeIs(2));

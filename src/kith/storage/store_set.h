@@ -10,6 +10,7 @@
 #include "kith/storage/fleet_store.h"
 #include "kith/storage/key_store.h"
 #include "kith/storage/knowledge_store.h"
+#include "kith/storage/timeline_store.h"
 #include "kith/storage/user_store.h"
 
 namespace kith::storage {
@@ -34,6 +35,7 @@ class StoreSet {
   virtual FeedbackStore& feedback() = 0;
   virtual FleetStore& fleet() = 0;
   virtual EventStore& events() = 0;
+  virtual TimelineStore& timelines() = 0;
   virtual KnowledgeStore& knowledge() = 0;
   virtual KeyStore& keys() = 0;
   virtual AdapterVersionStore& adapter_versions() = 0;

@@ -57,49 +57,62 @@ Tensor Decoder::project(const Tensor& x, std::int64_t layer, DecoderLayout::Matr
   return lora_ == nullptr ? y : lora_->add(x, y, layer, matrix);
 }
 
-Tensor Decoder::custom_hidden(const Tensor& ids, const AttentionShape& shape) const {
+Tensor Decoder::without_some(const Tensor& delta) const {
+  return dropout_ > 0.0 ? at::dropout(delta, dropout_, true) : delta;
+}
+
+Tensor Decoder::custom_hidden(Tensor residual, const AttentionShape& shape) const {
   const double eps = config_.rms_norm_eps;
-  Tensor residual = at::embedding(parameters_.lookup_leaf(layout_.embedding), ids.reshape({-1}));
   Tensor x = rms_norm(residual, norm(0, 0), eps, dtype_);
   for (std::int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
     const Tensor qkv = project(x, layer, DecoderLayout::kQkv);
     const Tensor attended = causal_attention(qkv, rotary_, shape);
-    const Tensor delta = project(attended, layer, DecoderLayout::kOutput);
+    const Tensor delta = without_some(project(attended, layer, DecoderLayout::kOutput));
     std::tie(residual, x) = add_rms_norm(residual, delta, norm(layer, 1), eps);
     const Tensor gated = swiglu(project(x, layer, DecoderLayout::kGateUp));
-    const Tensor down = project(gated, layer, DecoderLayout::kDown);
+    const Tensor down = without_some(project(gated, layer, DecoderLayout::kDown));
     // The norm after the last layer is the final norm, which stands next in the list.
     std::tie(residual, x) = add_rms_norm(residual, down, norm(layer + 1, 0), eps);
   }
   return x;
 }
 
-Tensor Decoder::plain_hidden(const Tensor& ids, const AttentionShape& shape) const {
+Tensor Decoder::plain_hidden(Tensor residual, const AttentionShape& shape) const {
   const double eps = config_.rms_norm_eps;
-  Tensor residual = at::embedding(parameters_.lookup_leaf(layout_.embedding), ids.reshape({-1}));
   for (std::int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
     Tensor x = plain::rms_norm(residual, norm(layer, 0), eps, dtype_);
     const Tensor qkv = project(x, layer, DecoderLayout::kQkv);
     const Tensor attended = plain::causal_attention(qkv, rotary_, shape);
-    residual = residual + project(attended, layer, DecoderLayout::kOutput);
+    residual = residual + without_some(project(attended, layer, DecoderLayout::kOutput));
     x = plain::rms_norm(residual, norm(layer, 1), eps, dtype_);
     const Tensor gated = plain::swiglu(project(x, layer, DecoderLayout::kGateUp));
-    residual = residual + project(gated, layer, DecoderLayout::kDown);
+    residual = residual + without_some(project(gated, layer, DecoderLayout::kDown));
   }
   return plain::rms_norm(residual, norm(config_.num_hidden_layers, 0), eps, dtype_);
 }
 
+Tensor Decoder::embed(const Tensor& ids) const {
+  return at::embedding(parameters_.lookup_leaf(layout_.embedding), ids.reshape({-1}));
+}
+
+const Tensor& Decoder::embedding() const { return parameters_.leaf(layout_.embedding); }
+
 Tensor Decoder::hidden(const Tensor& ids) const {
+  return hidden_of(embed(ids), ids.size(0), ids.size(1));
+}
+
+Tensor Decoder::hidden_of(const Tensor& rows, std::int64_t batch, std::int64_t sequence) const {
   constexpr std::int64_t kQueryBlock = 128;
-  TORCH_CHECK(ids.size(1) <= config_.max_position_embeddings, "sequence of ", ids.size(1),
+  TORCH_CHECK(sequence <= config_.max_position_embeddings, "sequence of ", sequence,
               " tokens exceeds max_position_embeddings ", config_.max_position_embeddings);
-  const AttentionShape shape{ids.size(0),
-                             ids.size(1),
+  const AttentionShape shape{batch,
+                             sequence,
                              config_.num_attention_heads,
                              config_.num_key_value_heads,
                              config_.head_dim,
-                             std::min(kQueryBlock, ids.size(1))};
-  return operations_ == Operations::kCustom ? custom_hidden(ids, shape) : plain_hidden(ids, shape);
+                             std::min(kQueryBlock, sequence)};
+  return operations_ == Operations::kCustom ? custom_hidden(rows, shape)
+                                            : plain_hidden(rows, shape);
 }
 
 Tensor Decoder::loss(const Tensor& ids, const Tensor& targets, double scale,

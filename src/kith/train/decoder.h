@@ -34,8 +34,21 @@ class Decoder {
   void set_lora(const LoraWeights* lora) { lora_ = lora; }
   void set_operations(Operations operations) { operations_ = operations; }
 
+  // Share of what every block adds to the residual stream that is left out at random, in [0, 1); 0
+  // turns it off.
+  void set_dropout(double dropout) { dropout_ = dropout; }
+
   // ids: [batch, seq] int64; returns: [batch * seq, hidden] after the final norm, compute dtype
   torch::Tensor hidden(const torch::Tensor& ids) const;
+
+  // The same over rows that are given in the place of embedded ids.
+  //   rows: [batch * seq, hidden] float
+  torch::Tensor hidden_of(const torch::Tensor& rows, std::int64_t batch,
+                          std::int64_t sequence) const;
+  // ids: any shape, int64; returns: [ids.numel(), hidden] float
+  torch::Tensor embed(const torch::Tensor& ids) const;
+  // [vocab, hidden], compute dtype: the head too, where they are tied.
+  const torch::Tensor& embedding() const;
 
   // scale * summed next-token loss. targets: [batch, seq] int64, negative where not counted;
   // weights: [batch, seq] float, of each target's loss; undefined: all 1.
@@ -57,8 +70,9 @@ class Decoder {
                         DecoderLayout::Matrix matrix) const;
   const torch::Tensor& norm(std::int64_t layer, std::int64_t which) const;
   RotaryTable make_rotary() const;
-  torch::Tensor custom_hidden(const torch::Tensor& ids, const AttentionShape& shape) const;
-  torch::Tensor plain_hidden(const torch::Tensor& ids, const AttentionShape& shape) const;
+  torch::Tensor custom_hidden(torch::Tensor residual, const AttentionShape& shape) const;
+  torch::Tensor plain_hidden(torch::Tensor residual, const AttentionShape& shape) const;
+  torch::Tensor without_some(const torch::Tensor& delta) const;
 
   ModelConfig config_;
   torch::Device device_;
@@ -68,6 +82,7 @@ class Decoder {
   RotaryTable rotary_;  // [max_position_embeddings, head_dim / 2] each
   const LoraWeights* lora_ = nullptr;
   Operations operations_ = Operations::kCustom;
+  double dropout_ = 0.0;
 };
 
 }  // namespace kith::train

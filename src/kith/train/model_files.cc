@@ -235,6 +235,24 @@ Result<std::unique_ptr<Decoder>> load_model(const fs::path& directory, torch::De
   return decoder;
 }
 
+Status save_encoder(const Decoder& decoder, std::int64_t window, const fs::path& directory) {
+  KITH_RETURN_IF_ERROR(make_directory(directory));
+  KITH_ASSIGN_OR_RETURN(OrderedJson config, base::parse_ordered_json(to_config_json(
+                                                decoder.config(), -1, -1, "float32")));
+  // The same layers as Llama's, with a window.
+  config["architectures"] = {"MistralForCausalLM"};
+  config["model_type"] = "mistral";
+  config["sliding_window"] = window;
+  // Positions only turn queries and keys against each other, so a timeline may be of any length.
+  config["max_position_embeddings"] = std::int64_t{1} << 20;
+  KITH_RETURN_IF_ERROR(
+      base::write_file_atomically(directory / "config.json", config.dump(2) + "\n"));
+  TensorFile file;
+  file.add_all(decoder.parameters(), torch::kFloat);
+  return tensor::save_safetensors(directory / "model.safetensors", file.entries,
+                                  {{"format", "pt"}});
+}
+
 Status save_adapter(const LoraWeights& lora, const std::string& base_model,
                     const fs::path& directory) {
   KITH_RETURN_IF_ERROR(make_directory(directory));

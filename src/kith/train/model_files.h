@@ -40,6 +40,11 @@ Result<std::unique_ptr<LoraWeights>> load_adapter(const std::filesystem::path& d
                                                   const ModelConfig& config, double dropout,
                                                   torch::Device device, torch::Dtype dtype);
 
+// Writes the user encoder's decoder as a Hugging Face directory without a tokenizer, whose
+// attention is limited to `window` events. Errors: kUnavailable.
+Status save_encoder(const Decoder& decoder, std::int64_t window,
+                    const std::filesystem::path& directory);
+
 // Everything beside the weights that a run needs to go on as if it had not stopped.
 struct RunState {
   std::int64_t step = 0;

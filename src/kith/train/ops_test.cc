@@ -159,9 +159,9 @@ TEST_P(OpsTest, WeightedRowsCountAsOftenAsTheirWeight) {
   Tensor twice = torch::ones({rows});
   twice.narrow(0, 20, 10).fill_(2.0);
   const Tensor weighted = plain::linear_cross_entropy(hidden2, weight2, targets, 1.0, twice);
-  const Tensor repeated = plain::linear_cross_entropy(
-      torch::cat({hidden2, hidden2.narrow(0, 20, 10)}), weight2,
-      torch::cat({targets, targets.narrow(0, 20, 10)}), 1.0);
+  const Tensor repeated =
+      plain::linear_cross_entropy(torch::cat({hidden2, hidden2.narrow(0, 20, 10)}), weight2,
+                                  torch::cat({targets, targets.narrow(0, 20, 10)}), 1.0);
   EXPECT_NEAR(weighted.item<double>(), repeated.item<double>(), 1e-9);
 }
 

@@ -88,7 +88,8 @@ class WindowStream {
   std::vector<Window> windows_;
 };
 
-// Windows of a shard in file order, for validation, where every target weighs 1; at most `max_tokens` targets.
+// Windows of a shard in file order, for validation, where every target weighs 1; at most
+// `max_tokens` targets.
 std::vector<Batch> validation_batches(const TokenShard& shard, Packing packing,
                                       std::int64_t sequence, std::int64_t max_tokens,
                                       std::int64_t rows, std::int32_t pad);

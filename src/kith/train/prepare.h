@@ -27,12 +27,12 @@ struct PreparedData {
 // Called with a sentence about what is being done.
 using PrepareProgress = std::function<void(const std::string&)>;
 
-// Lines are {"text"} or {"messages":[{"role","content","train"?}]}, with "weight"? of the line's loss;
-// chats are rendered as ChatML.
-// The loss counts every token of a text and, by the source's option, every token of a chat or the
-// assistant's words and the end of its turn; never those of a message with "train": false.
-// A shard is made again only when its file, the tokenizer or the options change.
-// Errors: kNotFound; kInvalidArgument with file and line for a line that is neither form.
+// Lines are {"text"} or {"messages":[{"role","content","train"?}]}, with "weight"? of the line's
+// loss; chats are rendered as ChatML. The loss counts every token of a text and, by the source's
+// option, every token of a chat or the assistant's words and the end of its turn; never those of a
+// message with "train": false. A shard is made again only when its file, the tokenizer or the
+// options change. Errors: kNotFound; kInvalidArgument with file and line for a line that is neither
+// form.
 Result<PreparedData> prepare(const Recipe& recipe, const PrepareProgress& progress);
 
 // Reads what prepare() wrote for this recipe. Errors: kNotFound, kInvalidArgument.

@@ -98,6 +98,21 @@ void ProgressReporter::preferences(std::int64_t step,
   if (!figures.empty()) say(line);
 }
 
+void ProgressReporter::ranks(std::int64_t step, const std::vector<RankFigure>& figures) {
+  base::OrderedJson json{{"step", step}, {"ranks", base::OrderedJson::object()}};
+  std::string line = "next event at step " + std::to_string(step) + ":";
+  for (const RankFigure& figure : figures) {
+    json["ranks"][figure.name] = {
+        {"users", figure.users}, {"hr10", figure.hit_rate_10}, {"ndcg10", figure.ndcg_10}};
+    std::array<char, 64> numbers{};
+    std::snprintf(numbers.data(), numbers.size(), " HR@10 %.4f NDCG@10 %.4f", figure.hit_rate_10,
+                  figure.ndcg_10);
+    line += "  " + figure.name + numbers.data();
+  }
+  log_ << json.dump() << '\n' << std::flush;
+  if (!figures.empty()) say(line);
+}
+
 void ProgressReporter::finish() {
   if (!quiet_ && terminal_) std::fprintf(stderr, "\n");
 }

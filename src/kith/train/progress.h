@@ -36,6 +36,7 @@ class ProgressReporter {
   void step(const StepReport& report, double now_seconds);
   void validation(std::int64_t step, const std::vector<ValidationFigure>& figures);
   void preferences(std::int64_t step, const std::vector<PreferenceFigure>& figures);
+  void ranks(std::int64_t step, const std::vector<RankFigure>& figures);
   // Ends the bar's line.
   void finish();
 

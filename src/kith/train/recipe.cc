@@ -9,141 +9,16 @@
 #include <sstream>
 
 #include "kith/base/file.h"
-#include "kith/base/toml.h"
+#include "kith/base/toml_table.h"
 
 namespace kith::train {
 namespace {
 
-// Reads the keys of one table, remembers the first error, and refuses keys that nobody asked for.
-class TableReader {
- public:
-  TableReader(const toml::table* table, std::string where)
-      : table_(table), where_(std::move(where)) {}
-
-  bool has(const char* key) const { return table_ != nullptr && table_->contains(key); }
-
-  void text(const char* key, std::string& to) {
-    if (const auto* node = take(key)) {
-      const auto value = node->value_exact<std::string>();
-      if (!value) return fail(key, "must be a string");
-      to = *value;
-    }
-  }
-  void path(const char* key, std::filesystem::path& to) {
-    std::string value = to.string();
-    text(key, value);
-    to = value;
-  }
-  void choice(const char* key, std::string& to, const std::vector<std::string>& allowed) {
-    text(key, to);
-    if (std::find(allowed.begin(), allowed.end(), to) != allowed.end()) return;
-    std::string list;
-    for (const auto& name : allowed) list += (list.empty() ? "" : ", ") + name;
-    fail(key, "must be one of " + list + ": " + to);
-  }
-  void flag(const char* key, bool& to) {
-    if (const auto* node = take(key)) {
-      const auto value = node->value_exact<bool>();
-      if (!value) return fail(key, "must be true or false");
-      to = *value;
-    }
-  }
-  void integer(const char* key, std::int64_t& to, std::int64_t low,
-               std::int64_t high = std::numeric_limits<std::int64_t>::max()) {
-    if (const auto* node = take(key)) {
-      const auto value = node->value_exact<std::int64_t>();
-      if (!value) return fail(key, "must be an integer");
-      to = *value;
-    }
-    if (to < low || to > high) {
-      const std::string bound =
-          high == std::numeric_limits<std::int64_t>::max()
-              ? "at least " + std::to_string(low)
-              : "in [" + std::to_string(low) + ", " + std::to_string(high) + "]";
-      fail(key, "must be " + bound + ": " + std::to_string(to));
-    }
-  }
-  void real(const char* key, double& to, double low, double high) {
-    if (const auto* node = take(key)) {
-      const auto value = node->value<double>();
-      if (!value || node->is_boolean()) return fail(key, "must be a number");
-      to = *value;
-    }
-    if (!(to >= low && to <= high)) {
-      std::ostringstream out;
-      out << "must be in [" << low << ", " << high << "]: " << to;
-      fail(key, out.str());
-    }
-  }
-  void texts(const char* key, std::vector<std::string>& to) {
-    const auto* node = take(key);
-    if (node == nullptr) return;
-    const auto* array = node->as_array();
-    if (array == nullptr) return fail(key, "must be an array of strings");
-    to.clear();
-    for (const auto& item : *array) {
-      const auto value = item.value_exact<std::string>();
-      if (!value) return fail(key, "must be an array of strings");
-      to.push_back(*value);
-    }
-  }
-  void child(const char* key, const std::function<void(TableReader&)>& read) {
-    const auto* node = take(key);
-    if (node != nullptr && !node->is_table()) return fail(key, "must be a table");
-    TableReader reader(node == nullptr ? nullptr : node->as_table(), where_ + "[" + key + "] ");
-    read(reader);
-    adopt(reader.finish());
-  }
-  void children(const char* key, const std::function<void(TableReader&)>& read) {
-    const auto* node = take(key);
-    if (node == nullptr) return;
-    const auto* array = node->as_array();
-    if (array == nullptr) return fail(key, std::string("must be written as [[") + key + "]]");
-    for (std::size_t i = 0; i < array->size(); ++i) {
-      const auto* table = array->get(i)->as_table();
-      if (table == nullptr) return fail(key, "must be an array of tables");
-      TableReader reader(table, where_ + "[[" + key + "]] " + std::to_string(i + 1) + ": ");
-      read(reader);
-      adopt(reader.finish());
-    }
-  }
-  void require(const char* key) {
-    if (!has(key)) fail(key, "is missing");
-  }
-  void fail(const std::string& key, const std::string& problem) {
-    if (!error_) error_ = Error{ErrorCode::kInvalidArgument, where_ + key + " " + problem};
-  }
-  void adopt(const Status& status) {
-    if (!status && !error_) error_ = status.error();
-  }
-  Status finish() {
-    if (table_ != nullptr) {
-      for (const auto& [key, node] : *table_) {
-        if (known_.contains(std::string(key.str()))) continue;
-        std::string list;
-        for (const auto& name : known_) list += (list.empty() ? "" : ", ") + name;
-        fail(std::string(key.str()), "is not a key here; allowed: " + list);
-      }
-    }
-    if (error_) return *error_;
-    return {};
-  }
-
- private:
-  const toml::node* take(const char* key) {
-    known_.insert(key);
-    return table_ == nullptr ? nullptr : table_->get(key);
-  }
-
-  const toml::table* table_;
-  std::string where_;
-  std::set<std::string> known_;
-  std::optional<Error> error_;
-};
+using base::TomlTable;
 
 constexpr double kHuge = 1e18;
 
-void read_model(TableReader& in, ModelConfig& model) {
+void read_model(TomlTable& in, ModelConfig& model) {
   in.integer("hidden_size", model.hidden_size, 2);
   in.integer("num_hidden_layers", model.num_hidden_layers, 1);
   in.integer("num_attention_heads", model.num_attention_heads, 1);
@@ -156,7 +31,7 @@ void read_model(TableReader& in, ModelConfig& model) {
   in.flag("tie_word_embeddings", model.tie_word_embeddings);
 }
 
-DataSource read_source(TableReader& in) {
+DataSource read_source(TomlTable& in) {
   DataSource source;
   in.require("path");
   in.path("path", source.path);
@@ -172,7 +47,7 @@ DataSource read_source(TableReader& in) {
   return source;
 }
 
-void read_optimizer(TableReader& in, OptimizerRecipe& o) {
+void read_optimizer(TomlTable& in, OptimizerRecipe& o) {
   std::string name = "adamw";
   in.choice("name", name, {"adamw", "muon"});
   o.kind = name == "muon" ? OptimizerKind::kMuon : OptimizerKind::kAdamW;
@@ -193,7 +68,7 @@ void read_optimizer(TableReader& in, OptimizerRecipe& o) {
   in.real("clip", o.clip, 0.0, kHuge);
 }
 
-void read_run(TableReader& in, RecipeKind kind, RunRecipe& run) {
+void read_run(TomlTable& in, RecipeKind kind, RunRecipe& run) {
   if (kind == RecipeKind::kPreference && in.has("batch_tokens")) {
     in.fail("batch_tokens", "is not for preferences; use [preference] batch");
   }
@@ -211,9 +86,9 @@ void read_run(TableReader& in, RecipeKind kind, RunRecipe& run) {
   in.real("checkpoint_minutes", run.checkpoint_minutes, 0.0, kHuge);
 }
 
-void read_stages(TableReader& in, const Recipe& recipe, std::vector<Stage>& stages) {
+void read_stages(TomlTable& in, const Recipe& recipe, std::vector<Stage>& stages) {
   double previous = 0.0;
-  in.children("stage", [&](TableReader& stage) {
+  in.children("stage", [&](TomlTable& stage) {
     Stage value;
     stage.real("until", value.until, 0.0, 1.0);
     stage.integer("sequence", value.sequence, 2);
@@ -232,7 +107,7 @@ void read_stages(TableReader& in, const Recipe& recipe, std::vector<Stage>& stag
 }
 
 // has_shape: an adapter to go on from decides rank, alpha and targets.
-void read_lora(TableReader& in, bool has_shape, LoraRecipe& lora) {
+void read_lora(TomlTable& in, bool has_shape, LoraRecipe& lora) {
   for (const char* key : {"rank", "alpha", "targets"}) {
     if (has_shape && in.has(key)) in.fail(key, "is that of init_adapter; leave it out");
   }
@@ -243,7 +118,7 @@ void read_lora(TableReader& in, bool has_shape, LoraRecipe& lora) {
 }
 
 // A file of preferences, or, among those for validation, of texts: `is_text`.
-DataSource read_preference_source(TableReader& in, bool* is_text) {
+DataSource read_preference_source(TomlTable& in, bool* is_text) {
   DataSource source;
   std::string holds = "preferences";
   if (is_text != nullptr) {
@@ -258,14 +133,14 @@ DataSource read_preference_source(TableReader& in, bool* is_text) {
   return source;
 }
 
-void refuse_of_other_method(TableReader& in, const char* method,
+void refuse_of_other_method(TomlTable& in, const char* method,
                             const std::vector<const char*>& keys) {
   for (const char* key : keys) {
     if (in.has(key)) in.fail(key, std::string("is of method = \"") + method + "\" only");
   }
 }
 
-void read_preference(TableReader& in, PreferenceRecipe& p) {
+void read_preference(TomlTable& in, PreferenceRecipe& p) {
   if (p.method == PreferenceMethod::kDpo) {
     refuse_of_other_method(in, "kto", {"desirable_weight", "undesirable_weight"});
   } else {
@@ -282,15 +157,15 @@ void read_preference(TableReader& in, PreferenceRecipe& p) {
   in.real("user_share", p.user_share, 1e-9, 1.0);
 }
 
-void read_preference_parts(TableReader& in, Recipe& recipe) {
+void read_preference_parts(TomlTable& in, Recipe& recipe) {
   in.require("method");
   std::string method = "dpo";
   in.choice("method", method, {"dpo", "kto"});
   recipe.preference.method = method == "kto" ? PreferenceMethod::kKto : PreferenceMethod::kDpo;
-  in.child("preference", [&](TableReader& t) { read_preference(t, recipe.preference); });
+  in.child("preference", [&](TomlTable& t) { read_preference(t, recipe.preference); });
   in.children("data",
-              [&](TableReader& t) { recipe.data.push_back(read_preference_source(t, nullptr)); });
-  in.children("validation", [&](TableReader& t) {
+              [&](TomlTable& t) { recipe.data.push_back(read_preference_source(t, nullptr)); });
+  in.children("validation", [&](TomlTable& t) {
     bool is_text = false;
     DataSource source = read_preference_source(t, &is_text);
     (is_text ? recipe.validation : recipe.preference.validation).push_back(std::move(source));
@@ -298,7 +173,7 @@ void read_preference_parts(TableReader& in, Recipe& recipe) {
   recipe.stages = {{1.0, recipe.preference.max_tokens}};
 }
 
-void read_tokenizer(TableReader& in, TokenizerRecipe& tokenizer) {
+void read_tokenizer(TomlTable& in, TokenizerRecipe& tokenizer) {
   in.path("path", tokenizer.path);
   in.integer("vocab_size", tokenizer.vocab_size, 0, 1 << 20);
   in.integer("sample_bytes", tokenizer.sample_bytes, 1);
@@ -307,7 +182,7 @@ void read_tokenizer(TableReader& in, TokenizerRecipe& tokenizer) {
   }
 }
 
-void read_base_parts(TableReader& in, Recipe& recipe) {
+void read_base_parts(TomlTable& in, Recipe& recipe) {
   in.path("init", recipe.init);
   if (!recipe.init.empty()) {
     recipe.tokenizer.path = recipe.init;
@@ -315,8 +190,8 @@ void read_base_parts(TableReader& in, Recipe& recipe) {
   }
   in.require("model");
   in.require("tokenizer");
-  in.child("tokenizer", [&](TableReader& t) { read_tokenizer(t, recipe.tokenizer); });
-  in.child("model", [&](TableReader& t) { read_model(t, recipe.model); });
+  in.child("tokenizer", [&](TomlTable& t) { read_tokenizer(t, recipe.tokenizer); });
+  in.child("model", [&](TomlTable& t) { read_model(t, recipe.model); });
   ModelConfig checked = recipe.model;
   checked.vocab_size = std::max<std::int64_t>(recipe.tokenizer.vocab_size, 1);
   if (auto status = check_model_config(checked); !status) {
@@ -324,7 +199,44 @@ void read_base_parts(TableReader& in, Recipe& recipe) {
   }
 }
 
-void read_recipe(TableReader& in, RecipeKind kind, Recipe& recipe) {
+// The vocabulary is that of the data.
+void read_encoder_model(TomlTable& in, ModelConfig& model) {
+  in.integer("hidden_size", model.hidden_size, 2);
+  in.integer("num_hidden_layers", model.num_hidden_layers, 1);
+  in.integer("num_attention_heads", model.num_attention_heads, 1);
+  in.integer("intermediate_size", model.intermediate_size, 1);
+  if (model.hidden_size % std::max<std::int64_t>(1, model.num_attention_heads) != 0) {
+    in.fail("hidden_size",
+            "must be a multiple of num_attention_heads: " + std::to_string(model.hidden_size));
+  }
+  model.num_key_value_heads = model.num_attention_heads;
+  model.head_dim = model.hidden_size / std::max<std::int64_t>(1, model.num_attention_heads);
+  model.vocab_size = 1;
+  if (auto status = check_model_config(model); !status) in.fail("", status.error().message);
+}
+
+void read_timeline_parts(TomlTable& in, Recipe& recipe) {
+  TimelineRecipe& timeline = recipe.timeline;
+  in.require("timelines");
+  in.path("timelines", timeline.data);
+  in.integer("window", timeline.window, 2, 4096);
+  in.real("dropout", timeline.dropout, 0.0, 0.99);
+  recipe.model.hidden_size = 128;
+  recipe.model.num_hidden_layers = 2;
+  recipe.model.num_attention_heads = 4;
+  recipe.model.intermediate_size = 344;
+  recipe.model.rms_norm_eps = 1e-6;
+  recipe.model.max_position_embeddings = timeline.window;
+  in.child("model", [&](TomlTable& t) { read_encoder_model(t, recipe.model); });
+  in.child("optimizer", [&](TomlTable& t) { read_optimizer(t, recipe.optimizer); });
+  in.require("run");
+  in.child("run", [&](TomlTable& t) { read_run(t, RecipeKind::kTimeline, recipe.run); });
+  if (recipe.run.batch_tokens <= timeline.window) {
+    in.fail("run", "batch_tokens must be above window: " + std::to_string(recipe.run.batch_tokens));
+  }
+}
+
+void read_recipe(TomlTable& in, RecipeKind kind, Recipe& recipe) {
   std::int64_t seed = 1;
   in.integer("seed", seed, 0);
   recipe.seed = static_cast<std::uint64_t>(seed);
@@ -333,13 +245,14 @@ void read_recipe(TableReader& in, RecipeKind kind, Recipe& recipe) {
   in.choice("device", recipe.device, {"auto", "cpu", "cuda"});
   in.integer("threads", recipe.threads, 0, 1024);
   in.flag("bf16", recipe.bf16);
+  if (kind == RecipeKind::kTimeline) return read_timeline_parts(in, recipe);
   if (kind != RecipeKind::kBase) {
     in.require("init");
     in.path("init", recipe.init);
     recipe.tokenizer.path = recipe.init;
     in.path("init_adapter", recipe.init_adapter);
     in.child("lora",
-             [&](TableReader& t) { read_lora(t, !recipe.init_adapter.empty(), recipe.lora); });
+             [&](TomlTable& t) { read_lora(t, !recipe.init_adapter.empty(), recipe.lora); });
   } else {
     read_base_parts(in, recipe);
   }
@@ -347,29 +260,22 @@ void read_recipe(TableReader& in, RecipeKind kind, Recipe& recipe) {
   if (kind == RecipeKind::kPreference) {
     read_preference_parts(in, recipe);
   } else {
-    in.children("data", [&](TableReader& t) { recipe.data.push_back(read_source(t)); });
-    in.children("validation", [&](TableReader& t) { recipe.validation.push_back(read_source(t)); });
+    in.children("data", [&](TomlTable& t) { recipe.data.push_back(read_source(t)); });
+    in.children("validation", [&](TomlTable& t) { recipe.validation.push_back(read_source(t)); });
   }
   if (recipe.data.empty()) in.fail("data", "must hold at least one source ([[data]])");
-  in.child("optimizer", [&](TableReader& t) { read_optimizer(t, recipe.optimizer); });
+  in.child("optimizer", [&](TomlTable& t) { read_optimizer(t, recipe.optimizer); });
   in.require("run");
-  in.child("run", [&](TableReader& t) { read_run(t, kind, recipe.run); });
+  in.child("run", [&](TomlTable& t) { read_run(t, kind, recipe.run); });
   if (kind != RecipeKind::kPreference) read_stages(in, recipe, recipe.stages);
 }
 
 }  // namespace
 
 Result<Recipe> parse_recipe(const std::string& text, const std::string& name, RecipeKind kind) {
-  toml::table table;
-  try {
-    table = toml::parse(text, name);
-  } catch (const toml::parse_error& error) {
-    std::ostringstream out;
-    out << name << ": line " << error.source().begin.line << ": " << error.description();
-    return Error{ErrorCode::kInvalidArgument, out.str()};
-  }
+  KITH_ASSIGN_OR_RETURN(const toml::table table, base::parse_toml(text, name));
   Recipe recipe;
-  TableReader reader(&table, name + ": ");
+  TomlTable reader(&table, name + ": ");
   read_recipe(reader, kind, recipe);
   KITH_RETURN_IF_ERROR(reader.finish());
   return recipe;

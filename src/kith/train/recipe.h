@@ -110,7 +110,16 @@ struct PreferenceRecipe {
   std::vector<DataSource> validation;
 };
 
-enum class RecipeKind : std::uint8_t { kBase, kAdapter, kPreference };
+struct TimelineRecipe {
+  // Directory of timelines as numbers (timeline_data.h).
+  std::filesystem::path data;
+  // Events that a window holds, and that the encoder attends to when it serves.
+  std::int64_t window = 200;
+  // Share of what every block adds to the residual stream that is left out at random.
+  double dropout = 0.2;
+};
+
+enum class RecipeKind : std::uint8_t { kBase, kAdapter, kPreference, kTimeline };
 
 struct Recipe {
   std::uint64_t seed = 1;
@@ -134,6 +143,7 @@ struct Recipe {
   RunRecipe run;
   LoraRecipe lora;              // adapters only
   PreferenceRecipe preference;  // preference runs only
+  TimelineRecipe timeline;      // timeline runs only; `model` is the encoder's shape
 };
 
 // Reads and checks a recipe. Paths in it are relative to the working directory.

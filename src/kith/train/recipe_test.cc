@@ -147,6 +147,24 @@ TEST(RecipeTest, ABudgetIsNeeded) {
   EXPECT_THAT(error_of(text), HasSubstr("steps or tokens or minutes must be given"));
 }
 
+TEST(RecipeTest, ATimelineRunHasAWindowThatAStepHolds) {
+  const std::string recipe = "output = \"out\"\ntimelines = \"data\"\nwindow = 50\n";
+  const std::string run = "[run]\nsteps = 1\nbatch_tokens = ";
+  const auto parsed = parse_recipe(recipe + "[model]\nhidden_size = 64\n" + run + "51\n", "r.toml",
+                                   RecipeKind::kTimeline);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->timeline.window, 50);
+  EXPECT_EQ(parsed->model.head_dim, 16);
+  EXPECT_EQ(parsed->model.max_position_embeddings, 50);
+  EXPECT_THAT(error_of(recipe + run + "50\n", RecipeKind::kTimeline),
+              HasSubstr("batch_tokens must be above window"));
+  EXPECT_THAT(error_of("output = \"out\"\n" + run + "500\n", RecipeKind::kTimeline),
+              HasSubstr("timelines is missing"));
+  EXPECT_THAT(
+      error_of(recipe + "[model]\nhidden_size = 65\n" + run + "51\n", RecipeKind::kTimeline),
+      HasSubstr("[model] hidden_size must be a multiple"));
+}
+
 TEST(RecipeTest, ProgressFollowsTheBudgetThatIsSpentMost) {
   const Budget budget{100, 1000, 0.0};
   EXPECT_DOUBLE_EQ(progress_of(budget, 10, 500, 1e9), 0.5);
@@ -163,6 +181,7 @@ TEST(RecipeTest, EveryCommittedRecipeIsValid) {
     const std::string name = entry.path().filename().string();
     const RecipeKind kind = name.starts_with("adapter")      ? RecipeKind::kAdapter
                             : name.starts_with("preference") ? RecipeKind::kPreference
+                            : name.starts_with("timeline")   ? RecipeKind::kTimeline
                                                              : RecipeKind::kBase;
     const auto recipe = load_recipe(entry.path(), kind);
     EXPECT_TRUE(recipe) << recipe.error().message;

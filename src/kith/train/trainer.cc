@@ -12,11 +12,13 @@
 #include <functional>
 #include <thread>
 
+#include "kith/base/file.h"
 #include "kith/base/log.h"
 #include "kith/train/model_files.h"
 #include "kith/train/preference_data.h"
 #include "kith/train/preference_loop.h"
 #include "kith/train/prepare.h"
+#include "kith/train/timeline_loop.h"
 #include "kith/train/torch_compat.h"
 #include "kith/train/training_loop.h"
 
@@ -248,6 +250,34 @@ Result<TrainReport> run_preference(const Recipe& recipe, const TrainOptions& opt
   return report;
 }
 
+Result<TrainReport> run_timeline(const Recipe& recipe, const TrainOptions& options) {
+  KITH_ASSIGN_OR_RETURN(const torch::Device device, set_up(recipe));
+  KITH_ASSIGN_OR_RETURN(auto reporter,
+                        ProgressReporter::open(recipe.output / "log.jsonl", options.quiet));
+  KITH_ASSIGN_OR_RETURN(const auto data, TimelineData::open(recipe.timeline.data));
+  if (!has_windows(data, 1)) {
+    return Error{ErrorCode::kInvalidArgument, "no user has three events or more"};
+  }
+  ModelConfig shape = recipe.model;
+  shape.vocab_size = data.num_ids();
+  KITH_RETURN_IF_ERROR(check_model_config(shape));
+  TimelineModel model(shape, data.features(), device, compute_dtype(recipe));
+  model.decoder().parameters().initialize(recipe.seed);
+  reporter.say(std::to_string(model.decoder().parameters().num_parameters()) + " parameters, " +
+               std::to_string(data.num_users()) + " users");
+  TimelineLoop loop({recipe, options, data, model,
+                     to_config_json(model.decoder().config(), -1, -1, "float32") + "timeline",
+                     reporter});
+  KITH_ASSIGN_OR_RETURN(TrainReport report, loop.run());
+  if (!report.finished) return report;
+  report.result = recipe.output / "encoder";
+  KITH_RETURN_IF_ERROR(save_encoder(model.decoder(), recipe.timeline.window, report.result));
+  KITH_ASSIGN_OR_RETURN(const std::string features,
+                        base::read_file(recipe.timeline.data / "features.json"));
+  KITH_RETURN_IF_ERROR(base::write_file_atomically(report.result / "features.json", features));
+  return report;
+}
+
 // Fills in the speeds of forward and backward passes over one micro-batch.
 void time_steps(const Recipe& recipe, bool plain, double seconds, BenchFigure& figure) {
   ModelConfig config = recipe.model;
@@ -294,6 +324,10 @@ Result<TrainReport> train_adapter(const Recipe& recipe, const TrainOptions& opti
 
 Result<TrainReport> train_preference(const Recipe& recipe, const TrainOptions& options) {
   return fenced<TrainReport>([&] { return run_preference(recipe, options); });
+}
+
+Result<TrainReport> train_timeline(const Recipe& recipe, const TrainOptions& options) {
+  return fenced<TrainReport>([&] { return run_timeline(recipe, options); });
 }
 
 Result<std::vector<BenchFigure>> bench_training(const Recipe& recipe, double seconds_each) {

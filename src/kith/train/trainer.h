@@ -50,6 +50,15 @@ struct PreferenceFigure {
   std::optional<double> likelier;
 };
 
+// How far up the next value of a feature stands among all its values, over the users whose held-out
+// event has one.
+struct RankFigure {
+  std::string name;
+  std::int64_t users = 0;
+  double hit_rate_10 = 0.0;  // share among the first ten
+  double ndcg_10 = 0.0;      // mean of 1 / log2(rank + 1) for those, rank from 1
+};
+
 struct TrainReport {
   std::int64_t steps = 0;
   std::int64_t tokens = 0;
@@ -61,6 +70,7 @@ struct TrainReport {
   bool finished = false;
   std::vector<ValidationFigure> validation;
   std::vector<PreferenceFigure> preferences;  // preference runs only
+  std::vector<RankFigure> ranks;              // timeline runs only
   // The Hugging Face or PEFT directory, written when finished.
   std::filesystem::path result;
 };
@@ -77,6 +87,9 @@ Result<TrainReport> train_adapter(const Recipe& recipe, const TrainOptions& opti
 // Tunes an adapter on preferences (DPO or KTO) against the adapter that it starts from; writes
 // OUTPUT/adapter. The reference's log-probabilities are computed once and kept in OUTPUT/cache.
 Result<TrainReport> train_preference(const Recipe& recipe, const TrainOptions& options);
+
+// Trains the user encoder on timelines; writes OUTPUT/encoder (docs/formats/timeline.md).
+Result<TrainReport> train_timeline(const Recipe& recipe, const TrainOptions& options);
 
 struct BenchFigure {
   std::string operations;  // "plain" (eager, autocast) or "custom"

@@ -243,6 +243,35 @@ class FaultyEventStore final : public EventStore {
   FaultGate& gate_;
 };
 
+class FaultyTimelineStore final : public TimelineStore {
+ public:
+  FaultyTimelineStore(TimelineStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<std::vector<WriteOutcome>> add(const TenantScope& scope,
+                                        std::span<const UserEvent> events) override {
+    return gate_.pass([&] { return inner_.add(scope, events); });
+  }
+  Result<std::optional<TimelineHead>> head(const Scope& scope) override {
+    return gate_.pass([&] { return inner_.head(scope); });
+  }
+  Result<std::vector<PlacedEvent>> after(const Scope& scope, const TimelinePosition& position,
+                                         std::size_t limit) override {
+    return gate_.pass([&] { return inner_.after(scope, position, limit); });
+  }
+  Result<std::vector<PlacedEvent>> newest(const Scope& scope,
+                                          std::optional<TimelinePosition> position,
+                                          std::size_t limit) override {
+    return gate_.pass([&] { return inner_.newest(scope, position, limit); });
+  }
+  Result<std::vector<UserId>> users(const TenantScope& scope, const UserId& after,
+                                    std::size_t limit) override {
+    return gate_.pass([&] { return inner_.users(scope, after, limit); });
+  }
+
+ private:
+  TimelineStore& inner_;
+  FaultGate& gate_;
+};
+
 class FaultyKnowledgeStore final : public KnowledgeStore {
  public:
   FaultyKnowledgeStore(KnowledgeStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
@@ -371,6 +400,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
         feedback_(inner.feedback(), gate_),
         fleet_(inner.fleet(), gate_),
         events_(inner.events(), gate_),
+        timelines_(inner.timelines(), gate_),
         knowledge_(inner.knowledge(), gate_),
         keys_(inner.keys(), gate_),
         adapter_versions_(inner.adapter_versions(), gate_) {}
@@ -389,6 +419,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   FeedbackStore& feedback() override { return feedback_; }
   FleetStore& fleet() override { return fleet_; }
   EventStore& events() override { return events_; }
+  TimelineStore& timelines() override { return timelines_; }
   KnowledgeStore& knowledge() override { return knowledge_; }
   KeyStore& keys() override { return keys_; }
   AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
@@ -404,6 +435,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   FaultyFeedbackStore feedback_;
   FaultyFleetStore fleet_;
   FaultyEventStore events_;
+  FaultyTimelineStore timelines_;
   FaultyKnowledgeStore knowledge_;
   FaultyKeyStore keys_;
   FaultyAdapterVersionStore adapter_versions_;

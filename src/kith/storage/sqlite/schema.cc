@@ -199,8 +199,28 @@ CREATE INDEX decisions_by_shadow ON decisions (adapter, shadow_version, at)
   WHERE shadow_version > 0;
 )sql";
 
-constexpr std::array<const char*, kSchemaVersion> kMigrations = {kUsers, kTenants, kAdapterVersions,
-                                                                 kFleet, kEvents,  kOwnPersonas};
+// What users did, as the user encoder reads it, and the head of each timeline.
+constexpr const char* kTimelines = R"sql(
+CREATE TABLE timeline_events (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, event TEXT NOT NULL,
+  arrival INTEGER NOT NULL, at INTEGER NOT NULL, received_at INTEGER NOT NULL,
+  kind TEXT NOT NULL, item TEXT NOT NULL, categories TEXT NOT NULL, number REAL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (tenant, user, event),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+);
+CREATE INDEX timeline_events_by_time ON timeline_events (tenant, user, at, arrival);
+CREATE TABLE timelines (
+  tenant TEXT NOT NULL, user TEXT NOT NULL,
+  num_events INTEGER NOT NULL, revision INTEGER NOT NULL,
+  last_at INTEGER NOT NULL, last_arrival INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array<const char*, kSchemaVersion> kMigrations = {
+    kUsers, kTenants, kAdapterVersions, kFleet, kEvents, kOwnPersonas, kTimelines};
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include "kith/storage/sqlite/event_store.h"
 #include "kith/storage/sqlite/fleet_store.h"
 #include "kith/storage/sqlite/knowledge_store.h"
+#include "kith/storage/sqlite/timeline_store.h"
 #include "kith/storage/sqlite/user_stores.h"
 
 namespace kith::storage {
@@ -27,6 +28,7 @@ class SqliteStoreSet final : public StoreSet {
   FeedbackStore& feedback() override { return feedback_; }
   FleetStore& fleet() override { return fleet_; }
   EventStore& events() override { return events_; }
+  TimelineStore& timelines() override { return timelines_; }
   KnowledgeStore& knowledge() override { return knowledge_; }
   KeyStore& keys() override { return keys_; }
   AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
@@ -41,6 +43,7 @@ class SqliteStoreSet final : public StoreSet {
   sqlite::SqliteFeedbackStore feedback_{*database_};
   sqlite::SqliteFleetStore fleet_{*database_};
   sqlite::SqliteEventStore events_{*database_};
+  sqlite::SqliteTimelineStore timelines_{*database_};
   sqlite::SqliteKnowledgeStore knowledge_{*database_};
   sqlite::SqliteKeyStore keys_{*database_};
   sqlite::SqliteAdapterVersionStore adapter_versions_{*database_};

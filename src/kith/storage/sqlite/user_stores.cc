@@ -29,6 +29,8 @@ struct EraseStep {
 
 // Children before parents, so that each table's count is its own and not a cascade's.
 constexpr std::array kEraseSteps = {
+    EraseStep{"timeline_events", "DELETE FROM timeline_events WHERE tenant = ? AND user = ?"},
+    EraseStep{"timelines", "DELETE FROM timelines WHERE tenant = ? AND user = ?"},
     EraseStep{"user_events", "DELETE FROM user_events WHERE tenant = ? AND user = ?"},
     EraseStep{"feedback", "DELETE FROM feedback WHERE tenant = ? AND user = ?"},
     EraseStep{"decisions", "DELETE FROM decisions WHERE tenant = ? AND user = ?"},

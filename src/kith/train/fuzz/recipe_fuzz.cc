@@ -16,6 +16,13 @@ using kith::train::Recipe;
 
 bool is_share(double value) { return value >= 0.0 && value <= 1.0; }
 
+void check_timeline(const Recipe& recipe) {
+  const auto& timeline = recipe.timeline;
+  KITH_CHECK(timeline.window >= 2 && timeline.window < recipe.run.batch_tokens, "a step holds it");
+  KITH_CHECK(timeline.dropout >= 0.0 && timeline.dropout < 1.0, "shares are shares");
+  KITH_CHECK(kith::train::check_model_config(recipe.model), "the shape is possible");
+}
+
 void check(const Recipe& recipe) {
   KITH_CHECK(!recipe.data.empty(), "there is something to train on");
   for (const DataSource& source : recipe.data) {
@@ -48,10 +55,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using kith::train::RecipeKind;
   const std::string text(reinterpret_cast<const char*>(data), size);
-  for (const auto kind : {RecipeKind::kBase, RecipeKind::kAdapter}) {
+  for (const auto kind : {RecipeKind::kBase, RecipeKind::kAdapter, RecipeKind::kTimeline}) {
     const auto recipe = kith::train::parse_recipe(text, "recipe.toml", kind);
     if (recipe) {
-      check(*recipe);
+      kind == RecipeKind::kTimeline ? check_timeline(*recipe) : check(*recipe);
     } else {
       kith::base::check_refusal(recipe.error());
     }

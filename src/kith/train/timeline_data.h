@@ -1,0 +1,99 @@
+// Timelines as numbers on disk, and windows of them in a random order that can be taken up again.
+//
+// A directory holds `features.json` (a FeatureMap of kith/timeline, of which training reads each
+// feature's number of ids and its weight in the loss) and `timelines.safetensors`:
+//   offsets  I64 [users + 1]: events of user u are [offsets[u], offsets[u + 1])
+//   ids      I32 [events, features], oldest first: 0 missing, 1 unknown, 2 and up values
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kith/base/result.h"
+#include "kith/train/packing.h"
+
+namespace kith::train {
+
+struct TimelineFeature {
+  std::string name;
+  std::int64_t num_ids = 0;
+  // Weight of the next event's value in the loss; 0: not predicted.
+  double predict = 0.0;
+};
+
+// Immutable.
+class TimelineData {
+ public:
+  // Errors: those of the files; kInvalidArgument naming what is wrong: an id outside its feature,
+  //   offsets that do not ascend, no predicted feature.
+  static Result<TimelineData> open(const std::filesystem::path& directory);
+
+  const std::vector<TimelineFeature>& features() const { return features_; }
+  std::int64_t num_features() const { return static_cast<std::int64_t>(features_.size()); }
+  // Of all features together.
+  std::int64_t num_ids() const;
+  std::int64_t num_users() const { return static_cast<std::int64_t>(offsets_.size()) - 1; }
+  std::int64_t num_events(std::int64_t user) const;
+  // [last - first, num_features()]. REQUIRES: 0 <= first <= last <= num_events(user).
+  std::span<const std::int32_t> events(std::int64_t user, std::int64_t first,
+                                       std::int64_t last) const;
+
+ private:
+  Status check() const;
+
+  std::vector<TimelineFeature> features_;
+  std::vector<std::int64_t> offsets_;
+  std::vector<std::int32_t> ids_;
+};
+
+// Windows padded to the longest of them; what pads has id -1 everywhere.
+struct TimelineBatch {
+  std::int64_t rows = 0;
+  // Events of a row, at least 2.
+  std::int64_t length = 0;
+  std::vector<std::int64_t> ids;  // [rows, length, features]
+};
+
+// Endless windows of at most `window` + 1 events over all users but the last `held_out` events of
+// each. Every cycle cuts the timelines at other places, shuffles the windows, and batches those of
+// about one length, in an order that depends on the seed and the cycle alone. Not thread-safe;
+// borrows the data.
+class TimelineStream {
+ public:
+  TimelineStream(const TimelineData& data, std::int64_t window, std::int64_t held_out,
+                 std::uint64_t seed);
+
+  // Windows with at most `batch_events` events in all, padding included, but at least one.
+  TimelineBatch next(std::int64_t batch_events);
+  // Errors: kInvalidArgument if the position is of other data.
+  Status seek(const StreamPosition& position, std::int64_t batch_events);
+  const StreamPosition& position() const { return position_; }
+
+ private:
+  struct Window {
+    std::int64_t user;
+    std::int64_t first;
+    std::int64_t last;
+    std::int64_t length() const { return last - first; }
+  };
+
+  void cut_timelines();
+  void build_cycle(std::int64_t batch_events);
+
+  const TimelineData& data_;
+  std::int64_t window_;
+  std::int64_t held_out_;
+  std::uint64_t seed_;
+  std::vector<Window> windows_;
+  // Of windows_, by batch, in the order of the cycle.
+  std::vector<std::vector<std::size_t>> batches_;
+  StreamPosition position_;
+};
+
+// Whether there is something to predict: a user with two events or more, held out ones not counted.
+bool has_windows(const TimelineData& data, std::int64_t held_out);
+
+}  // namespace kith::train

@@ -1,0 +1,74 @@
+#include "kith/train/timeline_model.h"
+
+#include "kith/train/ops.h"
+
+namespace kith::train {
+
+using torch::Tensor;
+
+namespace {
+
+constexpr std::int64_t kFirstValue = 2;
+
+std::vector<std::int64_t> table_offsets(const std::vector<TimelineFeature>& features) {
+  std::vector<std::int64_t> offsets{0};
+  for (const TimelineFeature& feature : features)
+    offsets.push_back(offsets.back() + feature.num_ids);
+  return offsets;
+}
+
+}  // namespace
+
+ModelConfig TimelineModel::with_vocabulary(ModelConfig config,
+                                           const std::vector<TimelineFeature>& features) {
+  config.vocab_size = table_offsets(features).back();
+  config.tie_word_embeddings = true;
+  return config;
+}
+
+TimelineModel::TimelineModel(ModelConfig config, std::vector<TimelineFeature> features,
+                             torch::Device device, torch::Dtype dtype)
+    : features_(std::move(features)),
+      offsets_(table_offsets(features_)),
+      offset_tensor_(torch::tensor(std::vector<std::int64_t>(offsets_.begin(), offsets_.end() - 1),
+                                   torch::kLong)
+                         .to(device)),
+      decoder_(with_vocabulary(std::move(config), features_), device, dtype) {}
+
+Tensor TimelineModel::states(const Tensor& ids) const {
+  const std::int64_t events = ids.size(0) * ids.size(1);
+  const Tensor places = (ids.clamp_min(0) + offset_tensor_).reshape({-1});
+  const Tensor rows = decoder_.embed(places).view({events, ids.size(2), -1}).sum(1);
+  return decoder_.hidden_of(rows, ids.size(0), ids.size(1));
+}
+
+Tensor TimelineModel::rows_of(std::size_t feature, const Tensor& table) const {
+  return table.narrow(0, offsets_[feature], features_[feature].num_ids);
+}
+
+Tensor TimelineModel::loss(const Tensor& ids) const {
+  const std::int64_t length = ids.size(1) - 1;
+  const Tensor states_before = states(ids.narrow(1, 0, length).contiguous());
+  const Tensor next = ids.narrow(1, 1, length);
+  Tensor total;
+  for (std::size_t feature = 0; feature < features_.size(); ++feature) {
+    if (features_[feature].predict <= 0.0) continue;
+    const Tensor values = next.select(2, static_cast<std::int64_t>(feature)).reshape({-1});
+    const Tensor targets =
+        torch::where(values.ge(kFirstValue), values, torch::full_like(values, -1));
+    const auto counted = static_cast<double>(targets.ge(0).sum().item<std::int64_t>());
+    if (counted == 0.0) continue;
+    const Tensor part =
+        linear_cross_entropy(states_before, rows_of(feature, decoder_.embedding()).contiguous(),
+                             targets, features_[feature].predict / counted);
+    total = total.defined() ? total + part : part;
+  }
+  return total;
+}
+
+Tensor TimelineModel::scores(const Tensor& states, std::size_t feature) const {
+  const Tensor table = decoder_.embedding().to(torch::kFloat);
+  return at::linear(states.to(torch::kFloat), rows_of(feature, table));
+}
+
+}  // namespace kith::train
