@@ -147,6 +147,9 @@ function(kith_finish)
       ${PROJECT_SOURCE_DIR}/tools/check_routing.py ${PROJECT_SOURCE_DIR}/examples/service-desk)
     add_test(NAME lint.bench_bars COMMAND Python3::Interpreter
       ${PROJECT_SOURCE_DIR}/tools/bench_bars_test.py)
-    set_tests_properties(lint.layers lint.example lint.example_medical lint.routing lint.bench_bars PROPERTIES LABELS lint)
+    add_test(NAME lint.preferences COMMAND Python3::Interpreter
+      ${PROJECT_SOURCE_DIR}/tools/corpus/preferences_test.py)
+    set_tests_properties(lint.layers lint.example lint.example_medical lint.routing lint.bench_bars lint.preferences
+      PROPERTIES LABELS lint)
   endif()
 endfunction()

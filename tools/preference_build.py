@@ -59,7 +59,8 @@ def kept_share(options, recipe, before, tuned, start, work):
     for share in SHARES:
         blend = work / "blend"
         average_weights.main(before, tuned, share, blend)
-        likelier, perplexity = measured(options, recipe, blend, work)
+        whole = figures(pathlib.Path(tuned).parent / "log.jsonl", last=True)
+        likelier, perplexity = whole if share == 1.0 else measured(options, recipe, blend, work)
         print(f"  share {share:4.2f}: chosen likelier {likelier:.3f}, perplexity {perplexity / start - 1:+.2%}", flush=True)
         if perplexity <= start * (1 + options.rise):
             return share

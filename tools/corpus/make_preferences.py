@@ -34,7 +34,7 @@ TOLD, SHARED, VOICES = 120, 80, 60
 
 
 def lines_of(path):
-    return [json.loads(line) for line in open(path, encoding="utf-8")]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def with_style(messages, persona):
@@ -80,7 +80,7 @@ class Desk:
 
     def __init__(self, example):
         self.example = example
-        self.personas = {p["id"]: p for p in tomllib.load(open(example / "personas.toml", "rb"))["persona"]}
+        self.personas = {p["id"]: p for p in tomllib.loads((example / "personas.toml").read_text(encoding="utf-8"))["persona"]}
         self.pairs = lines_of(example / "preferences/pairs.jsonl")
         self.truth = {t["id"]: t for t in lines_of(example / "truth.jsonl")}
         self.consent = {u["id"]: u["consent"].get("learn", True) for u in lines_of(example / "employees.jsonl")}
