@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Tunes every persona's adapter on preferences and writes OUT/PERSONA: what `kith eval` takes as --adapters.
 
-  preference_build.py [--personas leadership,new_hire] [--out runs/preference_tuned] [--rise 0.01] [--kith-train PATH] [--set KEY=VALUE ...]
+  preference_build.py [--personas leadership,new_hire] [--out runs/preference_tuned] [--recipes recipes/preference_{}.toml] [--rise 0.01] [--kith-train PATH] [--set KEY=VALUE ...]
 
-For each persona: kith-train train preference recipes/preference_PERSONA.toml, then the largest share of the change is kept with which the perplexity of
+For each persona: kith-train train preference on its recipe, then the largest share of the change is kept with which the perplexity of
 the persona's conversations with validation users rises by no more than RISE. What was trained already is not trained again.
---set changes a line of every recipe (and belongs to another --out): --set beta=2 --set learning_rate=1e-4 --set method='"kto"'.
+Needs numpy. --set changes a line of every recipe (and belongs to another --out): --set beta=2 --set learning_rate=1e-4.
 """
 import argparse
 import json
@@ -68,7 +68,7 @@ def kept_share(options, recipe, before, tuned, start, work):
 
 
 def build(options, persona, values):
-    recipe = changed(pathlib.Path(f"recipes/preference_{persona}.toml").read_text(), values)
+    recipe = changed(pathlib.Path(options.recipes.format(persona)).read_text(), values)
     run = options.out / "runs" / persona
     recipe = changed(recipe, {"output": json.dumps(str(run))})
     before = re.search(r'(?m)^init_adapter = "(.*)"$', recipe).group(1)
@@ -89,6 +89,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--personas", default=",".join(PERSONAS))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/preference_tuned"))
+    parser.add_argument("--recipes", default="recipes/preference_{}.toml", help="with {} for the persona; recipes/preference_{}_kto.toml for KTO")
     parser.add_argument("--rise", type=float, default=0.01)
     parser.add_argument("--kith-train", default="build/test/src/apps/kith_train/kith-train")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
