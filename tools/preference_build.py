@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tunes every persona's adapter on preferences and writes OUT/PERSONA: what `kith eval` takes as --adapters.
 
-  preference_build.py [--personas leadership,new_hire] [--out runs/preference_tuned] [--recipes recipes/preference_{}.toml] [--rise 0.01] [--kith-train PATH] [--set KEY=VALUE ...]
+  preference_build.py [--personas leadership,new_hire] [--out runs/preference_tuned] [--recipes recipes/preference_{}.toml] [--shares 1,0.75,0.5,0.25] [--rise 0.01] [--kith-train PATH] [--set KEY=VALUE ...]
 
 For each persona: kith-train train preference on its recipe, then the largest share of the change is kept with which the perplexity of
 the persona's conversations with validation users rises by no more than RISE. What was trained already is not trained again.
@@ -20,7 +20,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import average_weights  # noqa: E402
 
 PERSONAS = ["leadership", "knowledge_worker", "field_worker", "admin_hr", "new_hire"]
-SHARES = (1.0, 0.75, 0.5, 0.25)
 
 
 def changed(recipe, values):
@@ -50,13 +49,15 @@ def measured(options, recipe, adapter, work):
     text = changed(recipe, {"output": json.dumps(str(work / "run")), "init_adapter": json.dumps(str(adapter)), "steps": 1})
     text = re.sub(r'(?m)^path = ".*\.train\.jsonl"$', f'path = "{tune}"', text)
     (work / "recipe.toml").write_text(text)
+    log = work / "run" / "log.jsonl"
+    log.unlink(missing_ok=True)  # runs append to it
     train(options, work / "recipe.toml")
-    return figures(work / "run" / "log.jsonl", last=False)
+    return figures(log, last=False)
 
 
 def kept_share(options, recipe, before, tuned, start, work):
     """Writes the blend into work/blend and returns (share, likelier, perplexity) of the largest share that costs no more than allowed, or None."""
-    for share in SHARES:
+    for share in options.shares:
         blend = work / "blend"
         average_weights.main(before, tuned, share, blend)
         whole = figures(pathlib.Path(tuned).parent / "log.jsonl", last=True)
@@ -90,10 +91,12 @@ def main():
     parser.add_argument("--personas", default=",".join(PERSONAS))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/preference_tuned"))
     parser.add_argument("--recipes", default="recipes/preference_{}.toml", help="with {} for the persona; recipes/preference_{}_kto.toml for KTO")
+    parser.add_argument("--shares", default="1,0.75,0.5,0.25", help="of the change, the largest first")
     parser.add_argument("--rise", type=float, default=0.01)
     parser.add_argument("--kith-train", default="build/test/src/apps/kith_train/kith-train")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
+    options.shares = [float(share) for share in options.shares.split(",")]
     values = dict(item.split("=", 1) for item in options.set)
     for persona in options.personas.split(","):
         build(options, persona, values)
