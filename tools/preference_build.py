@@ -35,12 +35,11 @@ def train(options, recipe):
     subprocess.run([options.kith_train, "train", "preference", recipe], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def figures(log, last):
-    """(share of tune pairs whose chosen draft is likelier a token, perplexity of conversations), before the first step or after the last."""
+def figures(log):
+    """(share of tune pairs whose chosen draft is likelier a token, perplexity of conversations) before the first step."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    pick = -1 if last else 0
-    return ([line["preferences"]["tune"]["likelier"] for line in lines if "preferences" in line][pick],
-            [line["validation"]["conversations"] for line in lines if "validation" in line][pick])
+    return (next(line["preferences"]["tune"]["likelier"] for line in lines if "preferences" in line),
+            next(line["validation"]["conversations"] for line in lines if "validation" in line))
 
 
 def measured(options, recipe, adapter, work):
@@ -52,16 +51,17 @@ def measured(options, recipe, adapter, work):
     log = work / "run" / "log.jsonl"
     log.unlink(missing_ok=True)  # runs append to it
     train(options, work / "recipe.toml")
-    return figures(log, last=False)
+    return figures(log)
 
 
-def kept_share(options, recipe, before, tuned, start, work):
+def kept_share(options, recipe, before, tuned, work):
     """Writes the blend into work/blend and returns (share, likelier, perplexity) of the largest share that costs no more than allowed, or None."""
+    likelier, start = measured(options, recipe, before, work)
+    print(f"  before: chosen likelier {likelier:.3f}, perplexity {start:.2f}", flush=True)
     for share in options.shares:
         blend = work / "blend"
         average_weights.main(before, tuned, share, blend)
-        whole = figures(pathlib.Path(tuned).parent / "log.jsonl", last=True)
-        likelier, perplexity = whole if share == 1.0 else measured(options, recipe, blend, work)
+        likelier, perplexity = measured(options, recipe, blend, work)
         print(f"  share {share:4.2f}: chosen likelier {likelier:.3f}, perplexity {perplexity / start - 1:+.2%}", flush=True)
         if perplexity <= start * (1 + options.rise):
             return share
@@ -77,11 +77,10 @@ def build(options, persona, values):
     (run / "recipe.toml").write_text(recipe)
     if not (run / "adapter" / "adapter_model.safetensors").exists():
         train(options, run / "recipe.toml")
-    start = figures(run / "log.jsonl", last=False)
-    print(f"{persona}: before, chosen likelier {start[0]:.3f}, perplexity {start[1]:.2f}", flush=True)
+    print(persona, flush=True)
     with tempfile.TemporaryDirectory() as directory:
         work = pathlib.Path(directory)
-        share = kept_share(options, recipe, before, run / "adapter", start[1], work)
+        share = kept_share(options, recipe, before, run / "adapter", work)
         shutil.copytree(work / "blend" if share else before, options.out / persona, dirs_exist_ok=True)
     print(f"  kept {share if share else 'nothing: the adapter stays as it was'}", flush=True)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Builds the files of preference tuning: runs/corpus/preference_ID.{train,tune}.jsonl with pairs and thumb_ID.train.jsonl with each draft
-on its own, thumb up or down, for KTO.
+on its own, thumb up or down, for KTO; preference_ID.conversations.jsonl, on which the cost of a tuning is measured.
 
   make_preferences.py [--example examples/service-desk] [--out runs/corpus] [--seed 1] [--authored-only]
 
@@ -93,12 +93,22 @@ class Desk:
     def authored(self, identity):
         return [p for p in self.pairs if p["persona"] == identity and p["split"] == "train"]
 
-    def first_answers(self, identity, excluded):
-        """(question, answer, user) of the users who train the adapter (make_personas.py holds one in eight back), but for `excluded`."""
+    def users(self, identity):
+        """Who trains the persona's adapter, and the one in eight whom make_personas.py holds back."""
         users = sorted(u for u, t in self.truth.items() if t["persona"] == identity and t["split"] == "train" and self.consent[u])
-        allowed = set(users) - set(users[::8]) - excluded
+        return set(users) - set(users[::8]), set(users[::8])
+
+    def first_answers(self, identity, excluded):
+        """(question, answer, user) of the users who train the adapter, but for `excluded`."""
+        allowed = self.users(identity)[0] - excluded
         conversations = lines_of(self.example / f"conversations/{identity}.jsonl")
         return [(c["turns"][0]["text"], c["turns"][1]["text"], c["user"]) for c in conversations if c["user"] in allowed]
+
+    def held_conversations(self, identity):
+        """Conversations of users who train nothing of the adapter, as they are, without documents: what a tuning costs is measured on them."""
+        held = self.users(identity)[1]
+        conversations = lines_of(self.example / f"conversations/{identity}.jsonl")
+        return [{"messages": [{"role": t["role"], "content": t["text"]} for t in c["turns"]]} for c in conversations if c["user"] in held]
 
 
 def split_records(desk, identity, rng, authored_only):
@@ -138,6 +148,7 @@ def main():
         train, tune = split_records(desk, identity, random.Random(f"{options.seed} {identity}"), options.authored_only)
         write(options.out / f"preference_{identity}.train.jsonl", train)
         write(options.out / f"preference_{identity}.tune.jsonl", tune)
+        write(options.out / f"preference_{identity}.conversations.jsonl", desk.held_conversations(identity))
         write(options.out / f"thumb_{identity}.train.jsonl", [t for pair in train for t in thumbs(pair)])
 
 
