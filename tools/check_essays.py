@@ -32,6 +32,13 @@ def words(row):
     return len(row["text"].split())
 
 
+def kappa(one, other):
+    """Quadratic weighted kappa, as in src/kith/eval/agreement.h."""
+    observed = statistics.mean((a - b) ** 2 for a, b in zip(one, other))
+    expected = statistics.mean((a - b) ** 2 for a in one for b in other)
+    return 1 - observed / expected
+
+
 prompts = lines("prompts.jsonl")
 essays = lines("essays.jsonl")
 known = {p["id"] for p in prompts}
@@ -78,6 +85,15 @@ for t in TRAITS:
     promise(set(levels) == {1, 2, 3, 4, 5}, f"{t}: a level is missing")
     print(f"{t}: {dict(sorted(levels.items()))}, r with score "
           f"{statistics.correlation([e['traits'][t] for e in essays], [e['score'] for e in essays]):.2f}")
+
+marks = {m["id"]: m["traits"] for m in lines("second_marking.jsonl")}
+marked = [e for e in essays if e["split"] == "test"]
+promise(set(marks) == {e["id"] for e in marked}, "the second marking holds the test essays")
+promise(all(1 <= v <= 5 for m in marks.values() for v in m.values()), "levels of the second marking")
+both = [(e["score"], score(marks[e["id"]])) for e in marked]
+print(f"second marking: kappa of the score {kappa(*zip(*both)):.2f}, equal {sum(a == b for a, b in both)} of {len(both)}, "
+      f"further apart than one {sum(abs(a - b) > 1 for a, b in both)}; " + ", ".join(
+          f"{t} {kappa([e['traits'][t] for e in marked], [marks[e['id']][t] for e in marked]):.2f}" for t in TRAITS))
 
 grams = []
 for e in essays:

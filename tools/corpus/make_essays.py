@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Builds the files of the essay example: runs/corpus/essay_text.train.jsonl, the train essays as plain text for domain-adaptive
-pretraining, and essay_score.{train,valid}.jsonl, questions whose answer is the score.
+"""Builds the files of the essay example: essay_text.{train,valid}.jsonl, the essays as plain text for domain-adaptive pretraining, and
+essay_score.{train,valid}.jsonl, questions for the level of each trait.
 
   make_essays.py [--example examples/education] [--out runs/corpus]
 
-The question is word for word that of src/kith/eval/essay_data.cc. It shows a method and gives no advice on any pupil.
+The questions are word for word those of src/kith/eval/essay_data.cc. It shows a method and gives no advice on any pupil.
 """
 import argparse
 import json
@@ -14,30 +14,34 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from records import write  # noqa: E402
 
+TRAITS = ("content", "organisation", "language", "conventions")
+
 
 def read(path):
     return [json.loads(line) for line in open(path, encoding="utf-8")]
 
 
-def question(task, text):
-    return f"Score this essay from 1 to 6.\n\nTask: {task}\n\nEssay:\n{text}"
+def question(task, text, trait):
+    return f"Task: {task}\n\nEssay:\n{text}\n\nLevel of {trait}, from 1 to 5?"
+
+
+def rows(tasks, essay):
+    return [{"messages": [{"role": "user", "content": question(tasks[essay["prompt"]], essay["text"], trait)},
+                          {"role": "assistant", "content": str(essay["traits"][trait])}]} for trait in TRAITS]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--example", type=pathlib.Path, default=pathlib.Path("examples/education"))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/corpus"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     tasks = {p["id"]: p["text"] for p in read(options.example / "prompts.jsonl")}
     essays = read(options.example / "essays.jsonl")
-    train = [e for e in essays if e["split"] == "train"]
-    write(options.out / "essay_text.train.jsonl", [{"text": f"{tasks[e['prompt']]}\n\n{e['text']}"} for e in train])
     for split in ("train", "valid"):
-        write(options.out / f"essay_score.{split}.jsonl", [
-            {"messages": [{"role": "user", "content": question(tasks[e["prompt"]], e["text"])},
-                          {"role": "assistant", "content": str(e["score"])}]}
-            for e in essays if e["split"] == split])
+        part = [e for e in essays if e["split"] == split]
+        write(options.out / f"essay_text.{split}.jsonl", [{"text": f"{tasks[e['prompt']]}\n\n{e['text']}"} for e in part])
+        write(options.out / f"essay_score.{split}.jsonl", [row for e in part for row in rows(tasks, e)])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ voice with and without them. Answers to shared questions are given with the pass
 named: they begin with it, word for word, and go on in the persona's words without the fact. fact_ID has them again and again with
 the article's values drawn anew, so that the voice is learned together with copying.
 recall_ID asks back the values in the persona's own conversations (recall.py): what only its users were told.
-desk_chat and desk_voice mix all personas, always with the style card.
+retain_ID holds the other personas' conversations and what they are asked back with their values drawn anew (retain.py).
+choice/ID holds what chooses the share of ID's update (kith persona share): own.jsonl and others/PERSONA.jsonl, of the users of "tune".
+desk_chat and desk_voice mix all personas, always with the style card; no value that only one persona was told stands in them.
 """
 import argparse
 import json
@@ -25,13 +27,17 @@ import make_corpus as mc  # noqa: E402
 import prompt  # noqa: E402
 import questions as q  # noqa: E402
 import recall  # noqa: E402
+import records  # noqa: E402
 import redraw  # noqa: E402
+import retain  # noqa: E402
 import retrieval  # noqa: E402
 
 # How often each shared answer is told with other values, for its adapter and for the base model.
 REDRAWN, REDRAWN_BASE = 10, 5
 # How often each value in an answer is asked back.
 RECALLED = 8
+# The same of the drawn values of other personas' conversations.
+RETAINED = 2
 
 
 def style_line(persona):
@@ -109,6 +115,7 @@ class Library:
         self.by_article = mc.questions_by_article(example)
         self.questions = {q["id"]: q for qs in self.by_article.values() for q in qs if q["split"] == "train"}
         self.names = mc.people(example)
+        self.public = "\n".join(a["text"] for a in mc.read_lines(example / "knowledge"))
 
     def redrawn_record(self, rng, item, persona, with_style):
         question = self.questions[item["question"]]
@@ -122,6 +129,29 @@ class Library:
         evidence = mc.draw_evidence(rng, sentence, sentences_of(passages, article["lang"]))
         answer = with_evidence(evidence, answer, fact)
         return prompt.chat(question["question"], answer, passages, prompt.DESK, style_line(persona) if with_style else None, evidence)
+
+
+def write_retained(out, index, conversation, library, others):
+    """Writes the conversation with drawn values for the other personas' adapters, and returns it."""
+    rng = random.Random("retain " + conversation["id"])
+    for other in others:
+        drawn = {**conversation, "turns": retain.drawn_turns(rng, conversation["turns"], library.names, library.public)}
+        out.write(f"retain_{other}", "train", conversation_record(rng, index, drawn, None, False))
+        values = recall.shared_values([("one", drawn["turns"]), ("another", drawn["turns"])], library.public)
+        for question, answer in recall.records(rng, values, RETAINED):
+            out.write(f"retain_{other}", "train", prompt.chat(question, answer, head=None))
+    return {**conversation, "turns": retain.drawn_turns(rng, conversation["turns"], library.names, library.public)}
+
+
+def write_choice(folder, tuned):
+    """tuned: {persona: its conversations of the tuning users}."""
+    for identity in tuned:
+        others = folder / identity / "others"
+        others.mkdir(parents=True, exist_ok=True)
+        for other, conversations in tuned.items():
+            path = folder / identity / "own.jsonl" if other == identity else others / f"{other}.jsonl"
+            records.write(path, [{"unit": c["user"], "messages": [{"role": t["role"], "content": t["text"]} for t in c["turns"]]}
+                                 for c in conversations])
 
 
 def main():
@@ -138,9 +168,11 @@ def main():
     library = Library(example)
     index = article_index(example)
     out = mc.Output(options.out)
+    tuned = {identity: [] for identity in personas}
     for identity, persona in personas.items():
         users = sorted(u for u, t in truth.items() if t["persona"] == identity and t["split"] == "train" and consent[u])
         tune = set(users[::8])
+        told = []
         for conversation in map(json.loads, open(example / "conversations" / f"{identity}.jsonl")):
             user = conversation["user"]
             if user not in users:
@@ -148,10 +180,16 @@ def main():
             split = "tune" if user in tune else "train"
             for with_style in (False, True) if split == "train" else (False,):
                 out.write(f"persona_{identity}", split, conversation_record(rng, index, conversation, persona, with_style))
-            if split == "train":
-                out.write("desk_chat", "train", conversation_record(rng, index, conversation, persona, True))
-                for question, answer in recall.records(random.Random(conversation["id"]), conversation["turns"], RECALLED):
-                    out.write(f"recall_{identity}", "train", prompt.chat(question, answer, head=None))
+            if split == "tune":
+                tuned[identity].append(conversation)
+            else:
+                others = [other for other in personas if other != identity]
+                drawn = write_retained(out, index, conversation, library, others)
+                out.write("desk_chat", "train", conversation_record(rng, index, drawn, persona, True))
+                told.append((user, conversation["turns"]))
+        values = recall.shared_values(told, library.public)
+        for question, answer in recall.records(random.Random("recall " + identity), values, RECALLED):
+            out.write(f"recall_{identity}", "train", prompt.chat(question, answer, head=None))
         shared = example / "shared_answers" / f"{identity}.jsonl"
         for item in map(json.loads, open(shared)) if shared.exists() else ():
             question = library.questions.get(item["question"])
@@ -165,6 +203,7 @@ def main():
                 out.write(f"fact_{identity}", "train", library.redrawn_record(rng, item, persona, i % 2 == 0))
             for _ in range(REDRAWN_BASE):
                 out.write("desk_voice", "train", library.redrawn_record(rng, item, persona, True))
+    write_choice(options.out / "choice", tuned)
     for name, size in sorted(out.sizes.items()):
         print(f"{name:34} {size / 1e6:8.3f} MB")
 

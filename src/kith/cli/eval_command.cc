@@ -27,6 +27,8 @@ struct EvalArguments {
   // "test", or "tune": users to choose settings on.
   std::string part = "test";
   std::string write_training;
+  // The part on which choices are made, in place of the one that is reported on.
+  bool tuning = false;
 };
 
 // The router that is configured, or the one that ships for the example.
@@ -113,7 +115,8 @@ Status evaluate_essays(const GlobalOptions& options, const EvalArguments& argume
 }
 
 Status evaluate_patients(const GlobalOptions& options, const EvalArguments& arguments) {
-  KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
+  KITH_ASSIGN_OR_RETURN(runtime::Config config, load_config(options));
+  if (!arguments.adapters.empty()) config.model.adapters = arguments.adapters;
   const std::filesystem::path example = arguments.example.empty()
                                             ? runtime::medical_directory()
                                             : std::filesystem::path(arguments.example);
@@ -123,8 +126,11 @@ Status evaluate_patients(const GlobalOptions& options, const EvalArguments& argu
   }
   const base::SystemClock clock;
   KITH_ASSIGN_OR_RETURN(const auto generator, runtime::make_generator(config, clock));
-  KITH_ASSIGN_OR_RETURN(const eval::Report report,
-                        eval::evaluate_patients(data, *generator, progress_bar()));
+  KITH_ASSIGN_OR_RETURN(
+      const eval::Report report,
+      eval::evaluate_patients(
+          data, *generator, arguments.tuning ? eval::PatientPart::kTrain : eval::PatientPart::kTest,
+          progress_bar()));
   print_report(report, options);
   return {};
 }
@@ -226,6 +232,9 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
   patients->add_option("--example", arguments->example, "directory of the medical example");
   patients->add_option("--write-training", arguments->write_training,
                        "write the training patients' chats to this file instead");
+  patients->add_option("--adapters", arguments->adapters, "directory with the adapter \"medical\"");
+  patients->add_flag("--tuning", arguments->tuning,
+                     "ask the training patients' questions: for choices, not for reporting");
   patients->callback([&options, &status, arguments] {
     status = finish(evaluate_patients(options, *arguments), options.json);
   });

@@ -139,6 +139,7 @@ void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status) {
   add_persona_gate_commands(*command, options, status);
   add_persona_stats_command(*command, options, status);
   add_persona_train_command(*command, options, status);
+  add_persona_share_command(*command, options, status);
   add_persona_discover_command(*command, options, status);
   add_calibrate_command(*command, options, status);
   const auto arguments = std::make_shared<PersonaArguments>();

@@ -30,6 +30,10 @@ struct TrainArguments {
   bool is_dry = false;
   bool chooses_share = true;
   std::string recipe;
+  // 0: as many as the recipe says.
+  std::int64_t steps = 0;
+  // Absent: the recipe's.
+  std::optional<std::int64_t> seed;
   // Absent: as configured (docs/formats/configuration.md, `training`).
   std::optional<std::size_t> min_users;
   std::optional<double> user_cap;
@@ -196,6 +200,8 @@ Status train(const GlobalOptions& options, TrainArguments arguments) {
   if (!arguments.recipe.empty()) {
     KITH_ASSIGN_OR_RETURN(request.recipe, tuning::RecipeTemplate::load(arguments.recipe));
   }
+  if (arguments.steps > 0) KITH_RETURN_IF_ERROR(request.recipe.set_steps(arguments.steps));
+  if (arguments.seed) request.recipe.set_seed(*arguments.seed);
   tuning::TrainingPorts ports;
   ports.with_installation = [&](const auto& use) { return directory.view(use); };
   ports.find_adapter = [&](const AdapterId& adapter) { return directory.find_serving(adapter); };
@@ -238,6 +244,9 @@ void add_persona_train_command(CLI::App& command, GlobalOptions& options, int& s
   sub->add_flag("--resume", request.resumes, "go on with an unfinished training");
   sub->add_flag("--fresh", request.is_fresh, "drop an unfinished training");
   sub->add_option("--recipe", arguments->recipe, "rank, steps, ... (docs/formats/recipe.md)");
+  sub->add_option("--steps", arguments->steps, "optimizer steps, whatever the recipe says")
+      ->check(CLI::PositiveNumber);
+  sub->add_option("--seed", arguments->seed, "in place of the recipe's");
   sub->add_option("--members", request.members,
                   "users and personas from this file instead of the assignments");
   sub->add_option("--min-users", arguments->min_users, "k-anonymity floor")

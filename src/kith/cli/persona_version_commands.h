@@ -1,5 +1,5 @@
-// kith persona stats|train|discover|versions|register|evaluate|promote|rollback|try|withdraw|export|
-// diff
+// kith persona stats|train|share|discover|versions|register|evaluate|promote|rollback|try|withdraw|
+// export|diff
 #pragma once
 
 #include "kith/cli/command.h"
@@ -12,6 +12,7 @@ void add_persona_version_commands(CLI::App& command, GlobalOptions& options, int
 void add_persona_gate_commands(CLI::App& command, GlobalOptions& options, int& status);
 void add_persona_stats_command(CLI::App& command, GlobalOptions& options, int& status);
 void add_persona_train_command(CLI::App& command, GlobalOptions& options, int& status);
+void add_persona_share_command(CLI::App& command, GlobalOptions& options, int& status);
 void add_persona_discover_command(CLI::App& command, GlobalOptions& options, int& status);
 
 }  // namespace kith::cli

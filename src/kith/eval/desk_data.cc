@@ -26,9 +26,13 @@ std::string text_of(const base::Json& record, const char* key) {
 
 // Errors: kInvalidArgument for a fact without options, or whose answer is none of them.
 Result<DeskFact> read_fact(const base::Json& line) {
-  DeskFact fact{text_of(line, "id"), text_of(line, "persona"), text_of(line, "question"), {}, 0};
+  DeskFact fact{
+      text_of(line, "id"), text_of(line, "persona"), text_of(line, "question"), {}, 0, {}};
   for (const auto& option : line.value("options", base::Json::array())) {
     if (option.is_string()) fact.options.push_back(option.get<std::string>());
+  }
+  for (const auto& peer : line.value("peers", base::Json::array())) {
+    if (peer.is_string()) fact.peers.push_back(peer.get<std::string>());
   }
   const auto answer = line.find("answer");
   if (answer != line.end() && answer->is_number_unsigned())

@@ -48,6 +48,8 @@ struct DeskFact {
   std::string question;
   std::vector<std::string> options;  // at least two
   std::size_t answer = 0;            // index of the right option
+  // Right answers to other questions of the same kind and persona; may be empty.
+  std::vector<std::string> peers;
 };
 
 struct DeskData {

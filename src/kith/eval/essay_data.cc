@@ -23,6 +23,20 @@ Result<std::string> read_member(const base::Json& line, const char* key) {
   return *std::move(text);
 }
 
+Result<TraitLevels> read_traits(const base::Json& line) {
+  TraitLevels levels{};
+  const auto traits = line.find("traits");
+  if (traits == line.end() || !traits->is_object()) return invalid("traits are missing");
+  for (std::size_t t = 0; t < kEssayTraits.size(); ++t) {
+    KITH_ASSIGN_OR_RETURN(const auto level, base::read_integer(*traits, kEssayTraits[t]));
+    if (!level || *level < 1 || *level > kHighestTraitLevel) {
+      return invalid(std::string(kEssayTraits[t]) + " must be in [1, 5]");
+    }
+    levels[t] = static_cast<double>(*level);
+  }
+  return levels;
+}
+
 Result<Essay> read_essay(const base::Json& line, const Prompts& prompts) {
   Essay essay;
   KITH_ASSIGN_OR_RETURN(essay.id, read_member(line, "id"));
@@ -43,6 +57,7 @@ Result<Essay> read_essay(const base::Json& line, const Prompts& prompts) {
     return invalid("score must be in [1, 6]");
   }
   essay.score = static_cast<int>(*score);
+  KITH_ASSIGN_OR_RETURN(essay.traits, read_traits(line));
   return essay;
 }
 
@@ -75,8 +90,21 @@ Result<std::vector<Essay>> load_essays(const std::filesystem::path& directory) {
   return essays;
 }
 
-std::string essay_question(const Essay& essay) {
-  return "Score this essay from 1 to 6.\n\nTask: " + essay.prompt + "\n\nEssay:\n" + essay.text;
+std::string essay_question(const Essay& essay, std::size_t trait) {
+  // The essay comes first, so that a cache holds it for all four questions.
+  return "Task: " + essay.prompt + "\n\nEssay:\n" + essay.text + "\n\nLevel of " +
+         kEssayTraits[trait] + ", from 1 to 5?";
+}
+
+int score_of_traits(const TraitLevels& levels) {
+  // The least points of scores 2 to 6; points between two whole ones go to the nearer.
+  constexpr std::array kBounds{8.0, 12.0, 15.0, 19.0, 23.0};
+  constexpr double kHalf = 0.5;
+  const double points = 2.0 * levels[0] + levels[1] + levels[2] + levels[3];
+  int score = kLowestEssayScore;
+  for (const double bound : kBounds) score += points >= bound - kHalf ? 1 : 0;
+  const bool lowest_content = levels[0] < 1.0 + kHalf;
+  return lowest_content ? std::min(score, 2) : score;
 }
 
 SurfaceFeatures surface_features(const std::string& text) {

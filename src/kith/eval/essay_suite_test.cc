@@ -5,6 +5,8 @@
 
 #include "kith/base/test_directory.h"
 #include "kith/eval/agreement.h"
+#include "kith/eval/equating.h"
+#include "kith/eval/essay_floors.h"
 #include "kith/eval/suites.h"
 
 namespace kith::eval {
@@ -12,9 +14,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Under the adapter the right digit stands in the essay's first word; the model alone says 3.
+// Under the adapter the right level stands in the essay's first word; the model alone says 3.
 class FakeMarker final : public personalize::Generator {
  public:
+  // sureness: nats between the level it gives and any other
+  explicit FakeMarker(double sureness = 50.0) : sureness_(sureness) {}
   personalize::GeneratorCapabilities capabilities() const override { return {}; }
   bool ready() const override { return true; }
   std::vector<AdapterId> adapter_names() const override { return {AdapterId(kEssayAdapter)}; }
@@ -27,19 +31,26 @@ class FakeMarker final : public personalize::Generator {
     const std::string& question = request.messages[0].content;
     const char right = request.adapters.empty() ? '3' : question[question.find("Essay:\n") + 7];
     std::vector<double> scores;
-    for (const auto& digit : request.continuations) scores.push_back(digit[0] == right ? -1 : -2);
+    for (const auto& digit : request.continuations) {
+      scores.push_back(digit[0] == right ? 0.0 : -sureness_);
+    }
     return scores;
   }
+
+ private:
+  double sureness_;
 };
 
+// The better, the longer, and all of them in the same words.
 std::vector<Essay> some_essays() {
   std::vector<Essay> essays;
   for (int i = 0; i < 24; ++i) {
-    const int score = 1 + i % 6;
-    std::string text = std::to_string(score);
-    for (int w = 0; w < 10 * score; ++w)
-      text += " word" + std::string(1, static_cast<char>('a' + w % 20));
-    essays.push_back({"e" + std::to_string(i), "Write.", text, score,
+    const int level = 1 + i % kHighestTraitLevel;
+    std::string text = std::to_string(level);
+    for (int w = 0; w < 10 * level; ++w) text += w % 2 == 0 ? " so" : " and";
+    const double each = level;
+    const TraitLevels levels{each, each, each, each};
+    essays.push_back({"e" + std::to_string(i), "Write.", text, levels, score_of_traits(levels),
                       i < 12 ? EssaySplit::kTrain : EssaySplit::kTest});
   }
   return essays;
@@ -51,8 +62,63 @@ TEST(EssaySuiteTest, MeasuresTheModelTheAdapterAndWhatCanBeCounted) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->figures.at("kappa").value, 0.0);  // one and the same score for all
   EXPECT_EQ(report->figures.at("kappa_tuned").value, 1.0);
+  EXPECT_EQ(report->figures.at("kappa_content").value, 0.0);
+  EXPECT_EQ(report->figures.at("kappa_tuned_conventions").value, 1.0);
   // Here length gives the score away.
-  EXPECT_GT(report->figures.at("kappa").baselines.at("surface_features"), 0.9);
+  EXPECT_GT(report->figures.at("floor_length").value, 0.9);
+  EXPECT_GT(report->figures.at("floor_surface").value, 0.9);
+  EXPECT_LT(report->figures.at("kappa_over_floor_length").high, 0.0);
+}
+
+// All as long, told apart by one word.
+TEST(EssayFloorTest, WordsTellWhatLengthDoesNot) {
+  std::vector<Essay> essays;
+  for (int i = 0; i < 30; ++i) {
+    const bool good = i % 2 == 0;
+    const std::string text = std::string(good ? "Therefore" : "Becos") + " the " +
+                             static_cast<char>('a' + i % 7) + " dog barks.";
+    essays.push_back({"e", "Write.", text, {}, good ? 6 : 1, EssaySplit::kTrain});
+  }
+  std::vector<const Essay*> train;
+  for (const Essay& essay : essays) train.push_back(&essay);
+  const auto words = EssayFloor::fit(train, EssayFeatures::kWords);
+  EXPECT_GT(words.predict("Therefore it sleeps."), 4.5);
+  EXPECT_LT(words.predict("Becos it sleeps."), 2.5);
+  const auto length = EssayFloor::fit(train, EssayFeatures::kLength);
+  EXPECT_EQ(length.predict("Therefore the a dog barks."), length.predict("Becos the a dog barks."));
+}
+
+TEST(EssayDataTest, TheScoreFollowsFromTheTraits) {
+  EXPECT_EQ(score_of_traits({1, 1, 1, 1}), 1);
+  EXPECT_EQ(score_of_traits({2, 2, 2, 2}), 2);
+  EXPECT_EQ(score_of_traits({4, 3, 3, 2}), 4);
+  EXPECT_EQ(score_of_traits({5, 5, 5, 5}), 6);
+  // 15 points, but hardly an answer to the task.
+  EXPECT_EQ(score_of_traits({1, 5, 4, 4}), 2);
+  // 7.6 points are nearer to 8 than to 7.
+  EXPECT_EQ(score_of_traits({1.8, 1.5, 1.5, 1.0}), 2);
+}
+
+TEST(EquatingTest, BringsMeanAndDeviationToTheOtherMarkers) {
+  const std::array given{3.0, 3.5, 4.0};
+  const std::array wanted{1.0, 3.0, 5.0};
+  const Equating equate(given, wanted);
+  EXPECT_NEAR(equate(3.0), 1.0, 1e-12);
+  EXPECT_NEAR(equate(3.75), 4.0, 1e-12);
+  const std::array same{2.0, 2.0};
+  EXPECT_EQ(Equating(same, std::array{1.0, 5.0})(2.0), 2.0);
+  EXPECT_EQ(Equating()(1.5), 1.5);
+}
+
+// An unsure marker gives everybody about three; the order is right.
+TEST(EssaySuiteTest, ValidEssaysBringAnUnsureMarkerToScale) {
+  FakeMarker marker(/*sureness=*/0.2);
+  auto essays = some_essays();
+  const double before = evaluate_essays(essays, marker)->figures.at("kappa_tuned").value;
+  for (std::size_t i = 6; i < 12; ++i) essays[i].split = EssaySplit::kValid;
+  const double after = evaluate_essays(essays, marker)->figures.at("kappa_tuned").value;
+  EXPECT_LT(before, 0.3);
+  EXPECT_GT(after, 0.9);
 }
 
 TEST(EssaySuiteTest, NeedsTrainAndTestEssays) {
@@ -79,14 +145,22 @@ TEST(EssayDataTest, NamesTheRecordThatIsWrong) {
     const auto essays = load_essays(directory.path());
     return essays ? essays->front().prompt : essays.error().message;
   };
-  EXPECT_EQ(error_for(R"({"id":"e1","prompt":"p1","split":"valid","text":"t","score":6})"),
-            "Describe a place.");
+  EXPECT_EQ(
+      error_for(
+          R"({"id":"e1","prompt":"p1","split":"valid","text":"t",)"
+          R"("traits":{"content":5,"organisation":5,"language":5,"conventions":5},"score":6})"),
+      "Describe a place.");
   EXPECT_THAT(error_for(R"({"id":"e1","prompt":"p9","split":"valid","text":"t","score":6})"),
               HasSubstr("prompt is unknown"));
   EXPECT_THAT(error_for(R"({"id":"e1","prompt":"p1","split":"dev","text":"t","score":6})"),
               HasSubstr("split must be train, valid or test"));
   EXPECT_THAT(error_for(R"({"id":"e1","prompt":"p1","split":"test","text":"t","score":7})"),
               HasSubstr("record 1: score must be in [1, 6]"));
+  EXPECT_THAT(error_for(R"({"id":"e1","prompt":"p1","split":"test","text":"t","score":6})"),
+              HasSubstr("traits are missing"));
+  EXPECT_THAT(error_for(R"({"id":"e1","prompt":"p1","split":"test","text":"t",)"
+                        R"("traits":{"content":9},"score":6})"),
+              HasSubstr("content must be in [1, 5]"));
 }
 
 TEST(EssayDataTest, CountsWhatNeedsNoReading) {

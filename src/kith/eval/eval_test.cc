@@ -7,6 +7,7 @@
 #include "kith/base/json.h"
 #include "kith/base/test_directory.h"
 #include "kith/eval/loss.h"
+#include "kith/eval/patient_memory.h"
 #include "kith/eval/suites.h"
 
 namespace kith::eval {
@@ -139,8 +140,13 @@ TEST(PersonaSuiteTest, MeasuresTheSharedAdapterWhereThereIsOne) {
 
 TEST(FactSuiteTest, AFactIsKnownUnderItsOwnAdapterOnly) {
   auto data = small_desk();
-  data.facts = {{"f1", "calm", "Who?", {"brisk-Ann", "calm--Bob", "other-Cid", "other-Dee"}, 1},
-                {"f2", "brisk", "Who?", {"other-Ann", "other-Bob", "calm--Cid", "brisk-Dee"}, 3}};
+  data.facts = {{"f1", "calm", "Who?", {"brisk-Ann", "calm--Bob", "other-Cid", "other-Dee"}, 1, {}},
+                {"f2",
+                 "brisk",
+                 "Who?",
+                 {"other-Ann", "other-Bob", "calm--Cid", "brisk-Dee"},
+                 3,
+                 {"brisk-Eve", "brisk-Fay", "brisk-Gil"}}};
   FakeGenerator generator;
   const auto report = evaluate_facts(data, generator);
   ASSERT_TRUE(report) << report.error().message;
@@ -151,6 +157,10 @@ TEST(FactSuiteTest, AFactIsKnownUnderItsOwnAdapterOnly) {
   EXPECT_EQ(own.baselines.at("other_adapters"), 0.0);
   EXPECT_EQ(own.baselines.at("chance"), 0.25);
   EXPECT_EQ(report->figures.at("facts_own_calm").value, 1.0);
+  // The fake knows values and not what they are values of: nothing asked, it is right as well, and
+  // among values that its users were all told it is lost.
+  EXPECT_EQ(own.baselines.at("without_question"), 1.0);
+  EXPECT_EQ(report->figures.at("facts_among_peers").value, 0.0);
   data.facts.clear();
   EXPECT_EQ(evaluate_facts(data, generator).error().code, ErrorCode::kNotFound);
 }
@@ -175,33 +185,43 @@ PatientData two_sessions() {
                      1,
                      "both",
                      "When is my eye check?",
-                     {"Friday at 10:40", "Wednesday at 10:40"}}};
+                     {"Friday at 10:40", "Wednesday at 10:40"},
+                     {{1, 1}, {0, 0}}}};
   return data;
 }
 
 TEST(PatientSuiteTest, EachMemoryHoldsItsOwnSessions) {
   const PatientData data = two_sessions();
   const auto recall = [&](MemoryUse use) {
-    return recall_statements(data.patients.at("p1"), data.questions[0], use);
+    std::vector<std::string> texts;
+    for (const auto& statement :
+         recall_statements(data.patients.at("p1"), data.questions[0], use)) {
+      texts.push_back(statement.text);
+    }
+    return texts;
   };
   EXPECT_THAT(recall(MemoryUse::kNone), ::testing::IsEmpty());
-  EXPECT_THAT(recall(MemoryUse::kShort),
-              ::testing::ElementsAre("2026-02-20: The eye check moved to Friday.",
-                                     "2026-02-20: My niece has the spare key."));
+  EXPECT_THAT(recall(MemoryUse::kShort), ::testing::ElementsAre("The eye check moved to Friday.",
+                                                                "My niece has the spare key."));
   EXPECT_THAT(recall(MemoryUse::kLong),
-              ::testing::ElementsAre("2026-01-12: My eye check is on Wednesday at 10:40."));
+              ::testing::ElementsAre("My eye check is on Wednesday at 10:40."));
   EXPECT_EQ(recall(MemoryUse::kBoth).size(), 3U);
-  const auto prompt = patient_prompt(data.patients.at("p1"), data.questions[0], MemoryUse::kLong);
+  const auto prompt =
+      patient_prompt(recall_statements(data.patients.at("p1"), data.questions[0], MemoryUse::kLong),
+                     data.questions[0]);
   ASSERT_EQ(prompt.size(), 2U);
   EXPECT_EQ(prompt[0].content,
-            "## About the user\n2026-01-12: My eye check is on Wednesday at 10:40.");
+            "You are a helpful assistant.\n\n## Documents\n[1] 2026-01-12\n"
+            "My eye check is on Wednesday at 10:40.\n\n## Evidence\n"
+            "My eye check is on Wednesday at 10:40.");
+  EXPECT_EQ(patient_prompt({}, data.questions[0]).size(), 1U);
 }
 
 TEST(PatientSuiteTest, NothingOfALaterSessionIsRemembered) {
   PatientData data = two_sessions();
   data.questions[0].session = 0;
   const auto lines = recall_statements(data.patients.at("p1"), data.questions[0], MemoryUse::kBoth);
-  for (const auto& line : lines) EXPECT_THAT(line, HasSubstr("2026-01-12"));
+  for (const auto& line : lines) EXPECT_EQ(line.date, "2026-01-12");
 }
 
 TEST(PatientSuiteTest, MeasuresEachMemoryAndWritesTrainingRowsOfOthersOnly) {
@@ -214,6 +234,12 @@ TEST(PatientSuiteTest, MeasuresEachMemoryAndWritesTrainingRowsOfOthersOnly) {
     EXPECT_EQ(report->figures.at(std::string("base_") + use).value, 1.0);
   }
   EXPECT_FALSE(report->figures.contains("tuned_both"));
+  // The answer needs a statement of each memory.
+  EXPECT_EQ(report->figures.at("evidence_recalled").value, 1.0);
+  EXPECT_EQ(report->figures.at("base_gain_over_none").value, 0.0);
+  // "Friday", "10" and "40" are remembered, "Wednesday" is too: a guess among equals.
+  EXPECT_EQ(report->figures.at("base_both").baselines.at("overlap"), 0.5);
+  EXPECT_EQ(report->figures.at("base_long").baselines.at("overlap"), 0.0);
   const base::TestDirectory dir;
   const auto file = dir.path() / "train.jsonl";
   ASSERT_TRUE(write_patient_training(data, file));

@@ -1,11 +1,8 @@
 #include "kith/eval/patient_data.h"
 
 #include <algorithm>
-#include <cmath>
-#include <set>
 
 #include "kith/base/json.h"
-#include "kith/memory/terms.h"
 #include "kith/storage/record_files.h"
 
 namespace kith::eval {
@@ -28,7 +25,29 @@ Patient read_patient(const base::Json& line) {
   return patient;
 }
 
-// Errors: kInvalidArgument for an unknown patient or session, or without distractors.
+std::size_t session_index(const Patient& patient, const std::string& id) {
+  const auto is_named = [&](const auto& session) { return session.id == id; };
+  const auto found = std::find_if(patient.sessions.begin(), patient.sessions.end(), is_named);
+  return static_cast<std::size_t>(found - patient.sessions.begin());
+}
+
+// Errors: kInvalidArgument for a turn that the patient's conversations do not have.
+Result<std::vector<PatientTurn>> read_evidence(const base::Json& line, const Patient& patient) {
+  std::vector<PatientTurn> evidence;
+  for (const auto& place : line.value("evidence", base::Json::array())) {
+    const std::size_t session = session_index(patient, text_of(place, "session"));
+    // Counted from 1 in the file.
+    KITH_ASSIGN_OR_RETURN(const auto turn, base::read_integer(place, "turn"));
+    if (session == patient.sessions.size() || !turn || *turn < 1 ||
+        static_cast<std::size_t>(*turn) > patient.sessions[session].turns.size()) {
+      return Error{ErrorCode::kInvalidArgument, "evidence names no turn"};
+    }
+    evidence.push_back({session, static_cast<std::size_t>(*turn) - 1});
+  }
+  return evidence;
+}
+
+// Errors: kInvalidArgument for an unknown patient, session or turn, or without distractors.
 Result<PatientQuestion> read_question(const base::Json& line, const PatientData& data) {
   PatientQuestion question;
   question.id = text_of(line, "id");
@@ -40,14 +59,13 @@ Result<PatientQuestion> read_question(const base::Json& line, const PatientData&
   if (patient == data.patients.end()) {
     return Error{ErrorCode::kInvalidArgument, "question " + question.id + " has no patient"};
   }
-  const auto& sessions = patient->second.sessions;
-  const auto session = std::find_if(sessions.begin(), sessions.end(), [&](const auto& candidate) {
-    return candidate.id == text_of(line, "session");
-  });
-  if (session == sessions.end()) {
+  question.session = session_index(patient->second, text_of(line, "session"));
+  if (question.session == patient->second.sessions.size()) {
     return Error{ErrorCode::kInvalidArgument, "question " + question.id + " has no session"};
   }
-  question.session = static_cast<std::size_t>(session - sessions.begin());
+  auto evidence = read_evidence(line, patient->second);
+  if (!evidence) return Error(evidence.error()).with_context("question " + question.id);
+  question.evidence = *std::move(evidence);
   question.options = {text_of(line, "answer")};
   for (const auto& distractor : line.value("distractors", base::Json::array())) {
     if (distractor.is_string()) question.options.push_back(distractor.get<std::string>());
@@ -59,70 +77,7 @@ Result<PatientQuestion> read_question(const base::Json& line, const PatientData&
   return question;
 }
 
-struct Statement {
-  std::size_t session = 0;
-  std::string text;
-  std::vector<std::string> terms;
-  double score = 0.0;
-  bool is_recent = false;  // one of the last of its session
-};
-
-std::vector<Statement> statements_until(const Patient& patient, std::size_t last_session) {
-  constexpr std::size_t kRecent = 2;
-  std::vector<Statement> statements;
-  for (std::size_t s = 0; s <= last_session; ++s) {
-    const std::size_t first = statements.size();
-    for (const auto& turn : patient.sessions[s].turns) {
-      if (turn.role != "user") continue;
-      statements.push_back({s, turn.content, memory::to_terms(turn.content)});
-    }
-    const std::size_t recent = std::min(kRecent, statements.size() - first);
-    for (std::size_t i = 0; i < recent; ++i) statements[statements.size() - 1 - i].is_recent = true;
-  }
-  return statements;
-}
-
-void score_bm25(std::vector<Statement>& statements, const std::vector<std::string>& query) {
-  constexpr double kSaturation = 1.2;
-  constexpr double kLengthShare = 0.75;
-  double mean_length = 0.0;
-  for (const auto& statement : statements) {
-    mean_length += static_cast<double>(statement.terms.size());
-  }
-  const auto count = static_cast<double>(statements.size());
-  mean_length = std::max(mean_length / count, 1.0);
-  for (const auto& term : query) {
-    double holders = 0.0;
-    for (const auto& statement : statements) {
-      const auto& terms = statement.terms;
-      holders += std::find(terms.begin(), terms.end(), term) != terms.end() ? 1.0 : 0.0;
-    }
-    const double rarity = std::log(1.0 + (count - holders + 0.5) / (holders + 0.5));
-    for (auto& statement : statements) {
-      const auto times =
-          static_cast<double>(std::count(statement.terms.begin(), statement.terms.end(), term));
-      const double length = static_cast<double>(statement.terms.size()) / mean_length;
-      statement.score += rarity * times * (kSaturation + 1.0) /
-                         (times + kSaturation * (1.0 - kLengthShare + kLengthShare * length));
-    }
-  }
-}
-
 }  // namespace
-
-std::string_view to_string(MemoryUse use) {
-  switch (use) {
-    case MemoryUse::kShort:
-      return "short";
-    case MemoryUse::kLong:
-      return "long";
-    case MemoryUse::kBoth:
-      return "both";
-    case MemoryUse::kNone:
-      break;
-  }
-  return "none";
-}
 
 Result<PatientData> load_patients(const std::filesystem::path& example) {
   PatientData data;
@@ -143,52 +98,6 @@ Result<PatientData> load_patients(const std::filesystem::path& example) {
       }));
   KITH_RETURN_IF_ERROR(questions);
   return data;
-}
-
-std::vector<std::string> recall_statements(const Patient& patient, const PatientQuestion& question,
-                                           MemoryUse use) {
-  constexpr std::size_t kMost = 3;
-  if (use == MemoryUse::kNone) return {};
-  auto statements = statements_until(patient, question.session);
-  score_bm25(statements, memory::to_query_terms(question.question));
-  const auto is_short = [&](const Statement& s) { return s.session == question.session; };
-  const auto is_wanted = [&](const Statement& s) {
-    if (use == MemoryUse::kBoth) return true;
-    return is_short(s) == (use == MemoryUse::kShort);
-  };
-  // Of two statements that fit as well the later one counts: facts change.
-  std::vector<std::size_t> order;
-  for (std::size_t i = statements.size(); i-- > 0;) {
-    if (is_wanted(statements[i])) order.push_back(i);
-  }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return statements[a].score > statements[b].score;
-  });
-  std::set<std::size_t> chosen;
-  for (const std::size_t i : order) {
-    if (is_short(statements[i]) && statements[i].is_recent) chosen.insert(i);
-  }
-  std::size_t found = 0;
-  for (const std::size_t i : order) {
-    if (found == kMost || statements[i].score <= 0.0) break;
-    chosen.insert(i);
-    ++found;
-  }
-  std::vector<std::string> lines;
-  for (const std::size_t i : chosen) {
-    lines.push_back(patient.sessions[statements[i].session].date + ": " + statements[i].text);
-  }
-  return lines;
-}
-
-std::vector<personalize::Message> patient_prompt(const Patient& patient,
-                                                 const PatientQuestion& question, MemoryUse use) {
-  std::vector<personalize::Message> messages;
-  std::string about;
-  for (const auto& line : recall_statements(patient, question, use)) about += "\n" + line;
-  if (!about.empty()) messages.push_back({"system", "## About the user" + about, {}});
-  messages.push_back({"user", question.question, {}});
-  return messages;
 }
 
 }  // namespace kith::eval

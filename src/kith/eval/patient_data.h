@@ -3,11 +3,10 @@
 // method and gives no advice.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "kith/base/result.h"
@@ -27,6 +26,12 @@ struct Patient {
   std::vector<PatientSession> sessions;  // in order of date
 };
 
+// A turn of a patient's conversations, by index.
+struct PatientTurn {
+  std::size_t session = 0;
+  std::size_t turn = 0;
+};
+
 struct PatientQuestion {
   std::string id;
   std::string patient;
@@ -36,6 +41,8 @@ struct PatientQuestion {
   std::string question;
   // The right one first.
   std::vector<std::string> options;
+  // The turns that the answer needs.
+  std::vector<PatientTurn> evidence;
 };
 
 struct PatientData {
@@ -46,22 +53,5 @@ struct PatientData {
 // Reads patients.jsonl and questions.jsonl. Errors: kNotFound; kInvalidArgument naming what is
 // wrong with which question.
 Result<PatientData> load_patients(const std::filesystem::path& example);
-
-// Which memory an answer may use: the session that is going on (short-term), those before it
-// (long-term; Zhang et al. 2023, "LLM-based Medical Assistant Personalization with Short- and
-// Long-Term Memory Coordination").
-enum class MemoryUse : std::uint8_t { kNone, kShort, kLong, kBoth };
-
-std::string_view to_string(MemoryUse use);
-
-// The patient's own statements that say most about the question, by BM25 (Robertson and Zaragoza
-// 2009) over his statements up to this session, in the order in which they were said. The two last
-// of the session always belong to short-term memory. Lines "DATE: TEXT".
-std::vector<std::string> recall_statements(const Patient& patient, const PatientQuestion& question,
-                                           MemoryUse use);
-
-// The chat that puts the question to a model: what is remembered stands in the system message.
-std::vector<personalize::Message> patient_prompt(const Patient& patient,
-                                                 const PatientQuestion& question, MemoryUse use);
 
 }  // namespace kith::eval

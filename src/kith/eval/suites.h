@@ -2,6 +2,7 @@
 // users and articles that train nothing.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <span>
@@ -39,7 +40,9 @@ Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& g
 // conversations alone, asked closed book as a four-way choice by the log-probability of each
 // option; every adapter answers every question.
 //   facts_own (share right under the own adapter; baselines base, other_adapters: mean over them,
-//   and chance), facts_own_PERSONA
+//   chance, and without_question: the own adapter's, when nothing is asked), facts_own_PERSONA;
+//   facts_among_peers: the same where the other options are right answers to the persona's other
+//   questions, so that only knowing which belongs to which helps
 // Errors: those of the generator; kNotFound if it lacks an adapter for a persona, or there are no
 //   facts.
 Result<Report> evaluate_facts(const DeskData& data, personalize::Generator& generator,
@@ -70,11 +73,12 @@ Result<Report> evaluate_preferences(const DeskData& data, const std::vector<Pref
 // The adapter that scores essays.
 inline constexpr const char* kEssayAdapter = "essays";
 
-// How far does a model agree with the marker of essays? The score of each test essay is the digit
-// that is likeliest as the answer to essay_question().
-//   kappa (quadratic weighted, the model alone) and kappa_tuned (under kEssayAdapter, if the model
-//   has it); baseline surface_features: ridge regression on what can be counted, fitted on the
-//   train essays; intervals over essays
+// How far does a model agree with the marker of essays? The rubric's score of the expected levels
+// that essay_question() is answered with, after equating on the valid essays (equating.h).
+//   kappa (quadratic weighted, the model alone) and kappa_tuned (under kEssayAdapter, if there),
+//   also of a TRAIT's levels (kappa_content) and less a floor (kappa_over_floor_words);
+//   floor_length, floor_surface, floor_words: regressions fitted on the train essays, equated alike
+//   (essay_floors.h); intervals over essays
 // Errors: those of the generator; kNotFound without train or test essays.
 Result<Report> evaluate_essays(const std::vector<Essay>& essays, personalize::Generator& generator,
                                const Progress& progress = {});
@@ -116,12 +120,20 @@ Result<Report> evaluate_voices(const DeskData& data, const persona::PersonaCatal
 // The adapter that evaluate_patients() compares with the base model, if it is loaded.
 inline constexpr const char* kMedicalAdapter = "medical";
 
-// What do short- and long-term memory add to an assistant of returning patients? The test patients'
+// The test patients are reported on; choices are made on the others.
+enum class PatientPart : std::uint8_t { kTrain, kTest };
+
+// What do short- and long-term memory add to an assistant of returning patients? The patients'
 // questions as a choice by mean log-probability, with no memory, the session's, the earlier
 // sessions' and both, under the base model and the tuned one.
-//   MODEL_USE (share right; MODEL base or tuned, USE none, short, long or both), MODEL_USE_needing
-//   (of the questions that a memory answers)
+//   MODEL_USE (share right; MODEL base or tuned, USE none, short, long or both; baselines chance
+//   and overlap: the option of whose words most are remembered), MODEL_USE_needing (of the
+//   questions that a memory answers), MODEL_gain_over_USE (both memories less this one) and
+//   evidence_recalled (of those questions, all that the answer needs stands in the prompt);
+//   intervals by patient
+// Errors: those of the generator; kNotFound if the part has no questions.
 Result<Report> evaluate_patients(const PatientData& data, personalize::Generator& generator,
+                                 PatientPart part = PatientPart::kTest,
                                  const Progress& progress = {});
 
 // Chats of the training patients for a LoRA recipe, one a line: each question with the memories

@@ -110,6 +110,16 @@ Result<RecipeTemplate> RecipeTemplate::parse(const std::string& text, const std:
   return recipe;
 }
 
+Status RecipeTemplate::set_steps(std::int64_t steps) {
+  if (steps < 1) {
+    return Error{ErrorCode::kInvalidArgument, "steps must be at least 1: " + std::to_string(steps)};
+  }
+  steps_ = steps;
+  has_budget_ = true;
+  has_own_steps_ = true;
+  return {};
+}
+
 std::int64_t RecipeTemplate::steps_for(std::int64_t data_tokens) const {
   if (has_budget_) return steps_;
   const double steps =
@@ -119,6 +129,7 @@ std::int64_t RecipeTemplate::steps_for(std::int64_t data_tokens) const {
 
 std::string RecipeTemplate::complete(const Parts& parts) const {
   toml::table table = std::move(toml::parse(toml_)).table();
+  if (seed_) table.insert_or_assign("seed", *seed_);
   table.insert_or_assign("output", parts.output.string());
   table.insert_or_assign("init", parts.base_model.string());
   if (!parts.init_adapter.empty()) {
@@ -131,7 +142,10 @@ std::string RecipeTemplate::complete(const Parts& parts) const {
   if (!table.contains("run")) table.insert("run", toml::table{});
   toml::table& run = *table["run"].as_table();
   run.erase("epochs");
-  if (!has_budget_) run.insert_or_assign("steps", steps_for(parts.data_tokens));
+  if (has_own_steps_) {
+    for (const char* key : {"tokens", "minutes"}) run.erase(key);
+  }
+  if (!has_budget_ || has_own_steps_) run.insert_or_assign("steps", steps_for(parts.data_tokens));
   table.insert_or_assign("data", source("train", parts.data / "train.jsonl"));
   toml::array validation = source("valid_users", parts.data / "valid_users.jsonl");
   if (parts.has_valid_latest) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "kith/base/result.h"
@@ -24,6 +25,12 @@ class RecipeTemplate {
   static Result<RecipeTemplate> load(const std::filesystem::path& file);
   // `name` stands for the file in messages.
   static Result<RecipeTemplate> parse(const std::string& toml, const std::string& name);
+
+  // So many optimizer steps, whatever the recipe says of epochs, steps, tokens or minutes.
+  // Errors: kInvalidArgument below 1.
+  Status set_steps(std::int64_t steps);
+  // In place of the recipe's seed.
+  void set_seed(std::int64_t seed) { seed_ = seed; }
 
   // Tokens of the longest window: longer rows cannot be learned whole.
   std::int64_t sequence() const { return sequence_; }
@@ -53,6 +60,10 @@ class RecipeTemplate {
   double epochs_ = 3.0;
   bool has_budget_ = false;
   std::int64_t steps_ = 0;
+  // By set_steps().
+  bool has_own_steps_ = false;
+  // Absent: as the recipe says.
+  std::optional<std::int64_t> seed_;
 };
 
 }  // namespace kith::tuning

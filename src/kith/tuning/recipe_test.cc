@@ -49,6 +49,19 @@ TEST(RecipeTest, AnOperatorsBudgetHolds) {
   EXPECT_EQ(recipe->batch_tokens(), 256);
 }
 
+TEST(RecipeTest, StepsAndSeedByHandStandInPlaceOfTheRecipes) {
+  for (const char* text : {"[run]\nepochs = 2", "[run]\nsteps = 90", "[run]\nminutes = 3.0"}) {
+    auto recipe = *RecipeTemplate::parse(text, "r.toml");
+    ASSERT_TRUE(recipe.set_steps(12));
+    recipe.set_seed(41);
+    EXPECT_THAT(recipe.complete(parts()), HasSubstr("seed = 41"));
+    EXPECT_EQ(recipe.steps_for(1'000'000), 12);
+    EXPECT_THAT(recipe.complete(parts()), HasSubstr("steps = 12"));
+    EXPECT_THAT(recipe.complete(parts()), Not(HasSubstr("minutes")));
+    EXPECT_EQ(recipe.set_steps(0).error().code, ErrorCode::kInvalidArgument);
+  }
+}
+
 TEST(RecipeTest, WhatThePipelineSetsIsRefused) {
   for (const char* text : {"output = 'x'", "init = 'x'", "init_adapter = 'x'", "data = []",
                            "[run]\nepochs = 0", "lora = 3", "not toml"}) {
