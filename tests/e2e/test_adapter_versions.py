@@ -177,6 +177,14 @@ def test_a_shadow_answers_unseen_until_it_is_withdrawn(server):
     assert unseen["adapter"] == f"leadership@{shadow}" and unseen["version"] == shadow and unseen["text"]
     trial = next(row for row in versions(server)["versions"] if row["version"] == shadow)["trial"]
     assert trial["shadow"]["answered"] >= 1
+    # It was measured beside the draft that the serving version made of the same prompt.
+    assert unseen["served"]["version"] == serving and unseen["served"]["text"]
+    told = json.loads(server.call(f"/v1/personas/leadership/versions/{shadow}/shadow?examples=2")[1])
+    assert (told["version"], told["serving"], told["users"]) == (shadow, serving, 1) and told["answers"] >= 1
+    assert {"grounding", "words", "logprob_own", "logprob_serving"} <= {figure["name"] for figure in told["figures"]}
+    assert told["better"] == told["worse"] == []  # one user proves nothing
+    assert json.loads(change(server, "shadow", "leadership", str(shadow))[1])["figures"] == told["figures"]
+    assert "in shadow, beside" in kith("persona", "shadow", "leadership", str(shadow), "--data", server.directory)[1]
     change(server, "try", "leadership", str(shadow), "--as", "canary", "--share", "1", "--reason", "no worse")
     assert ask(server)["adapter_version"] == shadow
     change(server, "withdraw", "leadership", str(shadow), "--reason", "enough")
@@ -185,3 +193,30 @@ def test_a_shadow_answers_unseen_until_it_is_withdrawn(server):
     assert statuses == {serving: "serving", shadow: "withdrawn"}
     status, _, error = change(server, "withdraw", "leadership", str(shadow), check=False)
     assert status == 1 and "withdrawn" in error
+
+
+def test_an_adapter_from_outside_is_registered_beside_the_server(server, tmp_path):
+    source = scaled(tmp_path / "outside", 0.125)
+    row = json.loads(change(server, "register", "leadership", source, "--parent", "leadership@1", "--reason", "from outside")[1])
+    assert row["status"] == "candidate" and row["parents"] == ["leadership@1"] and row["reason"] == "from outside"
+    assert row["content_hash"] not in {other["content_hash"] for other in versions(server)["versions"][1:]}
+    # A name that nobody has yet begins an adapter of its own, and nothing waits in the directory any more.
+    assert json.loads(change(server, "register", "legal", source)[1])["adapter"] == "legal"
+    assert not any((pathlib.Path(server.directory) / "incoming").iterdir())
+    status, _, error = change(server, "register", "leadership", str(tmp_path), check=False)
+    assert status == 1 and "adapter_config.json" in error
+    status, body, _ = server.call("/v1/personas/leadership/register", {"incoming": "../../etc"})
+    assert status == 400, body
+
+
+def test_personas_are_told_beside_the_server(server):
+    ask(server)
+    found = json.loads(change(server, "explain", "--user", LEADER)[1])
+    assert found["persona"] == "leadership" and found["evidence"]
+    profile = json.loads(server.call(f"/v1/users/{LEADER}/profile")[1])["user"]
+    assert found["weights"] == pytest.approx(profile["persona"], abs=1e-6)
+    written = json.loads(change(server, "assign", "--user", LEADER, "--text", "The scanner in the van prints no labels")[1])
+    assert written["weights"] != found["weights"]
+    assert "leadership" in change(server, "list")[1]
+    groups = json.loads(change(server, "discover", "--messages", "0")[1])
+    assert groups["users"] == sum(group["users"] for group in groups["proposals"])

@@ -139,9 +139,28 @@ function versionsOf(persona) {
     created_at: '2026-03-01T09:30:00.000000Z',
     reason: `training ${version}`,
     ...(version === 1 && { flags: ['erased_contributor'] }),
+    ...(version === 2 && { trial: { shadow: { answered: 40, dropped: 2 } } }),
     gate: { passed: true, checks: [{ name: 'own_loss', verdict: 'passed', reason: 'perplexity -4.10 %' }] },
   }));
   return { persona, adapter: persona, serving: settings.serving, versions: rows, history: settings.changes };
+}
+
+function shadowOf(persona, version) {
+  const figure = { name: 'unknown_facts', better: 'down', shadow: 0.9, served: 0.4, change: 0.5, low: 0.21, high: 0.8, users: 12, answers: 40 };
+  return {
+    adapter: persona,
+    version,
+    serving: 1,
+    users: 12,
+    answers: 40,
+    left_out: 0,
+    same: 0.1,
+    overlap: 0.6,
+    better: [],
+    worse: ['unknown_facts'],
+    figures: [figure],
+    examples: [{ shadow: 'Call 9999.', served: 'Call 4411.' }],
+  };
 }
 
 // Every day the same, but the second, on which few asked.
@@ -154,9 +173,20 @@ function fleetOf(persona, from) {
     size: 40 + day,
     joined: 1,
     left: 0,
+    to_own_users: { requests: 9 + day, users: 8, thumbs_up: 2, thumbs_down: 1 },
     ...(day === 1 ? { withheld: true } : { requests: 10 + day, users: 9, thumbs_up: 3, thumbs_down: 1, share: 0.25 }),
   }));
-  const total = { size: 39 + days, joined: days, left: 2, requests: 412, users: 37, thumbs_up: 90, thumbs_down: 12, share: 0.25 };
+  const total = {
+    size: 39 + days,
+    joined: days,
+    left: 2,
+    to_own_users: { requests: 398, users: 36, thumbs_up: 88, thumbs_down: 11 },
+    requests: 412,
+    users: 37,
+    thumbs_up: 90,
+    thumbs_down: 12,
+    share: 0.25,
+  };
   return { persona, min_users: 5, size: total.size, share_of_users: 0.2, total, buckets };
 }
 
@@ -196,6 +226,8 @@ async function serve(request, response) {
   if (route === 'GET /v1/models') return sendJson(response, 200, { object: 'list', data: [{ id: 'kith-service-desk', object: 'model' }] });
   const stats = /^\/v1\/personas\/([^/]+)\/stats$/.exec(url.pathname);
   if (stats !== null) return sendJson(response, 200, fleetOf(stats[1], url.searchParams.get('from')));
+  const shadow = /^\/v1\/personas\/([^/]+)\/versions\/(\d+)\/shadow$/.exec(url.pathname);
+  if (shadow !== null) return sendJson(response, 200, shadowOf(shadow[1], Number(shadow[2])));
   const versions = /^\/v1\/personas\/([^/]+)\/(versions|promote|rollback)$/.exec(url.pathname);
   if (versions !== null && versions[2] === 'versions') return sendJson(response, 200, versionsOf(versions[1]));
   if (versions !== null) return changeVersion(versions[1], versions[2], request, response);

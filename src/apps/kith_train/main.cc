@@ -13,6 +13,7 @@
 
 #include "kith/base/json.h"
 #include "kith/train/model_files.h"
+#include "kith/train/preference_data.h"
 #include "kith/train/prepare.h"
 #include "kith/train/recipe.h"
 #include "kith/train/trainer.h"
@@ -42,6 +43,7 @@ struct Arguments {
   std::string checkpoint;
   std::string directory;
   std::string dtype = "bf16";
+  std::string kind = "base";
   double minutes = 0.0;
   double seconds = 10.0;
   std::int64_t steps = 0;
@@ -106,15 +108,30 @@ int run_training(const Arguments& arguments, train::RecipeKind kind) {
   return 0;
 }
 
+#ifndef KITH_ONLY_TRAIN
+kith::Status prepare_for(train::RecipeKind kind, const train::Recipe& recipe,
+                         const train::PrepareProgress& say) {
+  if (kind == train::RecipeKind::kPreference) {
+    KITH_RETURN_IF_ERROR(train::prepare_preferences(recipe, say));
+  } else {
+    KITH_RETURN_IF_ERROR(train::prepare(recipe, say));
+  }
+  return {};
+}
+#endif
+
 int run_prepare(const Arguments& arguments) {
-  const auto recipe = read_recipe(arguments, train::RecipeKind::kBase);
+  const train::RecipeKind kind = arguments.kind == "adapter"      ? train::RecipeKind::kAdapter
+                                 : arguments.kind == "preference" ? train::RecipeKind::kPreference
+                                                                  : train::RecipeKind::kBase;
+  const auto recipe = read_recipe(arguments, kind);
   if (!recipe) return fail(recipe.error());
 #ifdef KITH_ONLY_TRAIN
   return fail({kith::ErrorCode::kUnavailable, "this build has no text library; prepare elsewhere"});
 #else
-  const auto data =
-      train::prepare(*recipe, [](const std::string& message) { std::cerr << message << '\n'; });
-  if (!data) return fail(data.error());
+  const auto say = [](const std::string& message) { std::cerr << message << '\n'; };
+  const kith::Status done = prepare_for(kind, *recipe, say);
+  if (!done) return fail(done.error());
   std::cout << "prepared " << recipe->output.string() << '\n';
   return 0;
 #endif
@@ -186,6 +203,8 @@ void add_tools(CLI::App& app, Arguments& arguments, int& code) {
   auto* prepare = app.add_subcommand("prepare", "train the tokenizer and encode the data only");
   prepare->add_option("recipe", arguments.recipe, "recipe (TOML)")->required();
   prepare->add_option("--out", arguments.out, "output directory instead of the recipe's");
+  prepare->add_option("--for", arguments.kind, "what the recipe trains (default: base)")
+      ->check(CLI::IsMember({"base", "adapter", "preference"}));
   prepare->callback([&] { code = run_prepare(arguments); });
   auto* exporting = app.add_subcommand("export", "a checkpoint as a Hugging Face directory");
   exporting->add_option("checkpoint", arguments.checkpoint, "checkpoint.safetensors")->required();

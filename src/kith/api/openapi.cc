@@ -82,8 +82,13 @@ constexpr std::string_view kPaths = R"json("paths":{
   "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["version","passed","document"],"properties":{
     "version":{"type":"integer","minimum":1},"passed":{"type":"boolean"},"document":{"type":"object"}}}}}},
   "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
-"/v1/personas/{id}/register":{"parameters":[{"$ref":"#/components/parameters/Id"}],"post":{"operationId":"registerTraining","summary":"Register what `kith persona train` has finished beside this server (operator)",
-  "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object"}}}},
+"/v1/personas/{id}/versions/{version}/shadow":{"parameters":[{"$ref":"#/components/parameters/Id"},{"name":"version","in":"path","required":true,"schema":{"type":"integer","minimum":1}}],"get":{"operationId":"getShadow","summary":"What a version in shadow would have answered, measured beside what serves (operator)","parameters":[
+    {"name":"examples","in":"query","schema":{"type":"integer","minimum":0,"maximum":20,"default":0},"description":"pairs of answers that are shown"}],
+  "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
+"/v1/personas/{id}/register":{"parameters":[{"$ref":"#/components/parameters/Id"}],"post":{"operationId":"registerTraining","summary":"Register what `kith persona train` has finished beside this server, or an adapter put into DATA/incoming (operator)",
+  "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{
+    "incoming":{"type":"string","maxLength":128,"description":"name of the adapter's directory in DATA/incoming; absent: what was trained"},
+    "parents":{"type":"array","maxItems":16,"items":{"type":"string"}},"reason":{"type":"string","maxLength":1000}}}}}},
   "responses":{"200":{"$ref":"#/components/responses/Object"},"default":{"$ref":"#/components/responses/Error"}}}},
 "/healthz":{"get":{"operationId":"getHealth","summary":"Whether the process lives","security":[],"responses":{"200":{"$ref":"#/components/responses/Object"}}}},
 "/readyz":{"get":{"operationId":"getReadiness","summary":"Whether requests are welcome","security":[],"responses":{"200":{"$ref":"#/components/responses/Object"},"503":{"$ref":"#/components/responses/Error"}}}},

@@ -10,6 +10,8 @@ namespace kith::api {
 namespace {
 
 constexpr std::size_t kMaxReasonBytes = 1000;
+constexpr std::size_t kMaxNameBytes = 128;
+constexpr std::size_t kMaxParents = 16;
 
 Outcome<base::Json> parse_object(std::string_view body) {
   Result<base::Json> json = base::parse_json(body);
@@ -25,6 +27,21 @@ int read_version(FieldReader& reader) {
 
 std::string read_reason(FieldReader& reader) {
   return reader.string("reason", kMaxReasonBytes).value_or("");
+}
+
+std::vector<std::string> read_parents(FieldReader& reader) {
+  std::vector<std::string> parents;
+  const base::Json* list = reader.array("parents");
+  if (list == nullptr) return parents;
+  if (list->size() > kMaxParents) reader.fail("parents", "may have at most 16 items");
+  for (const base::Json& item : *list) {
+    if (!item.is_string() || !is_valid_id(item.get<std::string>())) {
+      reader.fail("parents", "must be names of versions");
+      return {};
+    }
+    parents.push_back(item.get<std::string>());
+  }
+  return parents;
 }
 
 // Nobody should believe that a misspelled member had an effect.
@@ -92,6 +109,22 @@ Outcome<GateResult> parse_gate_result(std::string_view body) {
   result.passed = *passed;
   result.document = base::dump_json(*document);
   return result;
+}
+
+Outcome<RegisterOrder> parse_register_order(std::string_view body) {
+  auto json = parse_object(body);
+  if (!json) return std::move(json).error();
+  std::optional<ApiError> failure;
+  FieldReader reader(*json, "", failure);
+  RegisterOrder order;
+  order.incoming = reader.string("incoming", kMaxNameBytes).value_or("");
+  if (!order.incoming.empty()) {
+    order.parents = read_parents(reader);
+    order.reason = read_reason(reader);
+  }
+  refuse_unread(reader);
+  if (failure) return *std::move(failure);
+  return order;
 }
 
 }  // namespace kith::api

@@ -1,8 +1,9 @@
-// The bodies of POST /v1/personas/{id}/promote, rollback, try, withdraw and gate.
+// The bodies of POST /v1/personas/{id}/promote, rollback, try, withdraw, gate and register.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kith/api/error.h"
 
@@ -32,5 +33,14 @@ struct GateResult {
 };
 // {"version", "passed", "document"}
 Outcome<GateResult> parse_gate_result(std::string_view body);
+
+struct RegisterOrder {
+  // Name of what was put into DATA/incoming; empty: what a training beside the server has finished.
+  std::string incoming;
+  std::vector<std::string> parents;  // at most 16
+  std::string reason;
+};
+// {"incoming"?, "parents"?, "reason"?}; parents and reason with `incoming` alone
+Outcome<RegisterOrder> parse_register_order(std::string_view body);
 
 }  // namespace kith::api

@@ -34,6 +34,12 @@ Result<DirectoryAccess> open_directory(const runtime::Config& config) {
   return DirectoryAccess{.server = std::make_unique<runtime::ServerFile>(*std::move(server))};
 }
 
+Result<std::unique_ptr<runtime::Installation>> open_to_read(const runtime::Config& config) {
+  KITH_ASSIGN_OR_RETURN(DirectoryAccess access, open_directory(config));
+  if (access.installation != nullptr) return std::move(access.installation);
+  return runtime::Installation::open_beside(config);
+}
+
 Result<std::string> call_server(const runtime::ServerFile& server,
                                 const upstream::HttpRequest& request) {
   const upstream::HttpClient client;

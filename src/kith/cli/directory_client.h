@@ -23,6 +23,11 @@ struct DirectoryAccess {
 //   server that can be talked to.
 Result<DirectoryAccess> open_directory(const runtime::Config& config);
 
+// Opens the directory to read it; beside the server that holds it, if one does: then what a command
+// finds is what the server had written by then.
+// Errors: as open_directory(), and those of Installation::open_beside().
+Result<std::unique_ptr<runtime::Installation>> open_to_read(const runtime::Config& config);
+
 // One request to the server with its local token; returns the body.
 // Errors: kInvalidArgument, kNotFound, kConflict or kUnavailable with the server's message.
 Result<std::string> call_server(const runtime::ServerFile& server,

@@ -6,6 +6,7 @@
 #include "kith/base/file.h"
 #include "kith/cli/command.h"
 #include "kith/cli/directory_client.h"
+#include "kith/personalize/newcomers.h"
 #include "kith/personalize/persona_learner.h"
 #include "kith/profile/import.h"
 
@@ -48,6 +49,10 @@ Result<storage::ImportReport> import_file(runtime::Installation& installation,
                                         installation.clock());
     if (report.num_updated > 0) {
       KITH_RETURN_IF_ERROR(learner.look_again(runtime::default_tenant(), begun));
+    }
+    if (const auto assigner = installation.assigner()) {
+      KITH_RETURN_IF_ERROR(personalize::note_newcomers(
+          {installation.stores(), *assigner, installation.clock()}, runtime::default_tenant()));
     }
     return report;
   }

@@ -3,8 +3,8 @@
 #include <iostream>
 
 #include "kith/cli/command.h"
+#include "kith/cli/directory_client.h"
 #include "kith/cli/persona_version_commands.h"
-#include "kith/runtime/installation.h"
 
 namespace kith::cli {
 namespace {
@@ -19,7 +19,7 @@ struct PersonaArguments {
 
 Result<std::unique_ptr<runtime::Installation>> open_with_personas(const GlobalOptions& options) {
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
-  KITH_ASSIGN_OR_RETURN(auto installation, runtime::Installation::open(config));
+  KITH_ASSIGN_OR_RETURN(auto installation, open_to_read(config));
   if (!installation->assigner()) {
     return Error{ErrorCode::kNotFound, "no personas: put a personas.toml into " + config.data.dir};
   }

@@ -2,13 +2,13 @@
 #include <iostream>
 
 #include "kith/base/file.h"
+#include "kith/cli/directory_client.h"
 #include "kith/cli/persona_version_commands.h"
 #include "kith/cli/progress_bar.h"
 #include "kith/persona/discovery.h"
 #include "kith/persona/discovery_users.h"
 #include "kith/persona/person_names.h"
 #include "kith/persona/proposal_document.h"
-#include "kith/runtime/installation.h"
 #include "kith/runtime/sentence_features.h"
 
 namespace kith::cli {
@@ -24,7 +24,7 @@ struct DiscoverArguments {
 
 Result<persona::Discovery> discover(const GlobalOptions& options, DiscoverArguments arguments) {
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
-  KITH_ASSIGN_OR_RETURN(const auto installation, runtime::Installation::open(config));
+  KITH_ASSIGN_OR_RETURN(const auto installation, open_to_read(config));
   const base::SystemClock clock;
   KITH_ASSIGN_OR_RETURN(const auto encoder, runtime::load_text_encoder(arguments.encoder, clock));
   const storage::TenantScope tenant = runtime::default_tenant();

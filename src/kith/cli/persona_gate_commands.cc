@@ -9,6 +9,7 @@
 #include "kith/eval/gate.h"
 #include "kith/eval/preference_pairs.h"
 #include "kith/eval/version_diff.h"
+#include "kith/persona/shadow_trial.h"
 #include "kith/runtime/resources.h"
 #include "kith/tuning/job.h"
 
@@ -93,6 +94,21 @@ Status evaluate(const GlobalOptions& options, const GateArguments& arguments) {
   return Error{ErrorCode::kConflict, candidate.name() + " is refused by its gate"};
 }
 
+// With what the second version said in shadow, if it did.
+Status print_diff(const GlobalOptions& options, const eval::VersionDiff& found,
+                  const OrderedJson& shadow) {
+  const bool has_shadow = shadow.value("answers", 0) > 0;
+  if (!options.json) {
+    std::cout << eval::to_markdown(found)
+              << (has_shadow ? "\n" + persona::shadow_markdown(shadow) : "") << std::flush;
+    return {};
+  }
+  KITH_ASSIGN_OR_RETURN(OrderedJson json, base::parse_ordered_json(eval::to_json(found)));
+  if (has_shadow) json["shadow"] = shadow;
+  print_json(json);
+  return {};
+}
+
 Status diff(const GlobalOptions& options, const GateArguments& arguments) {
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
   KITH_ASSIGN_OR_RETURN(VersionAccess access, VersionAccess::open(config));
@@ -105,9 +121,9 @@ Status diff(const GlobalOptions& options, const GateArguments& arguments) {
   KITH_ASSIGN_OR_RETURN(const AdapterId two, bench.load(second));
   KITH_ASSIGN_OR_RETURN(const auto found,
                         eval::diff_versions(data, one, two, bench.generator(), {}, progress_bar()));
-  std::cout << (options.json ? eval::to_json(found) + "\n" : eval::to_markdown(found))
-            << std::flush;
-  return {};
+  KITH_ASSIGN_OR_RETURN(const OrderedJson shadow,
+                        access.shadow(arguments.persona, second.version, 0));
+  return print_diff(options, found, shadow);
 }
 
 void add_data_options(CLI::App& sub, GateArguments& arguments) {

@@ -61,6 +61,10 @@ void print_row(const std::string& name, const OrderedJson& counts) {
     const bool is_told = counts.contains(key);
     std::cout << std::setw(11) << (is_told ? counts[key].dump() : std::string("-"));
   }
+  const OrderedJson own = counts.value("to_own_users", OrderedJson::object());
+  for (const char* key : {"requests", "users"}) {
+    std::cout << std::setw(11) << (own.contains(key) ? own[key].dump() : std::string("-"));
+  }
   if (counts.contains("share")) {
     std::cout << std::setw(8) << std::fixed << std::setprecision(1)
               << 100.0 * counts["share"].get<double>() << " %";
@@ -70,7 +74,8 @@ void print_row(const std::string& name, const OrderedJson& counts) {
 
 void print_figures(const OrderedJson& document) {
   std::cout << std::left << std::setw(12) << "from" << std::right;
-  for (const char* title : {"size", "joined", "left", "answers", "users", "up", "down"}) {
+  for (const char* title :
+       {"size", "joined", "left", "answers", "users", "up", "down", "to own", "own users"}) {
     std::cout << std::setw(11) << title;
   }
   std::cout << std::setw(10) << "share"
@@ -80,7 +85,8 @@ void print_figures(const OrderedJson& document) {
   }
   print_row("total", document.value("total", OrderedJson::object()));
   std::cout << "- stands where fewer than " << document.value("min_users", 0)
-            << " different users asked\n";
+            << " different users asked; answers are those that this persona gave, \"to own\" those "
+               "to users whose persona it is\n";
 }
 
 Status show(const GlobalOptions& options, const StatsArguments& arguments) {

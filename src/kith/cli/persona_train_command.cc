@@ -13,7 +13,6 @@
 #include "kith/runtime/installation.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/runtime/resources.h"
-#include "kith/runtime/server_file.h"
 #include "kith/tuning/child_process.h"
 #include "kith/tuning/pipeline.h"
 #include "kith/tuning/registration.h"
@@ -62,13 +61,8 @@ class Directory {
   explicit Directory(const runtime::Config& config) : config_(config) {}
 
   Status with(const std::function<Status(runtime::Installation&)>& use) const {
-    auto installation = runtime::Installation::open(config_);
-    if (!installation && installation.error().code == ErrorCode::kConflict &&
-        runtime::read_server_file(config_.data.dir)) {
-      installation = runtime::Installation::open_beside(config_);
-    }
-    if (!installation) return std::move(installation).error();
-    return use(**installation);
+    KITH_ASSIGN_OR_RETURN(const auto installation, open_to_read(config_));
+    return use(*installation);
   }
 
   Status view(const std::function<Status(const tuning::InstallationView&)>& use) const {

@@ -8,6 +8,7 @@
 #include "kith/base/new_directory.h"
 #include "kith/cli/version_access.h"
 #include "kith/model/merge.h"
+#include "kith/persona/shadow_trial.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/storage/directory_digest.h"
 
@@ -28,6 +29,7 @@ struct VersionArguments {
   bool merged = false;
   std::string source;
   std::vector<std::string> parents;
+  int num_examples = 3;
 };
 
 Result<VersionAccess> open_versions(const GlobalOptions& options) {
@@ -115,16 +117,23 @@ Status try_on(const GlobalOptions& options, const VersionArguments& arguments) {
                                      arguments.share, arguments.reason));
 }
 
+Status shadow(const GlobalOptions& options, const VersionArguments& arguments) {
+  KITH_ASSIGN_OR_RETURN(VersionAccess access, open_versions(options));
+  KITH_ASSIGN_OR_RETURN(
+      const OrderedJson judgement,
+      access.shadow(arguments.persona, arguments.version, arguments.num_examples));
+  if (options.json) {
+    print_json(judgement);
+  } else {
+    std::cout << persona::shadow_markdown(judgement) << std::flush;
+  }
+  return {};
+}
+
 Status add(const GlobalOptions& options, const VersionArguments& arguments) {
   KITH_ASSIGN_OR_RETURN(VersionAccess access, open_versions(options));
-  const auto document = access.list(arguments.persona);
-  persona::NewVersion version;
-  // A name that nobody has yet begins an adapter of its own.
-  version.adapter = AdapterId(document ? document->value("adapter", "") : arguments.persona);
-  version.source = arguments.source;
-  version.reason = arguments.reason;
-  version.parents = arguments.parents;
-  return tell(options, access.add(version));
+  return tell(options,
+              access.add(arguments.persona, arguments.source, arguments.parents, arguments.reason));
 }
 
 Status export_merged(const runtime::Config& config, const VersionInfo& info,
@@ -206,6 +215,10 @@ void add_persona_version_commands(CLI::App& command, GlobalOptions& options, int
       add_command("try", "let a version answer a share of the users, or unseen", try_on)));
   trial->add_option("--as", arguments->as)->check(CLI::IsMember({"canary", "shadow"}));
   trial->add_option("--share", arguments->share, "of the users")->check(CLI::Range(1e-6, 1.0));
+  auto* judged = with_version(
+      add_command("shadow", "what a version in shadow would have answered, measured", shadow));
+  judged->add_option("--examples", arguments->num_examples, "pairs of answers shown (default: 3)")
+      ->check(CLI::Range(0, 20));
   auto* exported = add_command("export", "write a version for other programs", export_version);
   exported->add_option("--version", arguments->version, "default: the one that serves");
   exported->add_option("--out", arguments->out, "a new directory")->required();

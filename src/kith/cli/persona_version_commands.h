@@ -1,5 +1,5 @@
-// kith persona stats|train|share|discover|versions|register|evaluate|promote|rollback|try|withdraw|
-// export|diff
+// kith persona stats|train|share|discover|versions|register|evaluate|promote|rollback|try|shadow,
+// withdraw|export|diff
 #pragma once
 
 #include "kith/cli/command.h"

@@ -17,9 +17,6 @@ namespace {
 
 using Posterior = std::vector<storage::PersonaWeight>;
 
-// Topics are few: more hidden units than these are bytes on disk.
-constexpr std::size_t kTopicHidden = 32;
-
 struct RouteArguments {
   std::string text;
   std::string user;
@@ -192,8 +189,7 @@ Status train_routing(const GlobalOptions& options, const TrainArguments& argumen
                                                                   {.seed = arguments.seed,
                                                                    .progress = progress_bar()}));
   KITH_ASSIGN_OR_RETURN(const auto topics, persona::TextClassifier::train(
-                                               routing.topics, encoder,
-                                               {.seed = arguments.seed, .hidden = kTopicHidden}));
+                                               routing.topics, encoder, {.seed = arguments.seed}));
   KITH_RETURN_IF_ERROR(persona::save_router(arguments.out, trained.card, *classifier, &topics));
   base::OrderedJson json = {{"out", arguments.out}, {"texts", trained.card.num_texts}};
   for (const auto& [name, value] : trained.card.figures) json[name] = value;

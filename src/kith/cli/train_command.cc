@@ -70,7 +70,7 @@ Status train_router(const GlobalOptions& options, TrainArguments arguments) {
                         {"version", classifier.version()},
                         {"labels", classifier.labels().size()},
                         {"texts", texts.size()},
-                        {"temperature", classifier.temperature()},
+                        {"temperature", classifier.scale().temperature},
                         {"threshold", classifier.threshold()},
                         {"metrics", classifier.metrics()}};
   options.json ? print_json(row) : print_rows(base::OrderedJson::array({row}));

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "kith/persona/incoming_files.h"
 #include "kith/persona/version_document.h"
 
 namespace kith::cli {
@@ -77,6 +78,24 @@ Result<OrderedJson> VersionAccess::tell(Result<storage::AdapterVersionRow> row) 
   return persona::to_json(*row);
 }
 
+Result<OrderedJson> VersionAccess::shadow(const std::string& persona, int version,
+                                          int num_examples) {
+  if (versions_ == nullptr) {
+    KITH_ASSIGN_OR_RETURN(
+        const std::string body,
+        call_server(*access_.server, {.url = "/v1/personas/" + encode_segment(persona) +
+                                             "/versions/" + std::to_string(version) +
+                                             "/shadow?examples=" + std::to_string(num_examples)}));
+    return base::parse_ordered_json(body);
+  }
+  KITH_ASSIGN_OR_RETURN(const AdapterId adapter, versions_->adapter_of(persona));
+  KITH_ASSIGN_OR_RETURN(
+      const auto judgement,
+      versions_->judge_shadow({adapter, version}, {static_cast<std::size_t>(num_examples),
+                                                   runtime::default_tenant().tenant}));
+  return persona::to_json(judgement);
+}
+
 Result<OrderedJson> VersionAccess::promote(const std::string& persona, int version,
                                            const std::string& reason) {
   if (versions_ == nullptr) {
@@ -126,14 +145,21 @@ Result<OrderedJson> VersionAccess::set_gate(const std::string& persona, int vers
       versions_->set_gate({adapter, version}, passed, base::dump_json(document), this_user()));
 }
 
-Result<OrderedJson> VersionAccess::add(const persona::NewVersion& version) {
-  if (versions_ == nullptr) {
-    return Error{ErrorCode::kConflict,
-                 "a server holds the data directory: stop it to register an adapter"};
+Result<OrderedJson> VersionAccess::add(const std::string& persona,
+                                       const std::filesystem::path& source,
+                                       const std::vector<std::string>& parents,
+                                       const std::string& reason) {
+  if (versions_ != nullptr) {
+    KITH_ASSIGN_OR_RETURN(const auto version,
+                          versions_->new_version(persona, source, parents, {this_user(), reason}));
+    return tell(versions_->registry().add(version));
   }
-  persona::NewVersion signed_version = version;
-  signed_version.by = this_user();
-  return tell(versions_->registry().add(signed_version));
+  KITH_ASSIGN_OR_RETURN(const std::string incoming, persona::place_incoming(source, data_dir_));
+  auto added = post(persona, "register",
+                    with_reason({{"incoming", incoming}, {"parents", parents}}, reason));
+  // The server has removed it, unless it never came to the order.
+  persona::remove_incoming(data_dir_, incoming);
+  return added;
 }
 
 }  // namespace kith::cli

@@ -39,6 +39,9 @@ class VersionAccess {
   // One of `document`, as list() gave it. `version` 0: the newest. Errors: kNotFound.
   Result<VersionInfo> find(const base::OrderedJson& document, int version) const;
 
+  // persona::ShadowJudgement as JSON. Errors: kNotFound.
+  Result<base::OrderedJson> shadow(const std::string& persona, int version, int num_examples);
+
   // Each returns the version as it is then, as JSON. Errors: those of server::VersionService.
   Result<base::OrderedJson> promote(const std::string& persona, int version,
                                     const std::string& reason);
@@ -49,9 +52,10 @@ class VersionAccess {
                                    double share, const std::string& reason);
   Result<base::OrderedJson> set_gate(const std::string& persona, int version, bool passed,
                                      const base::OrderedJson& document);
-  // Registers a PEFT directory. Errors: those of persona::VersionRegistry::add(); kConflict if a
-  //   server holds the directory.
-  Result<base::OrderedJson> add(const persona::NewVersion& version);
+  // Registers a PEFT directory; a persona that nobody has yet begins an adapter of its own. A
+  // server that holds the directory gets a copy. Errors: those of persona::VersionRegistry::add().
+  Result<base::OrderedJson> add(const std::string& persona, const std::filesystem::path& source,
+                                const std::vector<std::string>& parents, const std::string& reason);
 
  private:
   explicit VersionAccess(std::filesystem::path data_dir) : data_dir_(std::move(data_dir)) {}

@@ -1,13 +1,10 @@
 #include "kith/eval/figures.h"
 
-#include <algorithm>
 #include <iomanip>
-#include <numeric>
 #include <sstream>
-#include <utility>
 
+#include "kith/base/bootstrap.h"
 #include "kith/base/json.h"
-#include "kith/base/rng.h"
 
 namespace kith::eval {
 
@@ -46,20 +43,8 @@ std::string to_markdown(const Report& report) {
 Figure bootstrap(std::size_t num_units,
                  const std::function<double(const std::vector<std::size_t>& units)>& statistic,
                  std::uint64_t seed) {
-  constexpr std::size_t kResamples = 1000;
-  std::vector<std::size_t> units(num_units);
-  std::iota(units.begin(), units.end(), std::size_t{0});
-  Figure figure{.value = statistic(units)};
-  base::Rng rng(seed);
-  std::vector<double> values(kResamples);
-  for (double& value : values) {
-    for (std::size_t& unit : units) unit = rng.below(num_units);
-    value = statistic(units);
-  }
-  std::sort(values.begin(), values.end());
-  figure.low = values[kResamples * 25 / 1000];
-  figure.high = values[kResamples * 975 / 1000 - 1];
-  return figure;
+  const base::Interval interval = base::bootstrap(num_units, statistic, seed);
+  return Figure{interval.value, interval.low, interval.high, {}};
 }
 
 Figure paired_bootstrap(std::span<const double> candidate, std::span<const double> current) {

@@ -34,14 +34,12 @@ std::size_t best_of(const std::vector<float>& scores) {
   return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
 }
 
-// The confidence that the same logits have at temperature 1: p^T, normalised.
-float at_temperature_one(const persona::Prediction& prediction, float temperature) {
-  std::vector<float> logits;
-  for (const float p : prediction.probabilities) {
-    logits.push_back(temperature * std::log(std::max(p, 1e-30F)));
-  }
-  persona::to_probabilities(logits, 1.0F);
-  return logits[prediction.best];
+// The confidence that the logits have without any calibration.
+Result<float> uncalibrated(const persona::TextClassifier& classifier, std::string_view text,
+                           std::size_t label) {
+  KITH_ASSIGN_OR_RETURN(auto logits, classifier.logits(text));
+  persona::to_probabilities(logits, {});
+  return logits[label];
 }
 
 Status measure_own(const persona::TextClassifier& classifier, const RouterSet& set, Measured& out) {
@@ -66,7 +64,8 @@ Status measure_own(const persona::TextClassifier& classifier, const RouterSet& s
                               : labels.size());
     out.own.given.push_back(prediction.best);
     out.confidences.push_back(prediction.probabilities[prediction.best]);
-    out.uncalibrated.push_back(at_temperature_one(prediction, classifier.temperature()));
+    KITH_ASSIGN_OR_RETURN(const float plain, uncalibrated(classifier, text.text, prediction.best));
+    out.uncalibrated.push_back(plain);
   }
   out.labels = classifier.labels().size() + 1;
   return {};

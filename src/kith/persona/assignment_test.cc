@@ -12,6 +12,7 @@
 #include "kith/base/file.h"
 #include "kith/base/json.h"
 #include "kith/base/test_directory.h"
+#include "kith/persona/test_personas.h"
 
 namespace kith::persona {
 namespace {
@@ -20,29 +21,7 @@ using storage::Attributes;
 
 constexpr base::UnixMicros kNow = 1'750'000'000'000'000;
 
-constexpr const char* kTwo = R"(
-[[persona]]
-id = "boss"
-name = "Boss"
-description = "Decides."
-exemplars = ["what is the impact on the board", "who owns the risk"]
-[persona.attributes]
-grade = ["director", "head"]
-[persona.style]
-tone = "crisp"
-format = "two sentences"
-[[persona]]
-id = "tech"
-name = "Technician"
-description = "Repairs."
-exemplars = ["tablet wont sync", "scanner dead at site"]
-[persona.attributes]
-grade = ["technician"]
-device = ["scanner"]
-[persona.style]
-tone = "plain"
-format = "numbered steps"
-)";
+const std::string kTwo = two_personas({}, {.attributes = "device = [\"scanner\"]\n"});
 
 Assigner make_assigner(const std::string& toml = kTwo, const AssignerOptions& options = {}) {
   auto catalogue = PersonaCatalogue::from_toml(toml, "test");
@@ -89,7 +68,7 @@ TEST(AssignmentTest, OfAnUnknownUserTheRestIsFlatAndNoPersonaIsGiven) {
 }
 
 TEST(AssignmentTest, OnePersonaAloneIsNotAssignedWithoutAReason) {
-  const std::string one = std::string(kTwo).substr(0, std::string(kTwo).rfind("[[persona]]"));
+  const std::string one = kTwo.substr(0, kTwo.rfind("[[persona]]"));
   const Assigner assigner = make_assigner(one);
   EXPECT_TRUE(assigner.assign(facts({}), {}).persona.empty());
   EXPECT_EQ(assigner.assign(facts({{"grade", "head"}}), {}).persona, PersonaId("boss"));
@@ -111,7 +90,7 @@ TEST(AssignmentTest, WhoeverIsUnlikeAllPersonasIsNone) {
 }
 
 TEST(AssignmentTest, AValueOfATemporaryPersonaFades) {
-  const std::string toml = std::string(kTwo) + R"(
+  const std::string toml = kTwo + R"(
 [[persona]]
 id = "new"
 name = "New"
@@ -396,7 +375,7 @@ TEST(AssignmentTest, AModelOfOtherDataIsRefused) {
 
 // Half a year of a graduate who has become an engineer, without the directory saying so.
 TEST(AssignmentTest, ANewHireWhoActsLikeAnotherPersonaDriftsOnce) {
-  const std::string toml = std::string(kTwo) + R"(
+  const std::string toml = kTwo + R"(
 [[persona]]
 id = "new"
 name = "New"

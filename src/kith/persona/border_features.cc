@@ -45,6 +45,12 @@ bool starts_lower(std::string_view text) {
   return !text.empty() && text[0] >= 'a' && text[0] <= 'z';
 }
 
+bool asks(std::string_view text) {
+  const bool has_mark =
+      text.find('?') != std::string_view::npos || text.find("？") != std::string_view::npos;
+  return has_mark || starts_request(text);
+}
+
 std::size_t count_words(std::string_view text) {
   std::size_t count = 0;
   bool is_inside = false;
@@ -90,6 +96,10 @@ BorderFeatures describe_border(std::string_view prompt, const PromptBorder& bord
   // Inside a sentence a small letter says nothing.
   const bool is_inside =
       border.kind == BorderKind::kClause || border.kind == BorderKind::kSemicolon;
+  at(features, BorderFeature::kBothAsk) = asks(before) && asks(after) ? 1.0 : 0.0;
+  const bool is_linked = border.linker != Linker::kNone;
+  at(features, BorderFeature::kClauseRequest) =
+      is_inside && is_linked && starts_request(after) ? 1.0 : 0.0;
   const bool changes = (starts_upper(before) && starts_lower(after)) ||
                        (starts_lower(before) && starts_upper(after));
   at(features, BorderFeature::kCaseChanges) = changes && !is_inside ? 1.0 : 0.0;

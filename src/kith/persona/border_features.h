@@ -30,8 +30,10 @@ enum class BorderFeature : std::size_t {
   kConfidence,     // probability of the two likeliest different personas, in [0, 1]
   kAbstains,       // one piece is out of scope
   kWholeIsSure,    // probability of the likeliest persona for the whole prompt
+  kBothAsk,  // what stands before holds a question or begins as a request, and what comes after
+  kClauseRequest,  // within a sentence, linking words and then what begins as a request does
 };
-inline constexpr std::size_t kNumBorderFeatures = 16;
+inline constexpr std::size_t kNumBorderFeatures = 18;
 
 using BorderFeatures = std::array<double, kNumBorderFeatures>;
 

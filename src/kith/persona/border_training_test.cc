@@ -32,6 +32,22 @@ TEST(BorderTrainingTest, ABorderElsewhereIsNoSeam) {
   EXPECT_FALSE(is_seam({BorderKind::kSentence, Linker::kNone, 8, 9}, joined));
 }
 
+TEST(BorderTrainingTest, FeaturesTellWhetherBothSidesAsk) {
+  const auto feature = [](std::string_view prompt, BorderFeature which) {
+    const auto borders = find_borders(prompt);
+    EXPECT_EQ(borders.size(), 1U) << prompt;
+    return describe_border(prompt, borders.at(0))[static_cast<std::size_t>(which)];
+  };
+  const std::string_view both = "Who signs for the contract? Also, how do I reset the scanner?";
+  const std::string_view one = "The scanner on the dock is dead. How do I reset it now?";
+  const std::string_view clause = "tell me who signs the contract, and how do I reset the scanner";
+  EXPECT_EQ(feature(both, BorderFeature::kBothAsk), 1.0);
+  EXPECT_EQ(feature(one, BorderFeature::kBothAsk), 0.0);
+  EXPECT_EQ(feature(clause, BorderFeature::kBothAsk), 1.0);
+  EXPECT_EQ(feature(clause, BorderFeature::kClauseRequest), 1.0);
+  EXPECT_EQ(feature(both, BorderFeature::kClauseRequest), 0.0);
+}
+
 // By hand: one border a prompt with one feature of 1, true in 3 of 4 prompts, so the likelihood is
 // that of a coin and its maximum at log(3).
 TEST(BorderTrainingTest, FitsTheLogOddsOfACoin) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "kith/persona/golden_section.h"
 
@@ -12,48 +13,76 @@ namespace {
 constexpr double kLeastTemperature = 0.05;
 constexpr double kGreatestTemperature = 20.0;
 
-double total_log_likelihood(std::span<const float> logits, std::span<const std::size_t> answers,
-                            double temperature) {
-  const std::size_t labels = logits.size() / answers.size();
-  double total = 0.0;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    const auto row = logits.subspan(i * labels, labels);
-    const auto greatest = static_cast<double>(*std::max_element(row.begin(), row.end()));
-    double sum = 0.0;
-    for (const float logit : row) {
-      sum += std::exp((static_cast<double>(logit) - greatest) / temperature);
-    }
-    total += (static_cast<double>(row[answers[i]]) - greatest) / temperature - std::log(sum);
-  }
-  return total;
+constexpr double kGreatestCurvature = 3.0;
+// A smaller curvature counts as none.
+constexpr float kLeastCurvature = 1e-3F;
+// No exponent beyond this: exp() stays finite, and what is so far below zero is impossible anyway.
+constexpr float kMostExponent = 60.0F;
+
+// Logarithm of what is brought to sum 1.
+float log_mass(float logit, const ProbabilityScale& scale) {
+  if (scale.curvature < kLeastCurvature) return logit / scale.temperature;
+  const float power = std::exp(std::min(-scale.curvature * logit, kMostExponent));
+  return (1.0F - power) / (scale.curvature * scale.temperature);
+}
+
+// Where `loss` over temperatures is least. It has one minimum over the logarithm.
+float find_temperature(double tolerance, const std::function<double(float)>& loss) {
+  const auto at = [&](double x) { return loss(static_cast<float>(std::exp(x))); };
+  return static_cast<float>(std::exp(
+      find_least(std::log(kLeastTemperature), std::log(kGreatestTemperature), tolerance, at)));
 }
 
 }  // namespace
 
-void to_probabilities(std::span<float> logits, float temperature) {
+void to_probabilities(std::span<float> logits, const ProbabilityScale& scale) {
+  for (float& logit : logits) logit = log_mass(logit, scale);
   const float greatest = *std::max_element(logits.begin(), logits.end());
   double total = 0.0;
   for (float& logit : logits) {
-    logit = std::exp((logit - greatest) / temperature);
+    logit = std::exp(logit - greatest);
     total += static_cast<double>(logit);
   }
   for (float& logit : logits) logit = static_cast<float>(static_cast<double>(logit) / total);
 }
 
-// The likelihood has one maximum over the logarithm of the temperature.
-float fit_temperature(std::span<const float> logits, std::span<const std::size_t> answers) {
-  if (answers.empty()) return 1.0F;
-  const auto loss = [&](double x) { return -total_log_likelihood(logits, answers, std::exp(x)); };
-  constexpr double kTolerance = 1e-4;
-  return static_cast<float>(std::exp(
-      find_least(std::log(kLeastTemperature), std::log(kGreatestTemperature), kTolerance, loss)));
+double mean_log_likelihood(std::span<const float> logits, std::span<const std::size_t> answers,
+                           const ProbabilityScale& scale) {
+  if (answers.empty()) return 0.0;
+  const std::size_t labels = logits.size() / answers.size();
+  std::vector<double> masses(labels);
+  double total = 0.0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    for (std::size_t k = 0; k < labels; ++k)
+      masses[k] = static_cast<double>(log_mass(logits[i * labels + k], scale));
+    const double greatest = *std::max_element(masses.begin(), masses.end());
+    double sum = 0.0;
+    for (const double mass : masses) sum += std::exp(mass - greatest);
+    total += masses[answers[i]] - greatest - std::log(sum);
+  }
+  return total / static_cast<double>(answers.size());
 }
 
-double mean_log_likelihood(std::span<const float> logits, std::span<const std::size_t> answers,
-                           float temperature) {
-  if (answers.empty()) return 0.0;
-  return total_log_likelihood(logits, answers, static_cast<double>(temperature)) /
-         static_cast<double>(answers.size());
+ProbabilityScale fit_scale(std::span<const float> logits, std::span<const std::size_t> answers) {
+  if (answers.empty()) return {};
+  constexpr double kTolerance = 1e-4;
+  constexpr double kRoughTolerance = 0.02;
+  const auto loss_with = [&](float curvature) {
+    return [&, curvature](float temperature) {
+      return -mean_log_likelihood(logits, answers, {temperature, curvature});
+    };
+  };
+  const auto least_with = [&](double curvature) {
+    const auto loss = loss_with(static_cast<float>(curvature));
+    return loss(find_temperature(kRoughTolerance, loss));
+  };
+  const auto curvature =
+      static_cast<float>(find_least(0.0, kGreatestCurvature, kRoughTolerance, least_with));
+  const ProbabilityScale bent{find_temperature(kTolerance, loss_with(curvature)), curvature};
+  const ProbabilityScale plain{find_temperature(kTolerance, loss_with(0.0F)), 0.0F};
+  const bool is_better =
+      mean_log_likelihood(logits, answers, bent) > mean_log_likelihood(logits, answers, plain);
+  return is_better ? bent : plain;
 }
 
 double calibration_error(std::span<const float> confidences, std::span<const char> is_right) {

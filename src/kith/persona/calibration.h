@@ -10,18 +10,27 @@
 
 namespace kith::persona {
 
-// softmax(logits / temperature), written over `logits`. REQUIRES: not empty, temperature > 0.
-void to_probabilities(std::span<float> logits, float temperature);
+// How logits y become probabilities: softmax(h(y) / temperature) with
+//   h(y) = (1 - exp(-curvature * y)) / curvature,   h(y) = y where the curvature is below 0.001.
+// Machines for one label against the rest give margins, not logarithms of odds: between 1 and 2
+// lies less than between -1 and 0, which the curvature says.
+struct ProbabilityScale {
+  float temperature = 1.0F;  // > 0
+  float curvature = 0.0F;    // >= 0, in units of 1/y
+};
 
-// The temperature in [0.05, 20] with the least negative log-likelihood (Guo et al. 2017); 1 without
-// rows.
+// Written over `logits`. REQUIRES: not empty.
+void to_probabilities(std::span<float> logits, const ProbabilityScale& scale);
+
+// The scale with the least negative log-likelihood, of temperatures in [0.05, 20] and
+// curvatures in [0, 3]; the default without rows.
 //   answers: [rows], each < labels
-float fit_temperature(std::span<const float> logits, std::span<const std::size_t> answers);
+ProbabilityScale fit_scale(std::span<const float> logits, std::span<const std::size_t> answers);
 
-// Mean log-probability of the answers, in nats; 0 without rows. REQUIRES: temperature > 0.
+// Mean log-probability of the answers, in nats; 0 without rows.
 //   answers: [rows], each < labels
 double mean_log_likelihood(std::span<const float> logits, std::span<const std::size_t> answers,
-                           float temperature);
+                           const ProbabilityScale& scale);
 
 // Expected calibration error over 15 bins of equal width (Guo et al. 2017): the mean distance of
 // confidence and accuracy, in [0, 1]; 0 without rows.

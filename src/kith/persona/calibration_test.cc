@@ -18,8 +18,42 @@ TEST(CalibrationTest, TemperatureUndoesAStretchOfTheLogits) {
     logits.insert(logits.end(), {5.0F, 0.0F});
     answers.push_back(i < 80 ? 0 : 1);
   }
-  EXPECT_NEAR(fit_temperature(logits, answers), 5.0 / std::log(4.0), 1e-3);
-  EXPECT_EQ(fit_temperature({}, {}), 1.0F);
+  auto certain = logits;
+  to_probabilities(std::span(certain).first(2), fit_scale(logits, answers));
+  EXPECT_NEAR(certain[0], 0.8, 1e-3);
+  EXPECT_EQ(fit_scale({}, {}).temperature, 1.0F);
+  EXPECT_EQ(fit_scale({}, {}).curvature, 0.0F);
+}
+
+// Pairs of logits drawn so that log-odds are 2 (h(a) - h(b)) with h of curvature 1.5: the fit finds
+// curvature and temperature again.
+TEST(CalibrationTest, FindsTheCurvatureOfMargins) {
+  const ProbabilityScale truth{.temperature = 0.5F, .curvature = 1.5F};
+  std::vector<float> logits;
+  std::vector<std::size_t> answers;
+  for (int a = -10; a <= 10; a += 2) {
+    for (int b = -10; b <= 10; b += 2) {
+      std::array pair{0.1F * static_cast<float>(a), 0.1F * static_cast<float>(b)};
+      const auto margins = pair;
+      to_probabilities(pair, truth);
+      for (int i = 0; i < 200; ++i) {
+        logits.insert(logits.end(), margins.begin(), margins.end());
+        answers.push_back(static_cast<float>(i) + 0.5F < 200.0F * pair[0] ? 0 : 1);
+      }
+    }
+  }
+  const auto found = fit_scale(logits, answers);
+  EXPECT_NEAR(found.curvature, truth.curvature, 0.05);
+  EXPECT_NEAR(found.temperature, truth.temperature, 0.03);
+}
+
+TEST(CalibrationTest, ProbabilitiesOfGreatMarginsAreNumbers) {
+  std::array logits{-1e9F, 1e9F, 0.0F, -1e9F};
+  to_probabilities(logits, {.temperature = 0.01F, .curvature = 100.0F});
+  EXPECT_NEAR(logits[1] + logits[2], 1.0F, 1e-6);
+  std::array low{-1e9F, -2e9F};
+  to_probabilities(low, {.temperature = 0.01F, .curvature = 100.0F});
+  EXPECT_THAT(low, testing::ElementsAre(0.5F, 0.5F));
 }
 
 TEST(CalibrationTest, ErrorIsTheDistanceOfConfidenceAndAccuracy) {
@@ -54,7 +88,7 @@ TEST(CalibrationTest, QuantileLeavesTheShareAbove) {
 
 TEST(CalibrationTest, ProbabilitiesSurviveGreatLogits) {
   std::array logits{1000.0F, 0.0F, -1000.0F};
-  to_probabilities(logits, 1.0F);
+  to_probabilities(logits, {});
   EXPECT_THAT(logits, testing::ElementsAre(1.0F, 0.0F, 0.0F));
 }
 

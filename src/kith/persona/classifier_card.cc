@@ -94,7 +94,9 @@ std::string to_json(const ClassifierCard& card) {
                          {"seed", static_cast<std::int64_t>(card.seed)},
                          {"members", card.members},
                          {"hidden", card.hidden},
-                         {"temperature", card.temperature},
+                         {"scope_output", card.scope_output},
+                         {"temperature", card.scale.temperature},
+                         {"curvature", card.scale.curvature},
                          {"threshold", card.threshold},
                          {"metrics", card.metrics},
                          {"labels", card.labels}};
@@ -123,8 +125,16 @@ Result<ClassifierCard> parse_card(std::string_view text) {
   KITH_ASSIGN_OR_RETURN(card.data_hash, required_hash(json, "data_hash"));
   KITH_ASSIGN_OR_RETURN(const double temperature, required_number(json, "temperature", 0.01, 100));
   KITH_ASSIGN_OR_RETURN(const double threshold, required_number(json, "threshold", -1e9, 1e9));
-  card.temperature = static_cast<float>(temperature);
+  card.scale.temperature = static_cast<float>(temperature);
+  // Cards of before there were curvatures have none.
+  if (json.contains("curvature")) {
+    KITH_ASSIGN_OR_RETURN(const double curvature, required_number(json, "curvature", 0, 100));
+    card.scale.curvature = static_cast<float>(curvature);
+  }
   card.threshold = static_cast<float>(threshold);
+  // Nor have they this.
+  KITH_ASSIGN_OR_RETURN(const auto scope_output, base::read_bool(json, "scope_output"));
+  card.scope_output = scope_output.value_or(false);
   const auto metrics = json.find("metrics");
   if (metrics != json.end()) {
     if (!metrics->is_object()) return bad_card("metrics must be an object");

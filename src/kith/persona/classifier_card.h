@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kith/base/result.h"
+#include "kith/persona/calibration.h"
 #include "kith/persona/sparse_network.h"
 
 namespace kith::persona {
@@ -23,9 +24,11 @@ inline constexpr std::size_t kMaxDimensions = 8192;
 struct ClassifierCard {
   // Sorted, unique, not empty, valid UTF-8; 2 to kMaxLabels.
   std::vector<std::string> labels;
+  // The weights have an output more than there are labels: how strange a text is.
+  bool scope_output = false;
   std::string encoder_hash;
   std::size_t encoder_dimensions = 0;
-  float temperature = 1.0F;
+  ProbabilityScale scale;
   float threshold = 0.0F;
   std::size_t members = 1;
   std::size_t hidden = 0;
@@ -37,6 +40,11 @@ struct ClassifierCard {
   std::uint64_t seed = 0;
   std::map<std::string, double> metrics;
 };
+
+// Outputs of the weights that a card belongs to.
+inline std::size_t num_outputs(const ClassifierCard& card) {
+  return card.labels.size() + (card.scope_output ? 1 : 0);
+}
 
 // JSON for people and for parse_card().
 std::string to_json(const ClassifierCard& card);

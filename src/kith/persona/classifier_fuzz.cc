@@ -30,9 +30,10 @@ void classify(const persona::SparseModel& model, const persona::ClassifierCard& 
   for (std::size_t i = 0; i < card.encoder_dimensions; ++i) {
     rows.push_back({static_cast<std::uint32_t>(model.features.size() + i), 0.5F});
   }
-  std::vector<float> outputs(card.labels.size());
+  std::vector<float> outputs(persona::num_outputs(card));
   model.run(rows, outputs);
-  persona::to_probabilities(outputs, card.temperature);
+  outputs.resize(card.labels.size());
+  persona::to_probabilities(outputs, card.scale);
   double sum = 0.0;
   for (const float p : outputs) sum += static_cast<double>(p);
   KITH_CHECK(std::abs(sum - 1.0) < 1e-3, "probabilities sum to one");
@@ -54,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       persona::parse_sparse_model(std::as_bytes(std::span(weights.data(), weights.size())),
                                   {.members = card->members,
                                    .extra_inputs = card->encoder_dimensions,
-                                   .outputs = card->labels.size(),
+                                   .outputs = persona::num_outputs(*card),
                                    .hidden = card->hidden});
   if (!model) {
     kith::base::check_refusal(model.error());

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kith/persona/test_personas.h"
+
 namespace kith::persona {
 namespace {
 
@@ -10,30 +12,8 @@ using base::QueueClass;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr const char* kPersonas = R"(
-[[persona]]
-id = "boss"
-name = "Boss"
-description = "Decides."
-priority = "urgent"
-knowledge = ["board", "payroll"]
-exemplars = ["what is the impact on the board", "who owns the risk"]
-[persona.attributes]
-grade = ["director"]
-[persona.style]
-tone = "crisp"
-format = "two sentences"
-[[persona]]
-id = "tech"
-name = "Technician"
-description = "Repairs."
-exemplars = ["tablet wont sync"]
-[persona.attributes]
-grade = ["technician"]
-[persona.style]
-tone = "plain"
-format = "numbered steps"
-)";
+const std::string kPersonas =
+    two_personas({.persona = "priority = \"urgent\"\nknowledge = [\"board\", \"payroll\"]\n"});
 
 Assigner make_assigner() {
   auto catalogue = PersonaCatalogue::from_toml(kPersonas, "test");

@@ -70,15 +70,22 @@ void FeatureTable::index() {
   shift_ = 64 - bits;
   slots_.assign(std::size_t{1} << bits, 0);
   for (std::size_t row = 0; row < hashes_.size(); ++row) {
-    std::size_t slot = static_cast<std::size_t>(hashes_[row] >> shift_);
+    std::size_t slot = slot_of(hashes_[row]);
     while (slots_[slot] != 0) slot = (slot + 1) & (slots_.size() - 1);
     slots_[slot] = static_cast<std::uint32_t>(row + 1);
   }
   greatest_idf_ = idf_.empty() ? 1.0F : *std::max_element(idf_.begin(), idf_.end());
 }
 
+void FeatureTable::prefetch_row(FeatureHash hash) const {
+  const std::uint32_t row = slots_[slot_of(hash)];
+  if (row == 0) return;
+  __builtin_prefetch(&hashes_[row - 1]);
+  __builtin_prefetch(&idf_[row - 1]);
+}
+
 std::uint32_t FeatureTable::find(FeatureHash hash) const {
-  std::size_t slot = static_cast<std::size_t>(hash >> shift_);
+  std::size_t slot = slot_of(hash);
   for (; slots_[slot] != 0; slot = (slot + 1) & (slots_.size() - 1)) {
     if (hashes_[slots_[slot] - 1] == hash) return slots_[slot] - 1;
   }
@@ -124,11 +131,12 @@ void FeatureTable::weigh(std::span<const FeatureHash> features,
   const std::size_t first = rows.size();
   RowCounter counter(features.size());
   std::array<double, 2> squares{};
+  // What a feature's slot points at is asked for when the slot has come.
   constexpr std::size_t kAhead = 8;
   for (std::size_t i = 0; i < features.size(); ++i) {
-    if (i + kAhead < features.size()) {
-      __builtin_prefetch(&slots_[static_cast<std::size_t>(features[i + kAhead] >> shift_)]);
-    }
+    if (i + 2 * kAhead < features.size())
+      __builtin_prefetch(&slots_[slot_of(features[i + 2 * kAhead])]);
+    if (i + kAhead < features.size()) prefetch_row(features[i + kAhead]);
     const FeatureHash hash = features[i];
     const std::uint32_t row = find(hash);
     if (row == hashes_.size()) {

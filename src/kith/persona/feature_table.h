@@ -52,6 +52,9 @@ class FeatureTable {
 
  private:
   void index();
+  // Where the search for a feature begins.
+  std::size_t slot_of(FeatureHash hash) const { return static_cast<std::size_t>(hash >> shift_); }
+  void prefetch_row(FeatureHash hash) const;
   // No value: the number of features.
   std::uint32_t find(FeatureHash hash) const;
 

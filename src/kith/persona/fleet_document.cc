@@ -29,15 +29,32 @@ double share_of(std::int64_t part, std::int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+// Thumbs may come on a later day than their answers: those on a day without any are few as well.
+bool is_told(std::int64_t requests, std::int64_t users, std::int64_t thumbs,
+             std::int64_t min_users) {
+  return (requests == 0 && thumbs == 0) || users >= min_users;
+}
+
+// Answers to the persona's own users, whoever gave them.
+OrderedJson own_json(const FleetCounts& counts, std::int64_t min_users) {
+  if (!is_told(counts.own_requests, counts.own_users, counts.own_thumbs_up + counts.own_thumbs_down,
+               min_users)) {
+    return {{"withheld", true}};
+  }
+  return {{"requests", counts.own_requests},
+          {"users", counts.own_users},
+          {"thumbs_up", counts.own_thumbs_up},
+          {"thumbs_down", counts.own_thumbs_down}};
+}
+
 OrderedJson counts_json(const FleetCounts& counts, std::int64_t min_users) {
   OrderedJson json{{"from", base::to_iso8601(counts.from)},
                    {"to", base::to_iso8601(counts.to)},
                    {"size", counts.size},
                    {"joined", counts.joined},
-                   {"left", counts.left}};
-  // Thumbs may come on a later day than their answers: those on a day without any are few as well.
-  const bool is_quiet = counts.requests == 0 && counts.thumbs_up + counts.thumbs_down == 0;
-  if (!is_quiet && counts.users < min_users) {
+                   {"left", counts.left},
+                   {"to_own_users", own_json(counts, min_users)}};
+  if (!is_told(counts.requests, counts.users, counts.thumbs_up + counts.thumbs_down, min_users)) {
     json["withheld"] = true;
     return json;
   }

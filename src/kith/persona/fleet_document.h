@@ -28,7 +28,8 @@ struct FleetSpan {
 Result<storage::FleetQuery> to_fleet_query(const PersonaId& persona, const FleetSpan& span,
                                            base::UnixMicros now);
 
-// {"persona","from","to","size","share","total":{..},"buckets":[{..}]}
+// {"persona","from","to","size","share","total":{..},"buckets":[{..}]}; in each, beside the answers
+// that this persona gave, those `to_own_users`, whoever gave them.
 base::OrderedJson fleet_json(const storage::FleetQuery& query, const storage::FleetFigures& figures,
                              std::int64_t min_users);
 

@@ -70,6 +70,20 @@ TEST(FleetDocumentTest, WhatFewUsersDidIsWithheld) {
   EXPECT_EQ(json["share_of_users"], 0.25);
 }
 
+TEST(FleetDocumentTest, AnswersToItsOwnUsersStandBesideThoseThatItGave) {
+  const storage::FleetQuery query = query_of({"2026-03-01", "2026-03-02", "day"});
+  storage::FleetFigures figures;
+  figures.buckets.resize(2);
+  figures.buckets[0] = {.own_requests = 7, .own_users = 5, .own_thumbs_down = 2};
+  figures.buckets[1] = {.requests = 30, .users = 9, .own_requests = 7, .own_users = 4};
+  const base::OrderedJson json = fleet_json(query, figures, 5);
+  EXPECT_EQ(json["buckets"][0]["requests"], 0);
+  EXPECT_EQ(json["buckets"][0]["to_own_users"]["requests"], 7);
+  EXPECT_EQ(json["buckets"][0]["to_own_users"]["thumbs_down"], 2);
+  EXPECT_EQ(json["buckets"][1]["requests"], 30);
+  EXPECT_EQ(json["buckets"][1]["to_own_users"]["withheld"], true);
+}
+
 TEST(FleetDocumentTest, ThumbsOfADayWithoutAnswersAreFew) {
   const storage::FleetQuery query = query_of({"2026-03-01", "2026-03-01", "day"});
   storage::FleetFigures figures;

@@ -4,7 +4,12 @@
 // Method: L2-regularised squared hinge loss by dual coordinate descent (Hsieh et al. 2008), the
 // solver of LIBLINEAR. It is not LIBLINEAR's own because that draws from the process-wide rand():
 // neither the same bytes for the same seed nor safe on two threads. The bias is an input of value 1
-// and regularised with the others. Texts out of scope are examples against every label.
+// and regularised with the others. Texts out of scope are examples against every label, and may
+// have a machine of their own.
+//
+// Sparse inputs that tell a label from the rest may be regularised less: each is multiplied with
+// its log-odds for the label beforehand (Wang and Manning 2012, "NBSVM", with TF-IDF weights in the
+// place of their zeros and ones). What multiplies the inputs is part of the map.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +24,8 @@ namespace kith::persona {
 struct LinearOptions {
   std::size_t inputs = 0;
   std::size_t outputs = 0;
+  // The last output is the machine of the texts out of scope.
+  bool scope_output = false;
   // The last so many inputs are given by every example, in their order and as its last rows: the
   // elements of a vector. They are computed without looking rows up.
   std::size_t dense_inputs = 0;
@@ -26,6 +33,8 @@ struct LinearOptions {
   float dense_scale = 0.5F;
   // Price of a mistake, > 0: the smaller, the smaller the weights.
   float cost = 0.5F;
+  // In [0, 1]: how much log-odds count in what multiplies a sparse input, beside 1; 0: nothing.
+  float log_odds = 0.0F;
   // In [0, 1]: a mistake on a label's own example costs (mean number of examples of a label /
   // number of this one's) to this power times as much, so that rare labels are heard.
   float balance = 0.5F;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "kith/persona/network_weights.h"
@@ -61,6 +62,40 @@ TEST(LinearTrainerTest, TextsOutOfScopeSpeakAgainstEveryLabel) {
   EXPECT_LT(after[1], before[1] - 0.1F);
 }
 
+TEST(LinearTrainerTest, TextsOutOfScopeMayHaveAMachineOfTheirOwn) {
+  auto examples = two_sides();
+  for (auto& example : examples) example.rows.back().row = 3;
+  const std::vector<WeighedRow> strange = {{2, 1.0F}, {3, 0.0F}};
+  examples.push_back({.rows = strange, .label = kOutOfScope, .target = {}});
+  const auto map =
+      train_linear(examples, {.inputs = 4, .outputs = 3, .scope_output = true, .dense_inputs = 1});
+  const auto of_strange = outputs_of(map, strange);
+  const auto of_known = outputs_of(map, examples[0].rows);
+  EXPECT_GT(of_strange[2], std::max(of_strange[0], of_strange[1]) + 0.3F);
+  EXPECT_LT(of_known[2], of_known[0] - 0.3F);
+}
+
+// Input 0 is in every text of label 0 and in none of label 1, input 1 in half of each: by log-odds
+// the first gets more of the weight than it has without.
+TEST(LinearTrainerTest, LogOddsFavourInputsThatTellALabel) {
+  std::vector<TrainingExample> examples;
+  for (int i = 0; i < 8; ++i) {
+    TrainingExample own{.rows = {{0, 0.5F}}, .label = 0, .target = {}};
+    TrainingExample other{.rows = {{2, 0.5F}}, .label = 1, .target = {}};
+    if (i % 2 == 0) own.rows.push_back({1, 0.5F});
+    if (i % 3 == 0) other.rows.push_back({1, 0.5F});
+    examples.push_back(own);
+    examples.push_back(other);
+  }
+  LinearOptions options{.inputs = 3, .outputs = 2};
+  const auto plain = train_linear(examples, options);
+  options.log_odds = 0.75F;
+  const auto odds = train_linear(examples, options);
+  const auto ratio = [](const LinearMap& map) { return std::abs(map.weights[2]) / map.weights[0]; };
+  EXPECT_LT(ratio(odds), 0.5F * ratio(plain));
+  EXPECT_GT(odds.weights[0], 0.0F);
+}
+
 TEST(LinearTrainerTest, ThreadsMakeNoDifference) {
   const auto examples = two_sides();
   LinearOptions options{.inputs = 3, .outputs = 2, .dense_inputs = 1};
@@ -89,6 +124,19 @@ TEST(LinearTrainerTest, AMixIsTheWeightedMeanOfBothOutputs) {
     EXPECT_NEAR(all[k], expected[k], 0.02F);
     EXPECT_NEAR(half[k], 0.25F * all[k] + 0.75F * own[k], 0.02F);
   }
+}
+
+TEST(LinearTrainerTest, AMixGivesTheMachinesFurtherOutputAlone) {
+  const NetworkWeights network{.outputs = 1,
+                               .input = {0.5F, 1.0F},  // one input, one hidden unit
+                               .bias = {0.0F, 0.0F},
+                               .output = {2.0F}};
+  const LinearMap linear{.weights = {1.0F, -0.5F}, .bias = {0.0F, 0.25F}};
+  std::vector<float> sums(2);
+  const std::vector<WeighedRow> rows = {{0, 1.0F}};
+  to_network(mix(network, linear, 0.5F)).add_outputs(rows, sums);
+  EXPECT_NEAR(sums[0], 0.5F * 1.0F + 0.5F * 2.5F, 0.03F);
+  EXPECT_NEAR(sums[1], 0.5F * -0.25F, 0.01F);
 }
 
 }  // namespace

@@ -19,8 +19,12 @@ struct NetworkWeights {
 
 // A network whose outputs are share * (the linear map's) + (1 - share) * (the network's own): the
 // map is added to the network's linear part and costs nothing more to run.
-//   share: in [0, 1];  linear: of as many inputs and outputs as the network
+//   share: in [0, 1];  linear: of as many inputs and at least as many outputs as the network, which
+//   gives 0 for those beyond its own
 NetworkWeights mix(const NetworkWeights& network, const LinearMap& linear, float share);
+
+// A network of the linear map alone.
+NetworkWeights without_hidden(const LinearMap& linear);
 
 // REQUIRES: finite weights that fit each other.
 SparseNetwork to_network(const NetworkWeights& weights);

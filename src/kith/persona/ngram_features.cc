@@ -98,6 +98,8 @@ std::string fold_text(std::string_view text, std::size_t most_bytes) {
 }
 
 void append_ngrams(std::string_view folded, std::vector<FeatureHash>& features) {
+  // Of every byte at most four runs of characters begin, and every word and pair takes two bytes.
+  features.reserve(features.size() + (kLongest - kShortest + 2) * folded.size());
   FeatureHash before = 0;
   for (std::size_t begin = 0; begin + 1 < folded.size();) {
     const std::size_t end = folded.find(' ', begin + 1);

@@ -13,10 +13,12 @@ constexpr int kSchema = 1;
 
 // In the order of BorderFeature.
 constexpr std::array<const char*, kNumBorderFeatures> kFeatureNames = {
-    "paragraph",     "line",        "sentence",      "semicolon",
-    "clause",        "weak_linker", "strong_linker", "starts_request",
-    "ends_question", "refers_back", "case_changes",  "is_short",
-    "contrast",      "confidence",  "abstains",      "whole_is_sure"};
+    "paragraph",     "line",          "sentence",       "semicolon",     "clause",
+    "weak_linker",   "strong_linker", "starts_request", "ends_question", "refers_back",
+    "case_changes",  "is_short",      "contrast",       "confidence",    "abstains",
+    "whole_is_sure", "both_ask",      "clause_request"};
+// Files of before there were more have these alone.
+constexpr std::size_t kNumFirstFeatures = 16;
 
 struct NumberMember {
   const char* name;
@@ -56,6 +58,7 @@ Status read_borders(const base::Json& json, BorderFeatures& weights) {
     return invalid("border_weights must be an object");
   }
   for (std::size_t i = 0; i < kNumBorderFeatures; ++i) {
+    if (i >= kNumFirstFeatures && !borders->contains(kFeatureNames[i])) continue;
     auto weight = require_number(*borders, kFeatureNames[i]);
     if (!weight) return std::move(weight).error().with_context("border_weights");
     weights[i] = *weight;

@@ -180,6 +180,26 @@ TEST(RouterCardTest, WhatIsWrittenIsRead) {
   EXPECT_TRUE(*read == card);
 }
 
+TEST(RouterCardTest, AFileOfBeforeThereWereMoreBorderFeaturesIsRead) {
+  RouterCard card;
+  card.settings = test_router_settings();
+  card.settings.scorer_hash = "abc-def";
+  card.data_hash = "0123";
+  card.settings.border_weights.fill(0.5);
+  std::string text = to_json(card);
+  for (const std::string name : {"both_ask", "clause_request"}) {
+    text.replace(text.find('"' + name + '"'), name.size() + 2, "\"of another time " + name + "\"");
+  }
+  const auto read = parse_router_card(text);
+  ASSERT_TRUE(read) << read.error().message;
+  const auto weight = [&](BorderFeature feature) {
+    return read->settings.border_weights[static_cast<std::size_t>(feature)];
+  };
+  EXPECT_EQ(weight(BorderFeature::kBothAsk), 0.0);
+  EXPECT_EQ(weight(BorderFeature::kClauseRequest), 0.0);
+  EXPECT_EQ(weight(BorderFeature::kWholeIsSure), 0.5);
+}
+
 TEST(RouterCardTest, ADamagedCardIsRefusedByName) {
   RouterCard card;
   card.settings.scorer_hash = "abc";

@@ -40,6 +40,10 @@ bool is_likeliest(const std::vector<storage::PersonaWeight>& scores, const Perso
   return !scores.empty() && scores.front().persona == persona;
 }
 
+bool answers(const RoutePart& part, const PersonaId& persona) {
+  return !part.shares.empty() && part.shares.front().persona == persona;
+}
+
 // The value below which a share of the values lies.
 double quantile(std::vector<double> values, double share) {
   if (values.empty()) return 0.0;
@@ -113,6 +117,26 @@ class RouterTrainer {
       if (!text.writer.empty()) held_out_.push_back({&text, fold_of[text.writer]});
     }
     fold_of_ = std::move(fold_of);
+    describe_development();
+  }
+
+  // A development prompt and a strange text are dealt to the folds by their places.
+  std::size_t dealt_fold(std::size_t place) const { return place % options_.folds; }
+
+  // What development prompts ask, request by request.
+  void describe_development() {
+    for (std::size_t i = 0; i < data_.contradicting.size(); ++i) {
+      const ContradictingPrompt& prompt = data_.contradicting[i];
+      requests_.push_back({prompt.text, prompt.need, "contradicting " + std::to_string(i), {}});
+      request_folds_.push_back(dealt_fold(i));
+    }
+    for (std::size_t i = 0; i < data_.two_part.size(); ++i) {
+      const auto& [joined, before, after] = data_.two_part[i];
+      const std::string writer = "two-part " + std::to_string(i);
+      requests_.push_back({joined.text.substr(0, joined.end), before, writer, {}});
+      requests_.push_back({joined.text.substr(joined.begin), after, writer, {}});
+      request_folds_.insert(request_folds_.end(), 2, dealt_fold(i));
+    }
   }
 
   std::vector<LabelledText> texts_without(std::optional<std::size_t> fold) const {
@@ -120,9 +144,16 @@ class RouterTrainer {
     for (const RouterText& text : data_.texts) {
       const auto it = fold_of_.find(text.writer);
       const bool is_left_out = fold && it != fold_of_.end() && it->second == *fold;
-      if (!is_left_out) texts.push_back({text.text, text.persona.str()});
+      if (!is_left_out) texts.push_back({text.text, text.persona.str(), text.writer});
     }
-    for (const std::string& text : data_.out_of_scope) texts.push_back({text, ""});
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      if (fold == request_folds_[i]) continue;
+      const RouterText& request = requests_[i];
+      texts.push_back({request.text, request.persona.str(), request.writer});
+    }
+    for (std::size_t i = 0; i < data_.out_of_scope.size(); ++i) {
+      if (fold != dealt_fold(i)) texts.push_back({data_.out_of_scope[i], ""});
+    }
     return texts;
   }
 
@@ -168,18 +199,21 @@ class RouterTrainer {
 
   Status fit_border_model() {
     std::vector<BorderExample> examples;
-    std::vector<std::vector<const HeldOut*>> by_fold(options_.folds);
+    std::vector<std::vector<HeldOut>> by_fold(options_.folds);
     for (const HeldOut& held : held_out_) {
       KITH_ASSIGN_OR_RETURN(auto example,
                             make_example(held.text->text, *fold_scorers_[held.fold], nullptr));
       examples.push_back(std::move(example));
-      if (!has_han(held.text->text)) by_fold[held.fold].push_back(&held);
+      if (!has_han(held.text->text)) by_fold[held.fold].push_back(held);
+    }
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      by_fold[request_folds_[i]].push_back({&requests_[i], request_folds_[i]});
     }
     base::Rng rng(options_.seed + 1);
     for (const auto& fold : by_fold) {
       for (std::size_t i = 0; i < kJoinsPerText * fold.size(); ++i) {
-        const HeldOut& first = *fold[rng.below(fold.size())];
-        const HeldOut& second = *fold[rng.below(fold.size())];
+        const HeldOut& first = fold[rng.below(fold.size())];
+        const HeldOut& second = fold[rng.below(fold.size())];
         KITH_RETURN_IF_ERROR(add_joined(first, second, rng(), examples));
       }
     }
@@ -187,24 +221,31 @@ class RouterTrainer {
     return {};
   }
 
+  // By the scorer that did not learn from the text.
+  Result<PromptScores> score(const std::string& text, std::size_t fold) const {
+    RouterSettings settings = settings_;
+    settings.scorer_hash = fold_scorers_[fold]->hash();
+    KITH_ASSIGN_OR_RETURN(const Router router, Router::create(fold_scorers_[fold], settings));
+    return router.score(text);
+  }
+
   // What is measured here needs no thresholds.
   Status score_held_out() {
     for (const HeldOut& held : held_out_) {
-      RouterSettings settings = settings_;
-      const Scorer& scorer = fold_scorers_[held.fold];
-      settings.scorer_hash = scorer->hash();
-      KITH_ASSIGN_OR_RETURN(const Router router, Router::create(scorer, settings));
-      KITH_ASSIGN_OR_RETURN(auto scores, router.score(held.text->text));
+      KITH_ASSIGN_OR_RETURN(auto scores, score(held.text->text, held.fold));
       held_out_scores_.push_back(std::move(scores));
     }
-    KITH_ASSIGN_OR_RETURN(const Router router, Router::create(scorer_, settings_));
-    for (const ContradictingPrompt& prompt : data_.contradicting) {
-      KITH_ASSIGN_OR_RETURN(auto scores, router.score(prompt.text));
+    for (std::size_t i = 0; i < data_.contradicting.size(); ++i) {
+      KITH_ASSIGN_OR_RETURN(auto scores, score(data_.contradicting[i].text, dealt_fold(i)));
       contradicting_scores_.push_back(std::move(scores));
     }
-    for (const TwoPartPrompt& prompt : data_.two_part) {
-      KITH_ASSIGN_OR_RETURN(auto scores, router.score(prompt.prompt.text));
+    for (std::size_t i = 0; i < data_.two_part.size(); ++i) {
+      KITH_ASSIGN_OR_RETURN(auto scores, score(data_.two_part[i].prompt.text, dealt_fold(i)));
       two_part_scores_.push_back(std::move(scores));
+    }
+    for (std::size_t i = 0; i < data_.out_of_scope.size(); ++i) {
+      KITH_ASSIGN_OR_RETURN(auto scores, score(data_.out_of_scope[i], dealt_fold(i)));
+      strange_scores_.push_back(std::move(scores));
     }
     return {};
   }
@@ -285,7 +326,18 @@ class RouterTrainer {
     if (!data_.contradicting.empty()) {
       figures_["contradicting_accuracy"] = contradicting_accuracy(router);
     }
-    if (!data_.two_part.empty()) figures_["boundary_f1"] = boundary_f1();
+    if (!data_.two_part.empty()) {
+      figures_["boundary_f1"] = boundary_f1();
+      figures_["two_part"] = two_part_accuracy(router);
+    }
+    if (!strange_scores_.empty()) {
+      const auto recognised = std::count_if(
+          strange_scores_.begin(), strange_scores_.end(), [this](const PromptScores& scores) {
+            return scores.whole.out_of_scope > settings_.out_of_scope;
+          });
+      figures_["out_of_scope_recall"] =
+          static_cast<double>(recognised) / static_cast<double>(strange_scores_.size());
+    }
     return {};
   }
 
@@ -301,12 +353,29 @@ class RouterTrainer {
     return 2.0 * right / (found + static_cast<double>(data_.two_part.size()));
   }
 
+  // Prompts parted at the right place whose parts both go to the right persona.
+  double two_part_accuracy(const Router& router) const {
+    double right = 0.0;
+    for (std::size_t i = 0; i < data_.two_part.size(); ++i) {
+      const auto& [joined, before, after] = data_.two_part[i];
+      const Route route = router.route(two_part_scores_[i], {});
+      if (route.parts.size() != 2 || !is_seam(two_part_scores_[i].best.front().border, joined)) {
+        continue;
+      }
+      right += answers(route.parts[0], before) && answers(route.parts[1], after) ? 1.0 : 0.0;
+    }
+    return right / static_cast<double>(data_.two_part.size());
+  }
+
   RouterCard make_card() const {
     RouterCard card;
     card.settings = settings_;
-    card.num_texts = data_.texts.size() + data_.out_of_scope.size();
+    card.num_texts = data_.texts.size() + requests_.size() + data_.out_of_scope.size();
     std::string all;
     for (const RouterText& text : data_.texts) {
+      all = storage::digest({all, text.persona.str(), text.text});
+    }
+    for (const RouterText& text : requests_) {
       all = storage::digest({all, text.persona.str(), text.text});
     }
     for (const std::string& text : data_.out_of_scope) all = storage::digest({all, text});
@@ -325,11 +394,14 @@ class RouterTrainer {
   RouterSettings settings_;
   std::map<std::string, std::size_t> fold_of_;
   std::vector<HeldOut> held_out_;
+  std::vector<RouterText> requests_;  // of development prompts
+  std::vector<std::size_t> request_folds_;
   std::vector<Scorer> fold_scorers_;
   Scorer scorer_;
   std::vector<PromptScores> held_out_scores_;
   std::vector<PromptScores> contradicting_scores_;
   std::vector<PromptScores> two_part_scores_;
+  std::vector<PromptScores> strange_scores_;
   std::map<std::string, double> figures_;
 };
 

@@ -3,8 +3,9 @@
 //
 // Whatever is calibrated on training texts is calibrated on scores of classifiers that did not see
 // the text nor any other of its writer (cross-fitting), because scores of learned texts are too
-// sure of themselves. Prompts of a development set, where there is one, tune the pool and are never
-// learned from.
+// sure of themselves. Prompts of a development set, where there is one, tune the pool by the scores
+// of classifiers that did not learn from them; what they ask is learned from as other texts are,
+// where their borders lie is not.
 #pragma once
 
 #include <cstdint>
@@ -62,8 +63,9 @@ struct RouterTrainingOptions {
   std::size_t folds = 4;
   // Share of ordinary prompts that may be parted in two, in (0, 0.5).
   double false_splits = 0.02;
-  // Share of ordinary prompts that may be taken for out of scope, in (0, 0.5).
-  double false_refusals = 0.02;
+  // Share of ordinary prompts that may be taken for out of scope, in (0, 0.5). Users who did not
+  // train write of more than those who did.
+  double false_refusals = 0.01;
   // Called with the share of the work that is done.
   std::function<void(double share)> progress;
 };
@@ -75,8 +77,8 @@ struct TrainedRouter {
 
 // Deterministic for a deterministic trainer. Figures of the card: out-of-fold `accuracy`,
 // `false_splits` and `false_refusals` of ordinary prompts, `out_of_scope_recall`; on the
-// development set `contradicting_accuracy` and `boundary_f1`. Errors: kInvalidArgument for fewer
-// than two personas, too few texts for the folds, or options
+// development set `contradicting_accuracy`, `boundary_f1` and `two_part`. Errors: kInvalidArgument
+// for fewer than two personas, too few texts for the folds, or options
 //   outside their ranges; those of `train`.
 Result<TrainedRouter> train_router(const RouterTrainingData& data, const ScorerTrainer& train,
                                    const RouterTrainingOptions& options = {});

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "kith/persona/test_scorer.h"
@@ -73,7 +74,8 @@ TEST(RouterTrainingTest, NoScorerLearnsFromTheWritersThatItCalibrates) {
   WordTrainer words;
   ASSERT_TRUE(train_router(data, words.trainer(), {.folds = 4}));
   ASSERT_EQ(words.given.size(), 5U);
-  const std::size_t all = data.texts.size() + data.out_of_scope.size();
+  // Four requests of development prompts: two contradicting ones and the parts of another.
+  const std::size_t all = data.texts.size() + 4 + data.out_of_scope.size();
   EXPECT_EQ(words.given.back().size(), all);
   std::size_t held_out = 0;
   for (std::size_t fold = 0; fold < 4; ++fold) {
@@ -84,10 +86,27 @@ TEST(RouterTrainingTest, NoScorerLearnsFromTheWritersThatItCalibrates) {
     for (std::size_t i = 0; i + 3 < 80; i += 4) {
       EXPECT_EQ(known.contains(data.texts[i].text), known.contains(data.texts[i + 2].text));
     }
-    EXPECT_TRUE(known.contains("a poem about herons"));
     EXPECT_TRUE(known.contains("decides on risk"));
   }
-  EXPECT_EQ(held_out, 80U);
+  EXPECT_EQ(held_out, 80U + 4U + 1U);
+}
+
+TEST(RouterTrainingTest, DevelopmentPromptsAndStrangeTextsAreScoredByScorersThatDoNotKnowThem) {
+  const RouterTrainingData data = make_data();
+  WordTrainer words;
+  ASSERT_TRUE(train_router(data, words.trainer(), {.folds = 4}));
+  const auto knows = [&](std::size_t fold, const std::string& text) {
+    return std::any_of(words.given[fold].begin(), words.given[fold].end(),
+                       [&](const LabelledText& one) { return one.text == text; });
+  };
+  for (std::size_t fold = 0; fold < 4; ++fold) {
+    EXPECT_EQ(knows(fold, "my tablet is dead"), fold != 0);
+    EXPECT_EQ(knows(fold, "what does the board risk"), fold != 1);
+    EXPECT_EQ(knows(fold, "a poem about herons"), fold != 0);
+    // Parts of one prompt stay together.
+    EXPECT_EQ(knows(fold, "Who tells the board?"), fold != 0);
+    EXPECT_EQ(knows(fold, "my tablet is dead again."), fold != 0);
+  }
 }
 
 TEST(RouterTrainingTest, IsDeterministic) {

@@ -5,10 +5,10 @@
 // encoder's vector: a linear softmax map beside one hidden layer, trained together by Adam on the
 // label-smoothed cross-entropy with dropout (network_trainer.h), and mixed with support vector
 // machines over the same inputs (linear_trainer.h), which few texts teach better. Probabilities are
-// calibrated by one temperature (Guo et al. 2017) and texts out of scope recognised by their
-// greatest logit; both and the share of the machines are fitted to texts that the weights were not
-// trained on. Why this and not
-// another: docs/adr/0016-prompt-classifier.md. The files: docs/formats/classifier.md.
+// calibrated by a temperature (Guo et al. 2017) and a curvature (calibration.h), and texts out of
+// scope recognised by their greatest logit and by a machine of their own; these and the share of
+// the machines are fitted to texts that the weights were not trained on. Why this and not another:
+// docs/adr/0016-prompt-classifier.md. The files: docs/formats/classifier.md.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "kith/base/result.h"
+#include "kith/persona/calibration.h"
 #include "kith/persona/text_encoder.h"
 
 namespace kith::persona {
@@ -31,6 +32,10 @@ namespace kith::persona {
 struct LabelledText {
   std::string text;
   std::string label;
+  // Texts that resemble each other beyond their labels, as those of one writer do: small sets hold
+  // them out together. Where some texts have a group, those in scope without one (descriptions,
+  // examples) are learned from but calibrate nothing. Empty: of no group.
+  std::string group = {};
 };
 
 // Most labels of a classifier.
@@ -40,8 +45,12 @@ struct TrainOptions {
   std::uint64_t seed = 1;
   // Passes over the texts, in [1, 1000]; 0: as many as the number of texts asks for.
   std::size_t epochs = 0;
-  // Hidden units, in [0, 4096], a multiple of 16; 0: the linear map alone.
+  // Hidden units, in [0, 4096], a multiple of 16; 0: the linear map alone. Where machines are found
+  // to be best alone, the classifier has none whatever stands here.
   std::size_t hidden = 256;
+  // Fewer texts than this are left to machines alone, without hidden units: networks by Adam need
+  // more.
+  std::size_t network_texts = 4000;
   // Models that are trained from seeds of their own and averaged, in [1, 8].
   std::size_t members = 1;
   // Share of every label's texts that are kept from the weights for what is calibrated, in
@@ -60,7 +69,8 @@ struct Prediction {
   std::vector<float> probabilities;
   // Index of the most probable label.
   std::size_t best = 0;
-  // Minus the greatest logit: the higher, the less the text resembles those of any label.
+  // The logit of the texts out of scope, 0 where too few of them were learned from, minus the
+  // greatest of the labels: the higher, the less the text resembles those of any label.
   float out_of_scope = 0.0F;
   // out_of_scope is above the classifier's threshold.
   bool abstains = false;
@@ -92,13 +102,16 @@ class TextClassifier {
   // Errors: those of the encoder (the built-in one has none).
   Result<Prediction> classify(std::string_view text) const;
 
+  // The logits that classify() makes probabilities of, in the order of labels(). Errors: as there.
+  Result<std::vector<float>> logits(std::string_view text) const;
+
   // Sorted, at least two.
   const std::vector<std::string>& labels() const;
   // That of the encoder that it was trained with.
   const std::string& encoder_hash() const;
   // Of the out-of-scope score: above it the classifier abstains.
   float threshold() const;
-  float temperature() const;
+  const ProbabilityScale& scale() const;
   // Names the weights: sixteen hexadecimal digits.
   const std::string& version() const;
   // On held-out texts, by name: accuracy, macro_f1, ece, and oos_auroc where texts without a label

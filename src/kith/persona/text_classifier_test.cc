@@ -46,7 +46,11 @@ std::vector<LabelledText> desk_texts() {
   return texts;
 }
 
-TrainOptions small_options() { return {.seed = 7, .epochs = 20, .hidden = 16, .held_out = 0.2}; }
+TrainOptions small_options() { return {.seed = 7, .epochs = 20, .held_out = 0.2}; }
+
+TrainOptions with_network() {
+  return {.seed = 7, .epochs = 20, .hidden = 16, .network_texts = 0, .held_out = 0.2};
+}
 
 TextClassifier train_desk(const TrainOptions& options = small_options()) {
   auto classifier = TextClassifier::train(desk_texts(), std::make_shared<TinyEncoder>(), options);
@@ -55,14 +59,16 @@ TextClassifier train_desk(const TrainOptions& options = small_options()) {
 }
 
 TEST(TextClassifierTest, NamesTheLabelOfTextsItHasNotSeen) {
-  const TextClassifier classifier = train_desk();
-  ASSERT_EQ(classifier.labels(), (std::vector<std::string>{"order", "password", "printer"}));
-  const auto of = [&](std::string_view text) {
-    return classifier.labels()[classifier.classify(text)->best];
-  };
-  EXPECT_EQ(of("My password does not work, reset it"), "password");
-  EXPECT_EQ(of("paper jam in the PRINTER"), "printer");
-  EXPECT_EQ(of("i want to order a monitor"), "order");
+  for (const TrainOptions& options : {small_options(), with_network()}) {
+    const TextClassifier classifier = train_desk(options);
+    ASSERT_EQ(classifier.labels(), (std::vector<std::string>{"order", "password", "printer"}));
+    const auto of = [&](std::string_view text) {
+      return classifier.labels()[classifier.classify(text)->best];
+    };
+    EXPECT_EQ(of("My password does not work, reset it"), "password");
+    EXPECT_EQ(of("paper jam in the PRINTER"), "printer");
+    EXPECT_EQ(of("i want to order a monitor"), "order");
+  }
 }
 
 TEST(TextClassifierTest, ProbabilitiesSumToOneWhateverTheBytes) {
@@ -91,6 +97,32 @@ TEST(TextClassifierTest, AbstainsOnWhatResemblesNothing) {
             classifier.classify("please reset the password of my phone")->out_of_scope);
 }
 
+TEST(TextClassifierTest, StrangeTextsHaveAnOutputFromTwentyOnAndItIsSaved) {
+  const base::TestDirectory dir;
+  auto texts = desk_texts();
+  for (const std::string animal : {"heron", "otter", "badger", "lynx", "wolf", "hare", "mole"}) {
+    texts.push_back({"sing a song about the " + animal, ""});
+    texts.push_back({"write a poem for a " + animal + " at night", ""});
+  }
+  const auto encoder = std::make_shared<TinyEncoder>();
+  const auto few = TextClassifier::train(desk_texts(), encoder, small_options());
+  const auto many = TextClassifier::train(texts, encoder, small_options());
+  ASSERT_TRUE(few && many);
+  const std::string known = "please reset the password of my phone";
+  const std::string strange = "a song for the owl, and a poem";
+  const auto gap = [&](const TextClassifier& classifier) {
+    return classifier.classify(strange)->out_of_scope - classifier.classify(known)->out_of_scope;
+  };
+  EXPECT_GT(gap(*many), gap(*few));
+  EXPECT_TRUE(many->classify(strange)->abstains);
+  EXPECT_FALSE(many->classify(known)->abstains);
+  ASSERT_TRUE(many->save(dir.path() / "router"));
+  const auto loaded = TextClassifier::load(dir.path() / "router", encoder);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->classify(strange)->out_of_scope, many->classify(strange)->out_of_scope);
+  EXPECT_EQ(many->logits(known)->size(), many->labels().size());
+}
+
 TEST(TextClassifierTest, SameSeedSameBytes) {
   EXPECT_EQ(train_desk().version(), train_desk().version());
   TrainOptions other = small_options();
@@ -100,7 +132,7 @@ TEST(TextClassifierTest, SameSeedSameBytes) {
 
 TEST(TextClassifierTest, WhatIsLoadedAnswersAsWhatWasSaved) {
   const base::TestDirectory dir;
-  TrainOptions options = small_options();
+  TrainOptions options = with_network();
   options.members = 2;
   const TextClassifier saved = train_desk(options);
   ASSERT_TRUE(saved.save(dir.path() / "router"));
@@ -113,6 +145,51 @@ TEST(TextClassifierTest, WhatIsLoadedAnswersAsWhatWasSaved) {
   for (const auto& text : desk_texts()) {
     EXPECT_EQ(loaded->classify(text.text)->probabilities, saved.classify(text.text)->probabilities);
   }
+}
+
+TEST(TextClassifierTest, ACardOfBeforeCurvaturesIsRead) {
+  const base::TestDirectory dir;
+  const TextClassifier saved = train_desk();
+  ASSERT_TRUE(saved.save(dir.path() / "router"));
+  const auto path = dir.path() / "router" / "card.json";
+  std::string card = *base::read_file(path);
+  for (const std::string name : {"curvature", "scope_output"}) {
+    card.replace(card.find('"' + name + '"'), name.size() + 2, "\"of another time " + name + "\"");
+  }
+  std::ofstream(path, std::ios::binary) << card;
+  const auto loaded = TextClassifier::load(dir.path() / "router", std::make_shared<TinyEncoder>());
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->scale().curvature, 0.0F);
+  EXPECT_EQ(loaded->scale().temperature, saved.scale().temperature);
+  EXPECT_EQ(loaded->classify("reset my password")->best, saved.classify("reset my password")->best);
+}
+
+TEST(TextClassifierTest, FewTextsAreLeftToMachinesAlone) {
+  EXPECT_EQ(train_desk().metrics().at("linear_share"), 1.0);
+  const auto version = train_desk().version();
+  TrainOptions options = small_options();
+  options.hidden = 64;
+  EXPECT_EQ(train_desk(options).version(), version) << "there are no hidden units";
+}
+
+TEST(TextClassifierTest, WritersTextsAreHeldOutTogetherAndAloneCalibrate) {
+  // Every writer signs with a word of his own and writes of one label: who is held out text by text
+  // is known by the word, who is held out whole is not.
+  std::vector<LabelledText> texts;
+  for (int writer = 0; writer < 24; ++writer) {
+    const std::string name = "qz" + std::to_string(writer) + "xw";
+    for (int i = 0; i < 4; ++i) {
+      texts.push_back({name + " " + name, writer % 2 == 0 ? "a" : "b", {}});
+    }
+  }
+  const auto accuracy = [&] {
+    const auto encoder = std::make_shared<TinyEncoder>();
+    const auto classifier = TextClassifier::train(texts, encoder, small_options());
+    return classifier ? classifier->metrics().at("accuracy") : -1.0;
+  };
+  EXPECT_GT(accuracy(), 0.95);
+  for (std::size_t i = 0; i < texts.size(); ++i) texts[i].group = std::to_string(i / 4);
+  EXPECT_LT(accuracy(), 0.8);
 }
 
 TEST(TextClassifierTest, AnotherEncoderForcesRecalibration) {

@@ -13,6 +13,7 @@
 #include "kith/base/test_directory.h"
 #include "kith/persona/dataset_card.h"
 #include "kith/persona/near_duplicates.h"
+#include "kith/persona/test_personas.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
 #include "kith/text/segment.h"
 
@@ -358,29 +359,7 @@ TEST(MembersTest, AFileOfTruthSaysWhoIsHeldOut) {
 TEST(MembersTest, FollowTheStoredAssignmentElseAttributesAndWords) {
   const base::TestDirectory directory;
   const auto stores = *storage::open_sqlite(directory.path() / "kith.db");
-  const auto catalogue = PersonaCatalogue::from_toml(R"(
-[[persona]]
-id = "boss"
-name = "Boss"
-description = "Decides."
-exemplars = ["what is the impact"]
-[persona.attributes]
-grade = ["director"]
-[persona.style]
-tone = "crisp"
-format = "two sentences"
-[[persona]]
-id = "tech"
-name = "Technician"
-description = "Repairs."
-exemplars = ["scanner dead"]
-[persona.attributes]
-grade = ["technician"]
-[persona.style]
-tone = "plain"
-format = "numbered steps"
-)",
-                                                     "test");
+  const auto catalogue = PersonaCatalogue::from_toml(two_personas(), "test");
   ASSERT_TRUE(catalogue) << catalogue.error().message;
   const auto assigner = *Assigner::create(*catalogue);
   const auto add = [&](const char* user, const storage::Attributes& attributes) {

@@ -38,8 +38,19 @@ std::string make_card(const storage::AdapterVersionRow& row) {
   return card.dump(2, ' ', false, base::OrderedJson::error_handler_t::replace) + "\n";
 }
 
-// Errors: kNotFound, kInvalidArgument: before anything is written.
-Status check_source(const fs::path& source) {
+Status copy_version_file(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::copy_file(from, to, error);
+  if (error) return system_error(from, error);
+  using fs::perms;
+  fs::permissions(to, perms::owner_read | perms::group_read | perms::others_read, error);
+  if (error) return system_error(to, error);
+  return {};
+}
+
+}  // namespace
+
+Status check_adapter_files(const fs::path& source) {
   for (const char* name : kFiles) {
     std::error_code error;
     const auto type = fs::symlink_status(source / name, error).type();
@@ -57,17 +68,14 @@ Status check_source(const fs::path& source) {
   return Error{ErrorCode::kInvalidArgument, (source / kConfig).string() + " is no JSON object"};
 }
 
-Status copy_version_file(const fs::path& from, const fs::path& to) {
-  std::error_code error;
-  fs::copy_file(from, to, error);
-  if (error) return system_error(from, error);
-  using fs::perms;
-  fs::permissions(to, perms::owner_read | perms::group_read | perms::others_read, error);
-  if (error) return system_error(to, error);
+Status copy_adapter_files(const fs::path& source, const fs::path& target) {
+  for (const char* name : kFiles) {
+    std::error_code error;
+    if (!fs::exists(source / name, error)) continue;
+    KITH_RETURN_IF_ERROR(copy_version_file(source / name, target / name));
+  }
   return {};
 }
-
-}  // namespace
 
 Status check_adapter_name(const AdapterId& adapter) {
   const std::string& name = adapter.str();
@@ -90,7 +98,7 @@ std::string version_path(const storage::AdapterVersionId& id) {
 
 Result<std::string> write_version_files(const fs::path& source, const fs::path& data_dir,
                                         const storage::AdapterVersionRow& row) {
-  KITH_RETURN_IF_ERROR(check_source(source));
+  KITH_RETURN_IF_ERROR(check_adapter_files(source));
   const fs::path target = data_dir / row.path;
   std::error_code error;
   fs::create_directories(target.parent_path(), error);
@@ -98,10 +106,7 @@ Result<std::string> write_version_files(const fs::path& source, const fs::path& 
   fs::remove_all(target, error);
   if (error) return system_error(target, error);
   KITH_ASSIGN_OR_RETURN(auto directory, base::NewDirectory::create(target));
-  for (const char* name : kFiles) {
-    if (!fs::exists(source / name, error)) continue;
-    KITH_RETURN_IF_ERROR(copy_version_file(source / name, directory.path() / name));
-  }
+  KITH_RETURN_IF_ERROR(copy_adapter_files(source, directory.path()));
   KITH_RETURN_IF_ERROR(
       base::write_file_atomically(directory.path() / kVersionCard, make_card(row), 0444));
   KITH_ASSIGN_OR_RETURN(std::string hash, storage::digest_directory(directory.path()));

@@ -18,15 +18,23 @@ inline constexpr const char* kVersionCard = "version.json";
 // Errors: kInvalidArgument naming what is allowed.
 Status check_adapter_name(const AdapterId& adapter);
 
+// Whether `source` is an adapter that can be registered.
+// Errors: kNotFound if it lacks one of the two files (adapter_config.json,
+//   adapter_model.safetensors); kInvalidArgument for links and other odd files, or a configuration
+//   that is no JSON object.
+Status check_adapter_files(const std::filesystem::path& source);
+
+// Copies them, and a README.md if there is one, into a directory that exists; read-only.
+// Errors: kUnavailable.
+Status copy_adapter_files(const std::filesystem::path& source, const std::filesystem::path& target);
+
 // "adapters/NAME/vN".
 std::string version_path(const storage::AdapterVersionId& id);
 
-// Copies the adapter's files (adapter_config.json, adapter_model.safetensors, README.md if there)
-// and a card made of `row` to data_dir / row.path, whole or not at all, durable, read-only; returns
-// the hash of the files (storage::digest_directory). What a stopped registration left there, which
-// no row knows, is replaced.
-// Errors: kNotFound if `source` lacks one of the two files; kInvalidArgument for links and other
-//   odd files, or a configuration that is no JSON object; kUnavailable.
+// Copies the adapter's files and a card made of `row` to data_dir / row.path, whole or not at all,
+// durable, read-only; returns the hash of the files (storage::digest_directory). What a stopped
+// registration left there, which no row knows, is replaced.
+// Errors: those of check_adapter_files() and copy_adapter_files().
 Result<std::string> write_version_files(const std::filesystem::path& source,
                                         const std::filesystem::path& data_dir,
                                         const storage::AdapterVersionRow& row);

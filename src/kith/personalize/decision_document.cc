@@ -190,6 +190,7 @@ storage::DecisionRow to_decision_row(const ChatAnswer& answer, bool keeps_text) 
   row.completion = answer.completion;
   row.at = answer.created_at;
   row.persona = answer.persona;
+  row.own_persona = answer.assigned;
   row.adapter = answer.adapter;
   row.adapter_version = answer.adapter_version;
   row.chosen = answer.choices.empty() ? "" : answer.choices.front().source;

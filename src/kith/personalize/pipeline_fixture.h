@@ -15,6 +15,7 @@
 
 #include "kith/base/test_directory.h"
 #include "kith/memory/knowledge.h"
+#include "kith/persona/test_personas.h"
 #include "kith/personalize/pipeline.h"
 #include "kith/storage/faulty/faulty_store_set.h"
 #include "kith/storage/sqlite/sqlite_store_set.h"
@@ -161,30 +162,8 @@ class RecordingSink final : public AnswerSink {
   std::map<int, std::vector<std::pair<std::string, std::string>>> logprobs;
 };
 
-inline constexpr const char* kTestPersonas = R"(
-[[persona]]
-id = "boss"
-name = "Boss"
-description = "Decides."
-exemplars = ["what is the impact on the board", "who owns the risk"]
-[persona.attributes]
-grade = ["director", "head"]
-[persona.style]
-tone = "crisp"
-format = "two sentences; no step lists"
-length = "short"
-[[persona]]
-id = "tech"
-name = "Technician"
-description = "Repairs."
-exemplars = ["tablet wont sync", "scanner dead at site"]
-[persona.attributes]
-grade = ["technician"]
-[persona.style]
-tone = "plain"
-format = "numbered steps"
-length = "short"
-)";
+inline const std::string kTestPersonas =
+    persona::two_personas({.style = "length = \"short\"\n"}, {.style = "length = \"short\"\n"});
 
 class PipelineTest : public ::testing::Test {
  protected:

@@ -16,40 +16,15 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-constexpr const char* kServicePersonas = R"(
-[[persona]]
-id = "boss"
-name = "Boss"
-description = "Decides."
-priority = "urgent"
-knowledge = ["board"]
-exemplars = ["what is the impact on the board", "who owns the risk"]
-[persona.attributes]
-grade = ["director", "head"]
-[persona.escalation]
-name = "the duty manager"
-channel = "extension 9"
-[persona.style]
-tone = "crisp"
-format = "two sentences; no step lists"
-length = "medium"
-[[persona]]
-id = "tech"
-name = "Technician"
-description = "Repairs."
-needs = ["short steps", {text = "works offline", words = ["offline", "no signal"]}]
-exemplars = ["tablet wont sync", "scanner dead at site"]
-[persona.attributes]
-grade = ["technician"]
-[persona.escalation]
-name = "the field line"
-channel = "+44 1"
-hours = "day and night"
-[persona.style]
-tone = "plain"
-format = "numbered steps"
-length = "short"
-)";
+const std::string kServicePersonas = persona::two_personas(
+    {.persona = "priority = \"urgent\"\nknowledge = [\"board\"]\n",
+     .style = "length = \"medium\"\n",
+     .tables = "[persona.escalation]\nname = \"the duty manager\"\nchannel = \"extension 9\"\n"},
+    {.persona = "needs = [\"short steps\", "
+                "{text = \"works offline\", words = [\"offline\", \"no signal\"]}]\n",
+     .style = "length = \"short\"\n",
+     .tables = "[persona.escalation]\nname = \"the field line\"\nchannel = \"+44 1\"\n"
+               "hours = \"day and night\"\n"});
 
 constexpr const char* kTablet =
     "## Syncing orders\n\nThe tablet syncs orders once the bars are green. Pull the list of orders "

@@ -117,6 +117,8 @@ class Session {
   Result<std::vector<GeneratedText>> generate(bool is_direct);
   void build_candidates(std::vector<GeneratedText> drafts);
   void score_extractive();
+  // What the drafts of the part under way are compared with.
+  RankContext rank_context() const;
   void choose(bool keeps_order);
   void send_chosen();
   void start_sink();
@@ -163,11 +165,8 @@ class Session {
   Result<T> finish_step(const char* name, std::chrono::milliseconds budget, Started<T> started) {
     const double start = now_ms();
     auto timed = kit_.runner.wait<Timed<T>>(budget, std::move(started));
-    last_step_ms_ = timed ? timed->ms : now_ms() - start;
-    kit_.services.metrics.on_step(name, last_step_ms_);
-    if (timed) return std::move(timed->value);
-    degrade(name, timed.error());
-    return std::move(timed).error();
+    if (!timed) return note_step<T>(name, now_ms() - start, std::move(timed).error());
+    return note_step<T>(name, timed->ms, std::move(timed->value));
   }
 
   // Runs a step on the runner, measures it, and notes its failure.
@@ -181,8 +180,13 @@ class Session {
                     std::function<Result<T>()> work) {
     const double start = now_ms();
     auto result = runner.run<T>(budget, std::move(work));
-    last_step_ms_ = now_ms() - start;
-    kit_.services.metrics.on_step(name, last_step_ms_);
+    return note_step<T>(name, now_ms() - start, std::move(result));
+  }
+  // Tells how long a step took, and its failure.
+  template <typename T>
+  Result<T> note_step(const char* name, double ms, Result<T> result) {
+    last_step_ms_ = ms;
+    kit_.services.metrics.on_step(name, ms);
     if (!result) degrade(name, result.error());
     return result;
   }

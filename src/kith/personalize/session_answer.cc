@@ -154,7 +154,7 @@ void Session::build_candidates(std::vector<GeneratedText> drafts) {
   if (has_extractive()) score_extractive();
 }
 
-void Session::choose(bool keeps_order) {
+RankContext Session::rank_context() const {
   RankContext context;
   context.question = asked_;
   const std::string& wanted = answer_.style_asked.language;
@@ -171,6 +171,11 @@ void Session::choose(bool keeps_order) {
   context.has_passages = !prompt_.passages.empty();
   context.extractive = extractive_text_;
   context.needed = needed_text_;
+  return context;
+}
+
+void Session::choose(bool keeps_order) {
+  const RankContext context = rank_context();
   order_ = rank(candidates_, context, kit_.options.ne);
   // What has been streamed already stays where it is.
   if (keeps_order) std::sort(order_.begin(), order_.end());
@@ -238,11 +243,25 @@ void Session::offer_shadow() {
   const AdapterId loaded =
       kit_.services.versions->find_shadow(request_.scope, answer_.adapter, answer_.decision);
   if (loaded.empty()) return;
-  kit_.shadow->offer({.scope = request_.scope,
-                      .decision = answer_.decision,
-                      .loaded = loaded,
-                      .request = make_generation(1),
-                      .visit = visit_});
+  const auto draft =
+      std::find_if(candidates_.begin(), candidates_.end(),
+                   [](const auto& candidate) { return candidate.source == kSourceDraft; });
+  if (draft == candidates_.end()) return;
+  RankContext context = rank_context();
+  ShadowOrder order{.scope = request_.scope,
+                    .decision = answer_.decision,
+                    .loaded = loaded,
+                    .request = make_generation(1),
+                    .served = {},
+                    .served_version = answer_.adapter_version,
+                    .yardstick = {.sources = std::move(context.sources),
+                                  .has_passages = context.has_passages,
+                                  .style = answer_.style_asked,
+                                  .language = std::move(context.language)},
+                    .visit = visit_};
+  order.served.text = draft->text;
+  order.served.finish_reason = draft->finish_reason;
+  kit_.shadow->offer(std::move(order));
 }
 
 void Session::learn_behaviour(persona::AssignmentState& state) const {

@@ -1,6 +1,8 @@
 #include "kith/personalize/shadow_runner.h"
 
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "kith/base/json.h"
 #include "kith/base/log.h"
@@ -8,12 +10,50 @@
 namespace kith::personalize {
 namespace {
 
-std::string to_document(const AdapterId& adapter, int version, const GeneratedText& said,
-                        double ms) {
-  base::OrderedJson json{{"adapter", adapter.str()}, {"version", version}, {"text", said.text}};
+// Both drafts under the version that the request's adapters name, the shadow's first.
+Result<std::vector<double>> score_both(Generator& generator, const GenerationRequest& request,
+                                       const std::string& shadow, const std::string& served,
+                                       const std::stop_token& cancel) {
+  return generator.score({.messages = request.messages,
+                          .adapters = request.adapters,
+                          .held_adapters = request.held_adapters,
+                          .soft_prompt = request.soft_prompt,
+                          .tenant = request.tenant,
+                          .queue_class = request.queue_class,
+                          .continuations = {shadow, served},
+                          .cancel = cancel});
+}
+
+// How likely each draft is under each of the two versions.
+struct Likelihoods {
+  std::vector<double> serving;  // [2], shadow's draft and served one
+  std::vector<double> shadow;   // [2]
+};
+
+base::OrderedJson to_measures(const ShadowOrder& order, const GeneratedText& said,
+                              const std::optional<Likelihoods>& likelihoods) {
+  auto shadow = measure_draft(said.text, said.finish_reason, order.yardstick);
+  auto served = measure_draft(order.served.text, order.served.finish_reason, order.yardstick);
+  if (likelihoods) {
+    shadow["logprob_own"] = shadow["logprob_shadow"] = likelihoods->shadow[0];
+    shadow["logprob_serving"] = likelihoods->serving[0];
+    served["logprob_own"] = served["logprob_serving"] = likelihoods->serving[1];
+    served["logprob_shadow"] = likelihoods->shadow[1];
+  }
+  return {{"shadow", shadow},
+          {"served", served},
+          {"overlap", words_in_common(said.text, order.served.text)}};
+}
+
+std::string to_document(const ShadowOrder& order, int version, const GeneratedText& said,
+                        base::OrderedJson measures, double ms) {
+  base::OrderedJson json{
+      {"adapter", order.loaded.str()}, {"version", version}, {"text", said.text}};
   if (said.mean_logprob) json["mean_logprob"] = *said.mean_logprob;
   json["tokens"] = said.completion_tokens;
   json["ms"] = ms;
+  json["served"] = {{"version", order.served_version}, {"text", order.served.text}};
+  json["measures"] = std::move(measures);
   return base::dump_json(json);
 }
 
@@ -105,16 +145,28 @@ void ShadowRunner::answer(ShadowOrder order, const std::stop_token& cancel) {
 }
 
 Status ShadowRunner::answer_and_store(ShadowOrder& order, const std::stop_token& cancel) {
+  const GenerationRequest serving = order.request;
   order.request.adapters = only_adapter(order.loaded);
   KITH_ASSIGN_OR_RETURN(order.request.held_adapters,
                         generator_.hold_adapters(order.request.adapters));
   const int version =
       held_version(&versions_, order.request.held_adapters.get(), order.request.adapters);
   const auto start = clock_.monotonic();
-  KITH_ASSIGN_OR_RETURN(const auto said, generator_.generate(order.request, nullptr, cancel));
+  KITH_ASSIGN_OR_RETURN(const auto drafts, generator_.generate(order.request, nullptr, cancel));
+  const GeneratedText& said = drafts.front();
+  std::optional<Likelihoods> likelihoods;
+  const bool has_both = !said.text.empty() && !order.served.text.empty();
+  if (has_both && generator_.capabilities().has_scores && !cancel.stop_requested()) {
+    likelihoods.emplace();
+    KITH_ASSIGN_OR_RETURN(likelihoods->serving,
+                          score_both(generator_, serving, said.text, order.served.text, cancel));
+    KITH_ASSIGN_OR_RETURN(likelihoods->shadow, score_both(generator_, order.request, said.text,
+                                                          order.served.text, cancel));
+  }
   if (cancel.stop_requested()) return Error{ErrorCode::kCancelled, "a request came"};
   const std::chrono::duration<double, std::milli> took = clock_.monotonic() - start;
-  const std::string document = to_document(order.loaded, version, said.front(), took.count());
+  const std::string document =
+      to_document(order, version, said, to_measures(order, said, likelihoods), took.count());
   KITH_ASSIGN_OR_RETURN(const bool is_kept, gate_.write(*order.visit, order.scope, [&] {
     return decisions_.set_shadow(order.scope, order.decision, document);
   }));

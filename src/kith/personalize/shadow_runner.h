@@ -4,7 +4,9 @@
 // Users come first. A shadow answer is begun only while no request is in work, is broken off when
 // one comes, and is dropped when too many wait or one has waited too long. Its tokens are nobody's.
 // What it says stands in the decision's document as `shadow` {"adapter","version","text",
-// "mean_logprob"?,"tokens","ms"} and goes when the user is erased.
+// "mean_logprob"?,"tokens","ms","served":{"version","text"},"measures":{..}} and goes when the user
+// is erased. It is measured here, beside the draft that the serving version made of the same
+// prompt, as nobody has the prompt afterwards; persona/shadow_trial.h judges many of them.
 #pragma once
 
 #include <chrono>
@@ -21,6 +23,7 @@
 #include "kith/personalize/adapter_versions.h"
 #include "kith/personalize/ports.h"
 #include "kith/personalize/recording_gate.h"
+#include "kith/personalize/shadow_measures.h"
 #include "kith/storage/decision_store.h"
 
 namespace kith::personalize {
@@ -31,8 +34,12 @@ struct ShadowOrder {
   DecisionId decision;
   // The generator's name of the version in shadow.
   AdapterId loaded;
-  // As the user's draft was asked for; its adapters are replaced.
+  // As the user's draft was asked for, with the adapters that made it; they are replaced.
   GenerationRequest request;
+  // The first of the drafts, and the registered version that made it, or 0.
+  GeneratedText served = {};
+  int served_version = 0;
+  Yardstick yardstick = {};
   std::shared_ptr<const RecordingGate::Visit> visit;
 };
 

@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <future>
+#include <set>
 
 #include "kith/base/json.h"
+#include "kith/persona/shadow_trial.h"
 #include "kith/personalize/pipeline_fixture.h"
 
 namespace kith::personalize {
@@ -81,6 +84,35 @@ TEST_F(ShadowRunnerTest, TheAnswerStandsBesideTheDecisionAndTheUserGetsNoneOfIt)
   // The user's drafts alone are counted.
   EXPECT_EQ(generated, 5 * options_.own_drafts);
   EXPECT_EQ(num_turns("ada"), 2U);
+}
+
+TEST_F(ShadowRunnerTest, ItIsMeasuredBesideWhatTheServingVersionDrafted) {
+  generator_.score_of = [](std::span<const std::string> texts) {
+    std::vector<double> scores;
+    for (const auto& text : texts) scores.push_back(text == "Unseen answer." ? -2.0 : -1.0);
+    return scores;
+  };
+  const auto answer = must_answer(ask("ada", "who owns the risk"));
+  wait_for(1);
+  const auto json = *base::parse_json(document_of("ada", answer));
+  const auto& shadow = json["shadow"];
+  EXPECT_EQ(shadow["served"]["text"], "Shown answer.");
+  EXPECT_EQ(shadow["served"]["version"], 0);
+  EXPECT_EQ(shadow["measures"]["shadow"]["words"], 2.0);
+  EXPECT_EQ(shadow["measures"]["shadow"]["logprob_own"], -2.0);
+  EXPECT_EQ(shadow["measures"]["shadow"]["logprob_serving"], -2.0);
+  EXPECT_EQ(shadow["measures"]["served"]["logprob_shadow"], -1.0);
+  EXPECT_NEAR(shadow["measures"]["overlap"].get<double>(), 1.0 / 3.0, 1e-9);
+  // What is written is what is judged.
+  const storage::ShadowAnswer stored{scope("ada"), base::dump_json(shadow)};
+  const auto judgement =
+      persona::judge_shadow({AdapterId("boss"), 2}, 0, std::array{stored}, {1, TenantId()});
+  EXPECT_EQ(judgement.answers, 1U);
+  std::set<std::string> names;
+  for (const auto& figure : judgement.figures) names.insert(figure.name);
+  for (const auto& [name, value] : shadow["measures"]["shadow"].items()) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
 }
 
 TEST_F(ShadowRunnerTest, OtherAdaptersUsersAndThoseWithoutConsentHaveNone) {

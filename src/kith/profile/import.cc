@@ -217,8 +217,9 @@ template <typename Import>
 Result<storage::ImportReport> run(storage::StoreSet& stores, const base::Clock& clock,
                                   const ImportOptions& options, const std::filesystem::path& file) {
   Import import(stores, options.tenant, clock.now());
-  return storage::import_records(file, options.records,
-                                 [&](const Json& record) { return import(record); });
+  storage::RecordOptions records = options.records;
+  records.group = [&stores](const std::function<Status()>& work) { return stores.group(work); };
+  return storage::import_records(file, records, [&](const Json& record) { return import(record); });
 }
 
 }  // namespace

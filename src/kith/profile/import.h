@@ -24,6 +24,7 @@ namespace kith::profile {
 
 struct ImportOptions {
   TenantId tenant{storage::kDefaultTenant};
+  // Its `group` is the importer's own.
   storage::RecordOptions records;
 };
 

@@ -133,6 +133,8 @@ Result<std::unique_ptr<Application>> Application::create(
                                                       pipeline_options(config), home.router()));
   application->learner_ = std::make_unique<personalize::PersonaLearner>(
       home.stores(), home.assigner(), home.clock(), &application->pipeline_->recording_gate());
+  application->newcomers_ =
+      std::make_unique<personalize::NewcomerPass>(home.stores(), home.assigner(), home.clock());
   application->feedback_ = std::make_unique<personalize::FeedbackRecorder>(
       home.stores(), home.clock(), application->versions_.get(), application->learner_.get());
   return application;
@@ -152,6 +154,7 @@ Status Application::serve(const std::function<void(const std::string& url)>& on_
       .completions = completions_.get(),
       .versions = versions_.get(),
       .learner = learner_.get(),
+      .newcomers = newcomers_.get(),
       .forget_elsewhere = [this](const storage::Scope& scope) -> Status {
         KITH_RETURN_IF_ERROR(tuning::forget_user(installation_->path(), scope));
         return {};
@@ -162,6 +165,7 @@ Status Application::serve(const std::function<void(const std::string& url)>& on_
   KITH_RETURN_IF_ERROR(write_server_file(
       installation_->path(), {.pid = ::getpid(), .url = server->url(), .token = token}));
   signals_.watch([&server] { server->stop(); });
+  newcomers_->begin(default_tenant());
   on_ready(server->url());
   server->run();
   remove_server_file(installation_->path());

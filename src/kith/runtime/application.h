@@ -7,6 +7,7 @@
 
 #include "kith/base/result.h"
 #include "kith/personalize/feedback.h"
+#include "kith/personalize/newcomers.h"
 #include "kith/personalize/pipeline.h"
 #include "kith/runtime/config.h"
 #include "kith/runtime/installation.h"
@@ -69,6 +70,7 @@ class Application {
   std::unique_ptr<personalize::Pipeline> pipeline_;
   // Pass the pipeline's gate.
   std::unique_ptr<personalize::PersonaLearner> learner_;
+  std::unique_ptr<personalize::NewcomerPass> newcomers_;
   std::unique_ptr<personalize::FeedbackRecorder> feedback_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "kith/base/check.h"
 #include "kith/base/log.h"
+#include "kith/personalize/model_names.h"
 #include "kith/runtime/answer_collector.h"
 #include "kith/runtime/engine_request.h"
 
@@ -20,9 +21,6 @@ std::vector<text::ChatMessage> to_chat(std::span<const personalize::Message> mes
   }
   return chat;
 }
-
-// The name that chats usually send, whatever model answers: docs/formats/http.md.
-constexpr const char* kUsualModel = "kith";
 
 struct HeldWeights final : personalize::HeldAdapters {
   std::vector<std::string> fingerprints() const override {
@@ -79,7 +77,7 @@ Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
       engine::AdapterRegistryOptions{
           .storage = generator->model_->decoder->weights(),
           .max_bytes = options.max_adapter_bytes,
-          .reserved = {AdapterId(kUsualModel), AdapterId(generator->name_)}});
+          .reserved = {AdapterId(personalize::kUsualModel), AdapterId(generator->name_)}});
   if (!options.adapters_dir.empty()) {
     if (auto loaded = generator->adapters_->load_all(generator->options_.adapters_dir); !loaded) {
       base::log_warn("an adapter was left out: " + loaded.error().message);

@@ -85,11 +85,13 @@ Result<SeedReport> seed_service_desk(Installation& installation, const fs::path&
                                      const fs::path& router) {
   SeedReport report;
   profile::Importer importer(installation.stores(), installation.clock());
+  storage::RecordOptions records;
+  records.group = [&](const auto& work) { return installation.stores().group(work); };
   KITH_ASSIGN_OR_RETURN(report.users, importer.import_users(example / "employees.jsonl"));
   KITH_RETURN_IF_ERROR(storage::require_clean(report.users));
   KITH_ASSIGN_OR_RETURN(report.knowledge,
                         import_folder(example / "knowledge", [&](const fs::path& file) {
-                          return installation.knowledge().import(default_tenant(), file);
+                          return installation.knowledge().import(default_tenant(), file, records);
                         }));
   KITH_ASSIGN_OR_RETURN(report.conversations,
                         import_folder(example / "conversations", [&](const fs::path& file) {

@@ -6,6 +6,7 @@
 #include "kith/base/json.h"
 #include "kith/base/log.h"
 #include "kith/persona/canary_trial.h"
+#include "kith/persona/incoming_files.h"
 #include "kith/tuning/registration.h"
 
 namespace kith::runtime {
@@ -60,6 +61,7 @@ Result<std::unique_ptr<ServedVersions>> ServedVersions::create(Installation& ins
                                                                engine::AdapterRegistry* adapters) {
   std::unique_ptr<ServedVersions> versions(new ServedVersions(installation, adapters));
   KITH_ASSIGN_OR_RETURN(const int swept, versions->registry_.sweep());
+  persona::remove_all_incoming(installation.path());
   if (swept > 0) {
     base::log_info("removed " + std::to_string(swept) + " registrations that did not come to end");
   }
@@ -286,6 +288,15 @@ Result<std::vector<storage::VersionChange>> ServedVersions::history(const Adapte
   return registry_.store().history(adapter, kHistoryRows);
 }
 
+Result<persona::ShadowJudgement> ServedVersions::judge_shadow(
+    const AdapterVersionId& id, const persona::ExampleWish& examples) {
+  KITH_RETURN_IF_ERROR(registry_.find(id));
+  KITH_ASSIGN_OR_RETURN(const auto serving, registry_.find_serving(id.adapter));
+  KITH_ASSIGN_OR_RETURN(const auto answers,
+                        registry_.store().shadows(id, persona::kMostShadowAnswers));
+  return persona::judge_shadow(id, serving ? serving->id.version : 0, answers, examples);
+}
+
 Result<AdapterVersionRow> ServedVersions::promote(const AdapterVersionId& id,
                                                   const persona::ChangeOrder& order) {
   const std::lock_guard lock(change_mutex_);
@@ -334,6 +345,31 @@ Result<AdapterVersionRow> ServedVersions::set_gate(const AdapterVersionId& id, b
 
 Result<AdapterVersionRow> ServedVersions::register_training(const AdapterId& adapter) {
   return tuning::register_training_of(registry_, installation_.path(), adapter);
+}
+
+Result<persona::NewVersion> ServedVersions::new_version(const std::string& persona,
+                                                        const std::filesystem::path& source,
+                                                        const std::vector<std::string>& parents,
+                                                        const persona::ChangeOrder& order) {
+  auto adapter = adapter_of(persona);
+  if (!adapter && adapter.error().code != ErrorCode::kNotFound) return std::move(adapter).error();
+  return persona::NewVersion{.adapter = adapter ? *std::move(adapter) : AdapterId(persona),
+                             .source = source,
+                             .by = order.by,
+                             .reason = order.reason,
+                             .parents = parents};
+}
+
+Result<AdapterVersionRow> ServedVersions::register_incoming(const std::string& persona,
+                                                            const std::string& incoming,
+                                                            const std::vector<std::string>& parents,
+                                                            const persona::ChangeOrder& order) {
+  const auto& home = installation_.path();
+  KITH_ASSIGN_OR_RETURN(const auto source, persona::find_incoming(home, incoming));
+  KITH_ASSIGN_OR_RETURN(const auto version, new_version(persona, source, parents, order));
+  auto row = registry_.add(version);
+  persona::remove_incoming(home, incoming);
+  return row;
 }
 
 }  // namespace kith::runtime

@@ -41,6 +41,8 @@ class ServedVersions final : public personalize::AdapterVersions, public server:
   Result<AdapterId> adapter_of(const std::string& persona) override;
   Result<std::vector<storage::AdapterVersionRow>> list(const AdapterId& adapter) override;
   Result<std::vector<storage::VersionChange>> history(const AdapterId& adapter) override;
+  Result<persona::ShadowJudgement> judge_shadow(const storage::AdapterVersionId& id,
+                                                const persona::ExampleWish& examples) override;
   Result<storage::AdapterVersionRow> promote(const storage::AdapterVersionId& id,
                                              const persona::ChangeOrder& order) override;
   Result<storage::AdapterVersionRow> rollback(const AdapterId& adapter,
@@ -54,6 +56,16 @@ class ServedVersions final : public personalize::AdapterVersions, public server:
                                               const std::string& document,
                                               const std::string& by) override;
   Result<storage::AdapterVersionRow> register_training(const AdapterId& adapter) override;
+  Result<storage::AdapterVersionRow> register_incoming(const std::string& persona,
+                                                       const std::string& incoming,
+                                                       const std::vector<std::string>& parents,
+                                                       const persona::ChangeOrder& order) override;
+
+  // What a directory of an adapter becomes that is registered for `persona` (register_incoming()).
+  Result<persona::NewVersion> new_version(const std::string& persona,
+                                          const std::filesystem::path& source,
+                                          const std::vector<std::string>& parents,
+                                          const persona::ChangeOrder& order);
 
   persona::VersionRegistry& registry() { return registry_; }
 

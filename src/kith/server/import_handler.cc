@@ -49,6 +49,9 @@ Result<storage::ImportReport> import_users(const Context& context, const TenantI
                                            profile::Importer& importer, const std::string& path) {
   const base::UnixMicros begun = context.services.clock.now();
   KITH_ASSIGN_OR_RETURN(auto report, importer.import_users(path));
+  if (context.services.newcomers != nullptr) {
+    context.services.newcomers->begin(storage::TenantScope{tenant});
+  }
   personalize::PersonaLearner* learner = context.services.learner;
   if (learner == nullptr || report.num_updated == 0) return report;
   KITH_RETURN_IF_ERROR(learner->look_again(storage::TenantScope{tenant}, begun));

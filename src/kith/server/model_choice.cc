@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kith/personalize/model_names.h"
+
 namespace kith::server {
 namespace {
 
@@ -44,8 +46,7 @@ api::ApiError unknown_model(const std::string& model) {
 }  // namespace
 
 bool is_base_model(const personalize::GeneratorCapabilities& capabilities, std::string_view name) {
-  // What people write who do not mind which: our own examples, and other servers' clients.
-  return name.empty() || name == capabilities.model || name == "kith" || name == "default";
+  return personalize::means_any_model(name) || name == capabilities.model;
 }
 
 api::Outcome<NamedAdapters> find_named_adapters(

@@ -39,6 +39,8 @@ constexpr std::array kRoutes{
     Route{"GET", "/v1/personas", kEndUser, kCall, kNone, get_personas, nullptr},
     Route{"GET", "/v1/personas/{id}/stats", kOperator, kCall, kNone, get_persona_stats, nullptr},
     Route{"GET", "/v1/personas/{id}/versions", kOperator, kCall, kNone, get_versions, nullptr},
+    Route{"GET", "/v1/personas/{id}/versions/{version}/shadow", kOperator, kCall, kNone, get_shadow,
+          nullptr},
     Route{"POST", "/v1/personas/{id}/promote", kOperator, kCall, kJson, post_promote, nullptr},
     Route{"POST", "/v1/personas/{id}/rollback", kOperator, kCall, kJson, post_rollback, nullptr},
     Route{"POST", "/v1/personas/{id}/try", kOperator, kCall, kJson, post_try, nullptr},

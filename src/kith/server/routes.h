@@ -59,6 +59,7 @@ api::Outcome<HttpResponse> post_import(const Context& context, const Call& call)
 api::Outcome<HttpResponse> get_document(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_personas(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_versions(const Context& context, const Call& call);
+api::Outcome<HttpResponse> get_shadow(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_promote(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_rollback(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_try(const Context& context, const Call& call);

@@ -8,6 +8,7 @@
 #include "kith/memory/knowledge.h"
 #include "kith/persona/assignment.h"
 #include "kith/personalize/feedback.h"
+#include "kith/personalize/newcomers.h"
 #include "kith/personalize/persona_learner.h"
 #include "kith/personalize/pipeline.h"
 #include "kith/server/completion_service.h"
@@ -38,6 +39,8 @@ struct Services {
   VersionService* versions = nullptr;
   // Null: nobody's persona is looked at anew when attributes change.
   personalize::PersonaLearner* learner = nullptr;
+  // Null: who has never asked is in no figure.
+  personalize::NewcomerPass* newcomers = nullptr;
   // Removes what is kept of a user outside of the stores (rows of unfinished trainings), before the
   // stores erase him; empty: there is nothing.
   std::function<Status(const storage::Scope& scope)> forget_elsewhere = {};

@@ -129,6 +129,9 @@ Status store_update(const Context& context, const storage::Scope& scope,
   for (const auto& [purpose, granted] : update.consent) {
     KITH_RETURN_IF_ERROR(stores.consents().set(scope, purpose, granted, now));
   }
+  if (update.attributes && context.services.newcomers != nullptr) {
+    context.services.newcomers->begin(scope.tenant_scope());
+  }
   const bool looks_again = update.attributes && context.services.learner != nullptr;
   return looks_again ? context.services.learner->learn(scope, {}) : Status();
 }

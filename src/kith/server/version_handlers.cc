@@ -1,13 +1,19 @@
-// /v1/personas/{id}/versions and what changes which of them serves.
+// /v1/personas/{id}/versions, what a shadow said, and what changes which of them serves.
+#include <charconv>
+#include <limits>
+
 #include "kith/api/version_orders.h"
 #include "kith/base/json.h"
 #include "kith/persona/version_document.h"
+#include "kith/server/identity.h"
 #include "kith/server/routes.h"
 
 namespace kith::server {
 namespace {
 
 using storage::AdapterVersionRow;
+
+constexpr int kMaxExamples = 20;
 
 // The service, or why there is none.
 api::Outcome<VersionService*> service_of(const Context& context) {
@@ -34,6 +40,16 @@ api::Outcome<HttpResponse> tell(const Result<AdapterVersionRow>& row, const Call
   return json_response(base::dump_json(persona::to_json(*row)));
 }
 
+api::Outcome<int> read_count(const std::string& text, const char* name, int low, int high) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool is_number = error == std::errc() && end == text.data() + text.size();
+  if (is_number && value >= low && value <= high) return value;
+  return api::bad_request(std::string(name) + " must be a number in [" + std::to_string(low) +
+                              ", " + std::to_string(high) + "]",
+                          name);
+}
+
 persona::ChangeOrder order_of(const Call& call, const std::string& reason) {
   return {call.principal.name, reason};
 }
@@ -49,6 +65,23 @@ api::Outcome<HttpResponse> get_versions(const Context& context, const Call& call
   if (!history) return explain(history.error(), call);
   return json_response(
       base::dump_json(persona::versions_json(call.params[0], target->adapter, *rows, *history)));
+}
+
+api::Outcome<HttpResponse> get_shadow(const Context& context, const Call& call) {
+  auto target = target_of(context, call);
+  if (!target) return std::move(target).error();
+  auto version = read_count(call.params[1], "version", 1, std::numeric_limits<int>::max());
+  if (!version) return std::move(version).error();
+  const auto asked = call.request.query.find("examples");
+  auto examples = read_count(asked == call.request.query.end() ? "0" : asked->second, "examples", 0,
+                             kMaxExamples);
+  if (!examples) return std::move(examples).error();
+  auto tenant = resolve_tenant(call.request, call.principal);
+  if (!tenant) return std::move(tenant).error();
+  const auto judgement = target->service->judge_shadow(
+      {target->adapter, *version}, {static_cast<std::size_t>(*examples), *tenant});
+  if (!judgement) return explain(judgement.error(), call);
+  return json_response(base::dump_json(persona::to_json(*judgement)));
 }
 
 api::Outcome<HttpResponse> post_promote(const Context& context, const Call& call) {
@@ -102,6 +135,15 @@ api::Outcome<HttpResponse> post_gate(const Context& context, const Call& call) {
 }
 
 api::Outcome<HttpResponse> post_register(const Context& context, const Call& call) {
+  auto service = service_of(context);
+  if (!service) return std::move(service).error();
+  auto order = api::parse_register_order(call.request.body);
+  if (!order) return std::move(order).error();
+  if (!order->incoming.empty()) {
+    return tell((*service)->register_incoming(call.params[0], order->incoming, order->parents,
+                                              order_of(call, order->reason)),
+                call);
+  }
   auto target = target_of(context, call);
   if (!target) return std::move(target).error();
   return tell(target->service->register_training(target->adapter), call);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kith/base/result.h"
+#include "kith/persona/shadow_trial.h"
 #include "kith/persona/version_registry.h"
 #include "kith/storage/adapter_version_store.h"
 
@@ -24,6 +25,11 @@ class VersionService {
   virtual Result<std::vector<storage::AdapterVersionRow>> list(const AdapterId& adapter) = 0;
   virtual Result<std::vector<storage::VersionChange>> history(const AdapterId& adapter) = 0;
 
+  // Its unseen answers beside those of the version that serves now (persona/shadow_trial.h).
+  // Errors: kNotFound if there is no such version.
+  virtual Result<persona::ShadowJudgement> judge_shadow(const storage::AdapterVersionId& id,
+                                                        const persona::ExampleWish& examples) = 0;
+
   // As those of persona::VersionRegistry; what changes serves at once.
   virtual Result<storage::AdapterVersionRow> promote(const storage::AdapterVersionId& id,
                                                      const persona::ChangeOrder& order) = 0;
@@ -41,6 +47,13 @@ class VersionService {
   // Registers the training of this adapter that `kith persona train` has finished beside the
   // server. Errors: kNotFound without one; kConflict if it has not come that far.
   virtual Result<storage::AdapterVersionRow> register_training(const AdapterId& adapter) = 0;
+  // Registers the adapter that a command has put into the data directory under that name
+  // (persona/incoming_files.h), which is gone from there afterwards.
+  //   persona: as adapter_of() takes it; a name that nobody has yet begins an adapter of its own
+  // Errors: kNotFound without it; those of persona::VersionRegistry::add().
+  virtual Result<storage::AdapterVersionRow> register_incoming(
+      const std::string& persona, const std::string& incoming,
+      const std::vector<std::string>& parents, const persona::ChangeOrder& order) = 0;
 };
 
 }  // namespace kith::server

@@ -28,6 +28,12 @@ class FakeVersions final : public VersionService {
     return std::vector<storage::VersionChange>{
         {{adapter, 1}, VersionStatus::kCandidate, VersionStatus::kServing, "ann", "first", 7}};
   }
+  Result<persona::ShadowJudgement> judge_shadow(const AdapterVersionId& id,
+                                                const persona::ExampleWish& examples) override {
+    if (id.version > 2) return Error{ErrorCode::kNotFound, "there is no version field@9"};
+    log.push_back("shadow " + std::to_string(examples.most) + " of " + examples.tenant.str());
+    return persona::ShadowJudgement{.id = id, .serving = 1, .users = 7};
+  }
   Result<AdapterVersionRow> promote(const AdapterVersionId& id,
                                     const persona::ChangeOrder& order) override {
     return act("promote", id, order, VersionStatus::kServing);
@@ -52,6 +58,14 @@ class FakeVersions final : public VersionService {
 
   Result<AdapterVersionRow> register_training(const AdapterId& adapter) override {
     log.push_back("register " + adapter.str());
+    return row(2, VersionStatus::kCandidate);
+  }
+  Result<AdapterVersionRow> register_incoming(const std::string& persona,
+                                              const std::string& incoming,
+                                              const std::vector<std::string>& parents,
+                                              const persona::ChangeOrder& order) override {
+    log.push_back("register " + incoming + " for " + persona + " from " +
+                  std::to_string(parents.size()) + " by " + order.by + ": " + order.reason);
     return row(2, VersionStatus::kCandidate);
   }
 
@@ -115,11 +129,34 @@ TEST_F(VersionsTest, AreChangedByOperatorsWithTheirNames) {
                   "gate failed {\"checks\":[]} field@2 by this machine: "));
 }
 
+TEST_F(VersionsTest, AShadowIsJudgedForOperators) {
+  const std::string path = "/v1/personas/field_worker/versions/";
+  const auto response = call(server_.port(), "GET", path + "2/shadow?examples=3");
+  ASSERT_EQ(response.status, 200) << response.body;
+  EXPECT_EQ((*base::parse_json(response.body))["users"], 7);
+  EXPECT_THAT(versions_.log, testing::ElementsAre("shadow 3 of default"));
+  EXPECT_EQ(call(server_.port(), "GET", path + "9/shadow").status, 404);
+  EXPECT_EQ(call(server_.port(), "GET", path + "two/shadow").status, 400);
+  EXPECT_EQ(call(server_.port(), "GET", path + "2/shadow?examples=99").status, 400);
+}
+
 TEST_F(VersionsTest, AFinishedTrainingIsRegistered) {
   const auto response = post("register", "{}");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ((*base::parse_json(response.body))["status"], "candidate");
   EXPECT_THAT(versions_.log, testing::ElementsAre("register field"));
+}
+
+TEST_F(VersionsTest, AnAdapterThatCameInIsRegisteredAlsoUnderANewName) {
+  const auto response =
+      post_json(server_.port(), "/v1/personas/legal/register",
+                R"({"incoming":"17-4","parents":["use_case@1"],"reason":"from outside"})");
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_THAT(versions_.log,
+              testing::ElementsAre("register 17-4 for legal from 1 by this machine: from outside"));
+  // Without one, it would be a training's.
+  EXPECT_EQ(post("register", R"({"reason":"no adapter"})").status, 400);
+  EXPECT_EQ(post("register", R"({"incoming":"17-4","path":"/etc"})").status, 400);
 }
 
 TEST_F(VersionsTest, AKeysLabelSaysWhoItWas) {

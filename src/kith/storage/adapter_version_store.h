@@ -110,6 +110,14 @@ struct VersionThumbs {
   friend bool operator==(const VersionThumbs&, const VersionThumbs&) = default;
 };
 
+// What a version in shadow would have answered, and to whom.
+struct ShadowAnswer {
+  Scope scope;
+  std::string document;  // JSON, the decision's member `shadow`
+
+  friend bool operator==(const ShadowAnswer&, const ShadowAnswer&) = default;
+};
+
 struct ChangeOptions {
   // In (0, 1] for kCanary and kShadow, whose trial begins anew; else not read.
   double share = 0.0;
@@ -158,6 +166,10 @@ class AdapterVersionStore {
   // is not listed.
   virtual Result<std::vector<VersionThumbs>> thumbs(const AdapterId& adapter,
                                                     base::UnixMicros since) = 0;
+
+  // Over all tenants, newest first: the answers that are still there.
+  virtual Result<std::vector<ShadowAnswer>> shadows(const AdapterVersionId& id,
+                                                    std::size_t limit) = 0;
 
   // Newest first; of all adapters for an empty id.
   virtual Result<std::vector<VersionChange>> history(const AdapterId& adapter,

@@ -27,6 +27,8 @@ struct DecisionRow {
   std::string chosen;           // source of the chosen candidate
   double probability = 1.0;     // (0, 1], the one that was sampled from
   std::string document = "{}";  // JSON, the whole decision
+  // The user's own, whoever answered; empty: none.
+  PersonaId own_persona;
 
   friend bool operator==(const DecisionRow&, const DecisionRow&) = default;
 };
@@ -49,7 +51,8 @@ class DecisionStore {
   virtual Result<std::vector<DecisionRow>> list(const Scope& scope, std::size_t limit) = 0;
   // Puts what a version in shadow would have answered into the document, as its member `shadow`, in
   // the place of an earlier one. False if the user has no such decision (any more).
-  //   shadow: JSON. Errors: kInvalidArgument if it is none.
+  //   shadow: JSON; its `version` is what AdapterVersionStore::shadows() finds it by. Errors:
+  //   kInvalidArgument if it is none.
   virtual Result<bool> set_shadow(const Scope& scope, const DecisionId& id,
                                   const std::string& shadow) = 0;
 };

@@ -17,6 +17,9 @@ namespace {
 
 using base::Json;
 
+// Records of one group: a commit costs as much as storing tens of them, and requests wait for less
+// than a commit or two meanwhile.
+constexpr int kGroupRecords = 100;
 constexpr std::size_t kProgressBytes = std::size_t{1} << 18;
 // What the header of a CSV file may ask of every record: a few bytes there must not make trees that
 // are too deep to walk over, or long lists of nothing.
@@ -373,35 +376,78 @@ Result<ImportReport> import_records(const std::filesystem::path& file, const Rec
                             options, handle);
 }
 
+namespace {
+
+// One file on its way. Borrows everything.
+class RecordImport {
+ public:
+  RecordImport(Cursor& cursor, Reader& reader, std::string file, const RecordOptions& options,
+               const RecordHandler& handle)
+      : cursor_(cursor),
+        reader_(reader),
+        file_(std::move(file)),
+        options_(options),
+        handle_(handle) {}
+
+  Result<ImportReport> run(std::size_t total_bytes) {
+    while (!is_at_end_) {
+      const auto take_some = [this] { return take(kGroupRecords); };
+      KITH_RETURN_IF_ERROR(options_.group ? options_.group(take_some) : take_some());
+      if (options_.on_progress && cursor_.position() - reported_bytes_ >= kProgressBytes) {
+        reported_bytes_ = cursor_.position();
+        options_.on_progress(reported_bytes_, total_bytes);
+      }
+    }
+    if (options_.on_progress) options_.on_progress(total_bytes, total_bytes);
+    return std::move(report_);
+  }
+
+ private:
+  Status take(int most) {
+    for (int i = 0; i < most; ++i) {
+      std::optional<Item> item = reader_.next(cursor_);
+      is_at_end_ = !item;
+      if (is_at_end_) return {};
+      KITH_RETURN_IF_ERROR(take(std::move(*item)));
+    }
+    return {};
+  }
+
+  Status take(Item item) {
+    Result<WriteOutcome> outcome =
+        item.value ? handle_(*item.value) : Result<WriteOutcome>(std::move(item.value).error());
+    if (outcome) {
+      count(report_, *outcome);
+      return {};
+    }
+    if (!is_fault_of_record(outcome.error().code)) {
+      return std::move(outcome).error().with_context(file_ + ":" + std::to_string(item.line));
+    }
+    ++report_.num_failed;
+    if (report_.bad_lines.size() < options_.max_bad_lines) {
+      report_.bad_lines.push_back(BadLine{file_, item.line, outcome.error().message});
+    }
+    return {};
+  }
+
+  Cursor& cursor_;
+  Reader& reader_;
+  const std::string file_;
+  const RecordOptions& options_;
+  const RecordHandler& handle_;
+  ImportReport report_;
+  std::size_t reported_bytes_ = 0;
+  bool is_at_end_ = false;
+};
+
+}  // namespace
+
 Result<ImportReport> import_record_text(std::string_view text, const std::filesystem::path& file,
                                         const RecordOptions& options, const RecordHandler& handle) {
   Cursor cursor(text);
   auto reader = open_reader(file, cursor, options.max_record_bytes);
   if (!reader) return std::move(reader).error().with_context(file.string());
-
-  ImportReport report;
-  std::size_t reported_bytes = 0;
-  while (std::optional<Item> item = (*reader)->next(cursor)) {
-    Result<WriteOutcome> outcome =
-        item->value ? handle(*item->value) : Result<WriteOutcome>(std::move(item->value).error());
-    if (outcome) {
-      count(report, *outcome);
-    } else if (is_fault_of_record(outcome.error().code)) {
-      ++report.num_failed;
-      if (report.bad_lines.size() < options.max_bad_lines) {
-        report.bad_lines.push_back(BadLine{file.string(), item->line, outcome.error().message});
-      }
-    } else {
-      return std::move(outcome).error().with_context(file.string() + ":" +
-                                                     std::to_string(item->line));
-    }
-    if (options.on_progress && cursor.position() - reported_bytes >= kProgressBytes) {
-      reported_bytes = cursor.position();
-      options.on_progress(reported_bytes, text.size());
-    }
-  }
-  if (options.on_progress) options.on_progress(text.size(), text.size());
-  return report;
+  return RecordImport(cursor, **reader, file.string(), options, handle).run(text.size());
 }
 
 }  // namespace kith::storage

@@ -26,6 +26,9 @@ struct RecordOptions {
   std::size_t max_record_bytes = std::size_t{8} << 20;
   // Bad lines that are kept with their reason; all are counted.
   std::size_t max_bad_lines = 10'000;
+  // Runs some hundred records' handling as one (StoreSet::group()); empty: each stands for itself.
+  // If a record's error stops the import, its group is gone with it.
+  std::function<Status(const std::function<Status()>& work)> group;
   // Called now and then with the bytes read and the size of the file; may be empty.
   std::function<void(std::size_t done_bytes, std::size_t total_bytes)> on_progress;
 };

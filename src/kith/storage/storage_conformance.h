@@ -649,7 +649,40 @@ TEST_P(StorageConformanceTest, AShadowAnswerStandsInItsDecision) {
   EXPECT_EQ(code_of(set(ada_, "no json")), ErrorCode::kInvalidArgument);
 }
 
-// Writes one row of every kind that a user can have.
+inline DecisionRow answered_for(const char* id, const char* persona, base::UnixMicros at) {
+  DecisionRow row;
+  row.id = DecisionId(id);
+  row.persona = PersonaId(persona);
+  row.at = at;
+  return row;
+}
+
+TEST_P(StorageConformanceTest, AnswersOfAShadowAreFoundByItsVersion) {
+  const auto answer = [&](const Scope& scope, const char* id, int version, base::UnixMicros at) {
+    DecisionRow row = answered_for(id, "field", at);
+    row.adapter = AdapterId("field");
+    ASSERT_TRUE(stores().decisions().put(scope, row));
+    if (version == 0) return;
+    ASSERT_TRUE(*stores().decisions().set_shadow(
+        scope, row.id, "{\"version\":" + std::to_string(version) + ",\"text\":\"" + id + "\"}"));
+  };
+  answer(ada_, "d1", 2, 10);
+  answer(bob_, "d2", 2, 11);
+  answer(other_ada_, "d3", 2, 12);
+  answer(bob_, "d4", 3, 13);
+  answer(bob_, "d5", 0, 14);
+  AdapterVersionStore& versions = stores().adapter_versions();
+  const auto found = versions.shadows({AdapterId("field"), 2}, 9);
+  ASSERT_EQ(found->size(), 3U);
+  EXPECT_EQ(found->front(), (ShadowAnswer{other_ada_, R"({"version":2,"text":"d3"})"}));
+  EXPECT_EQ(found->back().scope.user, ada_.user);
+  EXPECT_EQ(versions.shadows({AdapterId("field"), 2}, 1)->size(), 1U);
+  EXPECT_TRUE(versions.shadows({AdapterId("lead"), 2}, 9)->empty());
+  ASSERT_TRUE(stores().users().erase(bob_, 40));
+  EXPECT_EQ(versions.shadows({AdapterId("field"), 2}, 9)->size(), 2U);
+  EXPECT_TRUE(versions.shadows({AdapterId("field"), 3}, 9)->empty());
+}
+
 TEST_P(StorageConformanceTest, NotesWhenAnotherPersonaBecomesTheMostLikelyOne) {
   PersonaStore& personas = stores().personas();
   const auto put = [&](const Scope& scope, const char* persona, base::UnixMicros at) {
@@ -664,14 +697,6 @@ TEST_P(StorageConformanceTest, NotesWhenAnotherPersonaBecomesTheMostLikelyOne) {
               ElementsAre(PersonaChange{10, PersonaId{}, PersonaId("field")},
                           PersonaChange{30, PersonaId("field"), PersonaId("lead")}));
   EXPECT_THAT(*stores().personas().changes(other_ada_), IsEmpty());
-}
-
-inline DecisionRow answered_for(const char* id, const char* persona, base::UnixMicros at) {
-  DecisionRow row;
-  row.id = DecisionId(id);
-  row.persona = PersonaId(persona);
-  row.at = at;
-  return row;
 }
 
 // By hand: ada is in field from 10 to 30, bob comes at 25; ada asks twice as field, bob once, and
@@ -708,6 +733,93 @@ TEST_P(StorageConformanceTest, CountsAPersonasFleetBySpans) {
   EXPECT_EQ(after->total, (FleetCounts{10, 35, 1, 1, 0, 1, 1, 1, 1, 0}));
 }
 
+// By hand: bob of lead is answered by field once, and ada of field by field and by lead.
+TEST_P(StorageConformanceTest, CountsAnswersToAPersonasUsersByWhomeverTheyWereGiven) {
+  const auto answered = [](const char* id, const char* by, const char* own) {
+    DecisionRow row = answered_for(id, by, 12);
+    row.own_persona = PersonaId(own);
+    return row;
+  };
+  DecisionStore& decisions = stores().decisions();
+  ASSERT_TRUE(decisions.put(bob_, answered("d1", "field", "lead")));
+  ASSERT_TRUE(decisions.put(ada_, answered("d2", "field", "field")));
+  ASSERT_TRUE(decisions.put(ada_, answered("d3", "lead", "field")));
+  FeedbackStore& feedback = stores().feedback();
+  ASSERT_TRUE(feedback.add(bob_, {"k1", DecisionId("d1"), "thumb", -1.0, "", 13, 13}));
+  ASSERT_TRUE(feedback.add(ada_, {"k2", DecisionId("d3"), "thumb", 1.0, "", 13, 13}));
+  const auto figures =
+      stores().fleet().figures(ada_.tenant_scope(), {PersonaId("field"), 10, 20, 10});
+  ASSERT_TRUE(figures) << figures.error().message;
+  const FleetCounts& counts = figures->buckets.front();
+  EXPECT_EQ(std::tie(counts.requests, counts.users), std::make_tuple(2, 2));
+  EXPECT_EQ(std::tie(counts.thumbs_up, counts.thumbs_down), std::make_tuple(0, 1));
+  EXPECT_EQ(std::tie(counts.own_requests, counts.own_users), std::make_tuple(2, 1));
+  EXPECT_EQ(std::tie(counts.own_thumbs_up, counts.own_thumbs_down), std::make_tuple(1, 0));
+  EXPECT_EQ(figures->total.own_users, 1);
+  EXPECT_EQ((*decisions.find(bob_, DecisionId("d1")))->own_persona, PersonaId("lead"));
+}
+
+TEST_P(StorageConformanceTest, NotesWhoSomebodySeemsToBeUntilThereIsAnAssignment) {
+  PersonaStore& personas = stores().personas();
+  FleetStore& fleet = stores().fleet();
+  EXPECT_FALSE(*fleet.note(ada_, PersonaId("field"), 5));  // nobody yet
+  ASSERT_TRUE(stores().users().upsert(ada_, {{"grade", "technician"}}, 5));
+  ASSERT_TRUE(stores().users().upsert(bob_, {{"grade", "director"}}, 5));
+  ASSERT_EQ(fleet.list_unnoted(ada_.tenant_scope(), UserId{}, 9)->size(), 2U);
+  EXPECT_EQ(fleet.list_unnoted(ada_.tenant_scope(), UserId{}, 1)->front().attributes.size(), 1U);
+  EXPECT_TRUE(*fleet.note(ada_, PersonaId("field"), 7));
+  EXPECT_FALSE(*fleet.note(ada_, PersonaId("field"), 8));
+  EXPECT_EQ(code_of(fleet.note(ada_, PersonaId(""), 8)), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(fleet.list_unnoted(ada_.tenant_scope(), UserId{}, 9)->size(), 1U);
+  EXPECT_FALSE(personas.find(ada_)->has_value());
+  const auto size = [&] {
+    return fleet.figures(ada_.tenant_scope(), {PersonaId("field"), 1, 90, 90})->total.size;
+  };
+  EXPECT_EQ(size(), 1);
+  // What is noted is what the first assignment changes from.
+  ASSERT_TRUE(personas.put(ada_, {{{PersonaId("lead"), 0.9}}, "{}", "v1", 20}));
+  EXPECT_THAT(*personas.changes(ada_),
+              ElementsAre(PersonaChange{7, PersonaId{}, PersonaId("field")},
+                          PersonaChange{20, PersonaId("field"), PersonaId("lead")}));
+  EXPECT_EQ(size(), 0);
+  EXPECT_FALSE(*fleet.note(ada_, PersonaId("field"), 21));
+  // New attributes ask for another look.
+  ASSERT_TRUE(fleet.note(bob_, PersonaId("lead"), 22));
+  EXPECT_TRUE(fleet.list_unnoted(ada_.tenant_scope(), UserId{}, 9)->empty());
+  ASSERT_TRUE(stores().users().upsert(bob_, {{"grade", "technician"}}, 30));
+  EXPECT_EQ(fleet.list_unnoted(ada_.tenant_scope(), UserId{}, 9)->size(), 1U);
+}
+
+TEST_P(StorageConformanceTest, AGroupIsStoredTogetherOrNotAtAll) {
+  UserStore& users = stores().users();
+  ASSERT_TRUE(stores().group([&]() -> Status {
+    KITH_RETURN_IF_ERROR(users.upsert(ada_, {{"grade", "director"}}, 5));
+    EXPECT_TRUE((*users.find(ada_)).has_value());  // its own writes are seen
+    // A call that fails takes back its own alone.
+    EXPECT_FALSE(stores().personas().put(ada_, {{}, "{}", "v1", 5}));
+    EXPECT_FALSE(stores().adapter_versions().set_metrics({AdapterId("none"), 1}, "{}"));
+    return {};
+  }));
+  const Status failed = stores().group([&]() -> Status {
+    KITH_RETURN_IF_ERROR(users.upsert(bob_, {}, 6));
+    return Error{ErrorCode::kUnavailable, "stopped"};
+  });
+  EXPECT_EQ(failed.error().message, "stopped");
+  reopen();
+  EXPECT_TRUE((*stores().users().find(ada_)).has_value());
+  EXPECT_FALSE((*stores().users().find(bob_)).has_value());
+  // Writes of another thread wait for the end of it.
+  std::thread other;
+  ASSERT_TRUE(stores().group([&]() -> Status {
+    other = std::thread([&] { EXPECT_TRUE(stores().users().upsert(bob_, {}, 7)); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE((*stores().users().find(bob_)).has_value());
+    return {};
+  }));
+  other.join();
+  EXPECT_TRUE((*stores().users().find(bob_)).has_value());
+}
+
 TEST_P(StorageConformanceTest, RefusesFiguresOfNoTimeOrOfTooManySpans) {
   FleetStore& fleet = stores().fleet();
   EXPECT_EQ(code_of(fleet.figures(ada_.tenant_scope(), {PersonaId("field"), 5, 5, 1})),
@@ -718,6 +830,7 @@ TEST_P(StorageConformanceTest, RefusesFiguresOfNoTimeOrOfTooManySpans) {
             ErrorCode::kInvalidArgument);
 }
 
+// Writes one row of every kind that a user can have.
 inline void write_everything(StoreSet& stores, const Scope& scope, const std::string& word) {
   const std::string id = scope.tenant.str() + scope.user.str();
   ASSERT_TRUE(stores.users().upsert(scope, {{"note", word}}, 1));

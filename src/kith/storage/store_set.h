@@ -1,11 +1,13 @@
 // All stores of one backend. `runtime` owns one; modules borrow the stores they need.
 #pragma once
 
+#include <functional>
+
 #include "kith/storage/adapter_version_store.h"
 #include "kith/storage/conversation_store.h"
 #include "kith/storage/decision_store.h"
-#include "kith/storage/fleet_store.h"
 #include "kith/storage/event_store.h"
+#include "kith/storage/fleet_store.h"
 #include "kith/storage/key_store.h"
 #include "kith/storage/knowledge_store.h"
 #include "kith/storage/user_store.h"
@@ -16,6 +18,13 @@ namespace kith::storage {
 class StoreSet {
  public:
   virtual ~StoreSet() = default;
+
+  // Runs `work` on the calling thread. What that thread writes through this set meanwhile is
+  // committed together at the end, or not at all if `work` fails, and its reads see it. A call that
+  // fails takes back what it wrote itself, no more. Writes of other threads wait, so a group is for
+  // some hundred rows. No group in a group, and no erasure.
+  // Errors: those of `work`, and of the commit.
+  virtual Status group(const std::function<Status()>& work) = 0;
 
   virtual UserStore& users() = 0;
   virtual ConsentStore& consents() = 0;

@@ -1,6 +1,7 @@
 #include "kith/train/trainer.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 #include <dlfcn.h>
 #include <torch/torch.h>
 
@@ -53,7 +54,15 @@ std::string blas_name() {
   }
   if (dlsym(RTLD_DEFAULT, "mkl_get_version") != nullptr) return "MKL";
   if (dlsym(RTLD_DEFAULT, "bli_info_get_version_str") != nullptr) return "BLIS";
-  return {};
+  // PyTorch's own builds hide theirs inside of the library, and name it in its settings. A generic
+  // one is what the system chooses.
+  const std::string settings = at::show_config();
+  constexpr std::string_view kKey = "BLAS_INFO=";
+  const std::size_t at = settings.find(kKey);
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + kKey.size();
+  const std::string name = settings.substr(begin, settings.find_first_of(",; \n", begin) - begin);
+  return name == "generic" || name == "none" ? std::string() : name;
 }
 
 void report_blas() {

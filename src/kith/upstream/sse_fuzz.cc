@@ -47,9 +47,9 @@ Events parse(std::span<const std::string_view> pieces) {
   return events;
 }
 
-// The standard's words, line by line, without its byte order mark, names and ids, and without a
-// limit.
+// The standard's words, line by line, without names and ids, and without a limit.
 Events expected(std::string_view bytes) {
+  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
   Events events;
   std::string data;
   std::string line;

@@ -1,6 +1,12 @@
 #include "kith/upstream/sse_parser.h"
 
 namespace kith::upstream {
+namespace {
+
+// The standard skips one in front of the stream.
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+}  // namespace
 
 Status SseParser::append(std::string_view bytes) {
   for (const char c : bytes) {
@@ -25,6 +31,10 @@ Status SseParser::append(std::string_view bytes) {
 }
 
 void SseParser::take_line(std::string_view line) {
+  if (is_first_line_ && line.starts_with(kByteOrderMark)) {
+    line.remove_prefix(kByteOrderMark.size());
+  }
+  is_first_line_ = false;
   if (line.empty()) {
     if (has_data_) stopped_ = !on_data_(data_);
     data_.clear();

@@ -40,6 +40,7 @@ class SseParser {
   bool has_data_ = false;
   bool stopped_ = false;
   bool last_was_cr_ = false;
+  bool is_first_line_ = true;
 };
 
 }  // namespace kith::upstream

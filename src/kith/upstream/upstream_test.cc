@@ -40,6 +40,19 @@ TEST(SseParserTest, GivesOutDataHoweverTheBytesAreCut) {
   }
 }
 
+TEST(SseParserTest, AByteOrderMarkInFrontIsNoPartOfTheFirstLine) {
+  const std::string stream =
+      "\xEF\xBB\xBF"
+      "data: one\n\ndata: \xEF\xBB\xBF"
+      "two\n\n";
+  for (std::size_t piece = 1; piece < 6; ++piece) {
+    EXPECT_THAT(parse(stream, piece), ElementsAre("one",
+                                                  "\xEF\xBB\xBF"
+                                                  "two"))
+        << piece;
+  }
+}
+
 TEST(SseParserTest, RefusesAnEventWithoutEnd) {
   SseParser parser([](std::string_view) { return true; }, 100);
   const auto taken = parser.append("data: " + std::string(200, 'x'));

@@ -11,6 +11,8 @@ export interface FleetCounts {
   left: number;
   // Absent where too few users asked.
   answers?: { requests: number; users: number; thumbsUp: number; thumbsDown: number; share: number };
+  // To users whose own persona it is, whoever answered them; absent as above.
+  toOwnUsers?: { requests: number; users: number };
 }
 
 export interface FleetFigures {
@@ -24,6 +26,7 @@ export interface FleetFigures {
 
 function decodeCounts(item: JsonObject): FleetCounts {
   const isWithheld = item.withheld === true;
+  const own = asObject(item.to_own_users);
   return present<FleetCounts>({
     from: asText(item.from) ?? '',
     size: asNumber(item.size) ?? 0,
@@ -38,6 +41,10 @@ function decodeCounts(item: JsonObject): FleetCounts {
           thumbsDown: asNumber(item.thumbs_down) ?? 0,
           share: asNumber(item.share) ?? 0,
         },
+    toOwnUsers:
+      own === undefined || own.withheld === true
+        ? undefined
+        : { requests: asNumber(own.requests) ?? 0, users: asNumber(own.users) ?? 0 },
   });
 }
 

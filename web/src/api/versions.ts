@@ -19,6 +19,8 @@ export interface Version {
   parents: string[];
   flags: string[];
   share?: number;
+  // It has answered unseen in its trial.
+  hasShadow: boolean;
   // Absent until the version has been evaluated.
   gate?: { passed: boolean; checks: GateCheck[] };
 }
@@ -63,6 +65,7 @@ function decodeVersion(item: JsonObject): Version {
     parents: textsOf(item.parents),
     flags: textsOf(item.flags),
     share: asNumber(item.share),
+    hasShadow: item.status === 'shadow' || asObject(asObject(item.trial)?.shadow) !== undefined,
     gate: decodeGate(item.gate),
   });
 }

@@ -52,6 +52,7 @@ function FleetRow({ persona, figures, isChosen, onChoose }: FleetRowProps) {
           </>
         )}
       </td>
+      <td>{total.toOwnUsers === undefined ? 'not told' : total.toOwnUsers.requests}</td>
       <td>{thumbs(total)}</td>
     </tr>
   );
@@ -127,7 +128,8 @@ export function FleetDialog({ personas, onClose }: FleetDialogProps) {
                   <th scope="col">Persona</th>
                   <th scope="col">Users</th>
                   <th scope="col">Drift</th>
-                  <th scope="col">Answers</th>
+                  <th scope="col">Answers it gave</th>
+                  <th scope="col">Answers to its users</th>
                   <th scope="col">Thumbs</th>
                 </tr>
               </thead>
@@ -154,7 +156,7 @@ export function FleetDialog({ personas, onClose }: FleetDialogProps) {
               <h3>{personas.find(({ id }) => id === chosen)?.name}</h3>
               <Charts figures={figures} />
               <p className="fleet-note">
-                Answers and thumbs are told where at least {figures.minUsers} different users asked; grey stubs are
+                Thumbs are on answers that the persona gave. Answers and thumbs are told where at least {figures.minUsers} different users asked; grey stubs are
                 not told. Days are those of UTC.
               </p>
             </>

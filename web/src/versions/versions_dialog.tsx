@@ -8,6 +8,7 @@ import type { PersonaCard } from '../api/types';
 import { fetchVersions, promote, rollback } from '../api/versions';
 import type { Version, VersionChange, VersionList } from '../api/versions';
 import { Modal } from '../shell/modal';
+import { ShadowJudgement } from './shadow_judgement';
 
 // What a persona may be changed to; the shared adapter has versions as well.
 const kShared: PersonaCard = { id: 'use_case', name: 'All personas together', description: '' };
@@ -36,12 +37,13 @@ function Gate({ version }: { version: Version }) {
 }
 
 interface VersionRowProps {
+  persona: string;
   version: Version;
   onPromote: () => void;
   disabled: boolean;
 }
 
-function VersionRow({ version, onPromote, disabled }: VersionRowProps) {
+function VersionRow({ persona, version, onPromote, disabled }: VersionRowProps) {
   const canServe = version.gate?.passed === true && !['serving', 'refused', 'withdrawn'].includes(version.status);
   return (
     <li className="version">
@@ -58,6 +60,7 @@ function VersionRow({ version, onPromote, disabled }: VersionRowProps) {
         <p className="version-flag">Somebody whose data is in it has been erased: train again.</p>
       )}
       <Gate version={version} />
+      {version.hasShadow && <ShadowJudgement persona={persona} version={version.number} />}
       {canServe && (
         <button type="button" className="button" disabled={disabled} onClick={onPromote}>
           Promote version {version.number}
@@ -159,7 +162,8 @@ export function VersionsDialog({ personas, onClose }: VersionsDialogProps) {
           <ul className="version-list">
             {list.versions.map((version) => (
               <VersionRow
-                key={version.number}
+                key={`${persona}@${version.number}`}
+                persona={persona}
                 version={version}
                 disabled={isBusy}
                 onPromote={() => void change(() => promote(persona, version.number))}

@@ -214,6 +214,13 @@ class FaultyFleetStore final : public FleetStore {
   Result<FleetFigures> figures(const TenantScope& scope, const FleetQuery& query) override {
     return gate_.pass([&] { return inner_.figures(scope, query); });
   }
+  Result<bool> note(const Scope& scope, const PersonaId& persona, base::UnixMicros at) override {
+    return gate_.pass([&] { return inner_.note(scope, persona, at); });
+  }
+  Result<std::vector<UserRow>> list_unnoted(const TenantScope& scope, const UserId& after,
+                                            std::size_t limit) override {
+    return gate_.pass([&] { return inner_.list_unnoted(scope, after, limit); });
+  }
 
  private:
   FleetStore& inner_;
@@ -333,6 +340,10 @@ class FaultyAdapterVersionStore final : public AdapterVersionStore {
                                             base::UnixMicros since) override {
     return gate_.pass([&] { return inner_.thumbs(adapter, since); });
   }
+  Result<std::vector<ShadowAnswer>> shadows(const AdapterVersionId& id,
+                                            std::size_t limit) override {
+    return gate_.pass([&] { return inner_.shadows(id, limit); });
+  }
   Result<std::vector<VersionChange>> history(const AdapterId& adapter, std::size_t limit) override {
     return gate_.pass([&] { return inner_.history(adapter, limit); });
   }
@@ -351,7 +362,8 @@ class FaultyAdapterVersionStore final : public AdapterVersionStore {
 class FaultyStoreSetImpl final : public FaultyStoreSet {
  public:
   explicit FaultyStoreSetImpl(StoreSet& inner)
-      : users_(inner.users(), gate_),
+      : inner_(inner),
+        users_(inner.users(), gate_),
         consents_(inner.consents(), gate_),
         personas_(inner.personas(), gate_),
         conversations_(inner.conversations(), gate_),
@@ -370,6 +382,8 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   UserStore& users() override { return users_; }
   ConsentStore& consents() override { return consents_; }
   PersonaStore& personas() override { return personas_; }
+  // Its calls are counted one by one.
+  Status group(const std::function<Status()>& work) override { return inner_.group(work); }
   ConversationStore& conversations() override { return conversations_; }
   DecisionStore& decisions() override { return decisions_; }
   FeedbackStore& feedback() override { return feedback_; }
@@ -380,6 +394,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
 
  private:
+  StoreSet& inner_;
   FaultGate gate_;
   FaultyUserStore users_;
   FaultyConsentStore consents_;

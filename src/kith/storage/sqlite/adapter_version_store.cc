@@ -359,6 +359,21 @@ Result<std::vector<VersionThumbs>> SqliteAdapterVersionStore::thumbs(const Adapt
   });
 }
 
+Result<std::vector<ShadowAnswer>> SqliteAdapterVersionStore::shadows(const AdapterVersionId& id,
+                                                                     std::size_t limit) {
+  return database_.read([&](Session& session) -> Result<std::vector<ShadowAnswer>> {
+    std::vector<ShadowAnswer> answers;
+    Query query = session.query(
+        "SELECT tenant, user, json_extract(document, '$.shadow') FROM decisions "
+        "WHERE adapter = ? AND shadow_version = ? AND shadow_version > 0 ORDER BY at DESC LIMIT ?");
+    query.bind(id.adapter, id.version, limit);
+    while (query.step()) {
+      answers.push_back({{TenantId(query.text(0)), UserId(query.text(1))}, query.text(2)});
+    }
+    return answers;
+  });
+}
+
 Result<std::vector<VersionChange>> SqliteAdapterVersionStore::history(const AdapterId& adapter,
                                                                       std::size_t limit) {
   return database_.read([&](Session& session) -> Result<std::vector<VersionChange>> {

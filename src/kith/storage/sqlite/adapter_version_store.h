@@ -25,6 +25,7 @@ class SqliteAdapterVersionStore final : public AdapterVersionStore {
                         base::UnixMicros at) override;
   Result<std::vector<VersionThumbs>> thumbs(const AdapterId& adapter,
                                             base::UnixMicros since) override;
+  Result<std::vector<ShadowAnswer>> shadows(const AdapterVersionId& id, std::size_t limit) override;
   Result<std::vector<VersionChange>> history(const AdapterId& adapter, std::size_t limit) override;
   Result<std::vector<Scope>> contributors(const AdapterVersionId& id) override;
   Result<std::vector<AdapterVersionId>> contributions(const Scope& scope) override;

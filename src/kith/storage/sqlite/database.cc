@@ -74,14 +74,15 @@ Query Session::query(std::string_view sql) {
 Transaction::~Transaction() {
   if (is_committed_) return;
   try {
-    session_.query("ROLLBACK").run();
+    session_.query(words_.rollback).run();
+    if (!words_.end.empty()) session_.query(words_.end).run();
   } catch (const SQLite::Exception&) {
     // SQLite has rolled it back itself.
   }
 }
 
 void Transaction::commit() {
-  session_.query("COMMIT").run();
+  session_.query(words_.commit).run();
   is_committed_ = true;
 }
 
@@ -116,6 +117,25 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
     return to_error(exception).with_context(file.string());
   }
   return database;
+}
+
+Status Database::group(const std::function<Status()>& work) {
+  const std::lock_guard lock(writer_mutex_);
+  // Also when `work` throws.
+  struct Group {
+    explicit Group(std::atomic<std::thread::id>& thread) : thread_(thread) {
+      thread_ = std::this_thread::get_id();
+    }
+    Group(const Group&) = delete;
+    Group& operator=(const Group&) = delete;
+    ~Group() { thread_ = std::thread::id(); }
+    std::atomic<std::thread::id>& thread_;
+  };
+  const auto body = [&](Session&) -> Status {
+    const Group group(group_thread_);
+    return work();
+  };
+  return in_transaction(*writer_, kWriting, body);
 }
 
 Status Database::scrub() {

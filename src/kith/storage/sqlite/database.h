@@ -4,15 +4,18 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
@@ -93,13 +96,29 @@ class Session {
   std::unordered_map<std::string_view, std::unique_ptr<SQLite::Statement>> statements_;
 };
 
+// The statements of a transaction; literals.
+struct TransactionWords {
+  std::string_view begin;
+  std::string_view commit = "COMMIT";
+  std::string_view rollback = "ROLLBACK";
+  // Ends what `rollback` leaves open.
+  std::string_view end = {};
+};
+inline constexpr TransactionWords kWriting{.begin = "BEGIN IMMEDIATE"};
+inline constexpr TransactionWords kReading{.begin = "BEGIN DEFERRED"};
+// A part of a transaction that is under way.
+inline constexpr TransactionWords kPart{.begin = "SAVEPOINT part",
+                                        .commit = "RELEASE part",
+                                        .rollback = "ROLLBACK TO part",
+                                        .end = "RELEASE part"};
+
 // A transaction, rolled back unless commit() is called. Its statements are prepared once, like all
 // others: to parse them anew would cost as much as a read.
 class Transaction {
  public:
-  // `begin` is a literal. Throws SQLite::Exception, as commit() does.
-  Transaction(Session& session, std::string_view begin) : session_(session) {
-    session_.query(begin).run();
+  // Throws SQLite::Exception, as commit() does.
+  Transaction(Session& session, const TransactionWords& words) : session_(session), words_(words) {
+    session_.query(words_.begin).run();
   }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -109,6 +128,7 @@ class Transaction {
 
  private:
   Session& session_;
+  const TransactionWords words_;
   bool is_committed_ = false;
 };
 
@@ -125,16 +145,21 @@ class Database {
   // succeeds and rolled back otherwise. A literal must be passed to Session::query.
   template <typename Body>
   auto write(Body&& body) -> std::invoke_result_t<Body, Session&> {
+    if (is_in_group()) return in_transaction(*writer_, kPart, body);
     const std::lock_guard lock(writer_mutex_);
-    return in_transaction(*writer_, "BEGIN IMMEDIATE", body);
+    return in_transaction(*writer_, kWriting, body);
   }
 
   // The same on a reading connection: `body` sees one state of the database.
   template <typename Body>
   auto read(Body&& body) -> std::invoke_result_t<Body, Session&> {
+    if (is_in_group()) return in_transaction(*writer_, kPart, body);
     const Lease lease(*this);
-    return in_transaction(lease.session(), "BEGIN DEFERRED", body);
+    return in_transaction(lease.session(), kReading, body);
   }
+
+  // StoreSet::group().
+  Status group(const std::function<Status()>& work);
 
   // Makes deleted rows vanish from the files. secure_delete has overwritten them in the pages; this
   // moves the pages into the database and empties the write-ahead log, which holds older ones.
@@ -157,11 +182,13 @@ class Database {
 
   Database() = default;
 
+  bool is_in_group() const { return group_thread_.load() == std::this_thread::get_id(); }
+
   template <typename Body>
-  static auto in_transaction(Session& session, std::string_view begin, Body& body)
+  static auto in_transaction(Session& session, const TransactionWords& words, Body& body)
       -> std::invoke_result_t<Body, Session&> {
     try {
-      Transaction transaction(session, begin);
+      Transaction transaction(session, words);
       auto result = body(session);
       if (result) transaction.commit();
       return result;
@@ -172,6 +199,8 @@ class Database {
 
   std::mutex writer_mutex_;
   std::unique_ptr<Session> writer_;  // guarded by writer_mutex_
+  // Whose group is under way, which holds writer_mutex_; nobody's by default.
+  std::atomic<std::thread::id> group_thread_{};
   std::mutex readers_mutex_;
   std::condition_variable reader_free_;
   std::vector<std::unique_ptr<Session>> free_readers_;  // guarded by readers_mutex_

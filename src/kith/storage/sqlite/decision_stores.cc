@@ -10,7 +10,7 @@ namespace {
 
 #define KITH_DECISION_COLUMNS                                                       \
   "SELECT decision, user, conversation, completion, at, persona, adapter, chosen, " \
-  "probability, document, adapter_version FROM decisions "
+  "probability, document, adapter_version, own_persona FROM decisions "
 #define KITH_FEEDBACK_COLUMNS \
   "SELECT key, decision, kind, value, text, at, received_at FROM feedback "
 
@@ -27,6 +27,7 @@ DecisionRow read_decision(const Query& query) {
   row.probability = query.number(8);
   row.document = query.text(9);
   row.adapter_version = static_cast<int>(query.integer(10));
+  row.own_persona = PersonaId(query.text(11));
   return row;
 }
 
@@ -77,10 +78,11 @@ Status SqliteDecisionStore::put(const Scope& scope, const DecisionRow& decision)
       return Error{ErrorCode::kConflict, "the decision id is taken"};
     }
     ensure_user(session, scope, decision.at);
-    session.query("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    session.query("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)")
         .bind(scope.tenant, scope.user, decision.id, decision.conversation, decision.completion,
               decision.at, decision.persona, decision.adapter, decision.chosen,
-              decision.probability, decision.document, decision.adapter_version)
+              decision.probability, decision.document, decision.adapter_version,
+              decision.own_persona)
         .run();
     return {};
   });
@@ -138,8 +140,9 @@ Result<bool> SqliteDecisionStore::set_shadow(const Scope& scope, const DecisionI
   return database_.write([&](Session& session) -> Result<bool> {
     return session
                .query(
-                   "UPDATE decisions SET document = json_set(document, '$.shadow', json(?)) "
-                   "WHERE tenant = ? AND user = ? AND decision = ?")
+                   "UPDATE decisions SET document = json_set(document, '$.shadow', json(?1)), "
+                   "shadow_version = coalesce(json_extract(?1, '$.version'), 0) "
+                   "WHERE tenant = ?2 AND user = ?3 AND decision = ?4")
                .bind(shadow, scope.tenant, scope.user, id)
                .run() > 0;
   });

@@ -11,6 +11,9 @@ class SqliteFleetStore final : public FleetStore {
  public:
   explicit SqliteFleetStore(Database& database) : database_(database) {}
   Result<FleetFigures> figures(const TenantScope& scope, const FleetQuery& query) override;
+  Result<bool> note(const Scope& scope, const PersonaId& persona, base::UnixMicros at) override;
+  Result<std::vector<UserRow>> list_unnoted(const TenantScope& scope, const UserId& after,
+                                            std::size_t limit) override;
 
  private:
   Database& database_;

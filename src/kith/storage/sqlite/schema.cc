@@ -184,8 +184,23 @@ CREATE TABLE user_events (
 CREATE INDEX user_events_by_time ON user_events (tenant, user, at);
 )sql";
 
+// Whose answer it was, beside who gave it; and where answers of shadows are.
+constexpr const char* kOwnPersonas = R"sql(
+ALTER TABLE decisions ADD COLUMN own_persona TEXT NOT NULL DEFAULT '';
+ALTER TABLE decisions ADD COLUMN shadow_version INTEGER NOT NULL DEFAULT 0;
+UPDATE decisions SET
+  own_persona = coalesce(json_extract(document, '$.persona.assigned'), ''),
+  shadow_version = coalesce(json_extract(document, '$.shadow.version'), 0)
+  WHERE json_valid(document);
+CREATE INDEX decisions_by_own_persona ON decisions (tenant, own_persona, at, user);
+DROP INDEX decisions_with_persona;
+CREATE INDEX decisions_with_personas ON decisions (tenant, user, decision, persona, own_persona);
+CREATE INDEX decisions_by_shadow ON decisions (adapter, shadow_version, at)
+  WHERE shadow_version > 0;
+)sql";
+
 constexpr std::array<const char*, kSchemaVersion> kMigrations = {kUsers, kTenants, kAdapterVersions,
-                                                                 kFleet, kEvents};
+                                                                 kFleet, kEvents,  kOwnPersonas};
 
 }  // namespace
 

@@ -7,7 +7,7 @@
 
 namespace kith::storage::sqlite {
 
-inline constexpr int kSchemaVersion = 5;
+inline constexpr int kSchemaVersion = 6;
 
 // Brings the database up to kSchemaVersion, each migration in a transaction of its own.
 // Errors: kConflict if the database is newer. Throws SQLite::Exception.

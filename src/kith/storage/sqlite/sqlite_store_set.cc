@@ -4,8 +4,8 @@
 #include "kith/storage/sqlite/conversation_store.h"
 #include "kith/storage/sqlite/database.h"
 #include "kith/storage/sqlite/decision_stores.h"
-#include "kith/storage/sqlite/fleet_store.h"
 #include "kith/storage/sqlite/event_store.h"
+#include "kith/storage/sqlite/fleet_store.h"
 #include "kith/storage/sqlite/knowledge_store.h"
 #include "kith/storage/sqlite/user_stores.h"
 
@@ -16,6 +16,8 @@ class SqliteStoreSet final : public StoreSet {
  public:
   explicit SqliteStoreSet(std::unique_ptr<sqlite::Database> database)
       : database_(std::move(database)) {}
+
+  Status group(const std::function<Status()>& work) override { return database_->group(work); }
 
   UserStore& users() override { return users_; }
   ConsentStore& consents() override { return consents_; }

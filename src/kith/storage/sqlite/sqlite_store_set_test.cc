@@ -187,6 +187,22 @@ TEST_F(SqliteStoreSetTest, ReadsAFileOfVersionThree) {
                   PersonaChange{1750000000000000, PersonaId{}, PersonaId("field_worker")}));
 }
 
+TEST_F(SqliteStoreSetTest, DecisionsOfOlderFilesSayWhoseTheyWereAndWhichShadowAnswered) {
+  const char* source_dir = std::getenv("KITH_SOURCE_DIR");
+  const std::filesystem::path source(source_dir ? source_dir : ".");
+  const auto sql = base::read_file(source / "src/kith/storage/sqlite/testdata/schema_v3.sql");
+  ASSERT_TRUE(sql) << sql.error().message;
+  RawDatabase(file()).run(*sql);
+  RawDatabase(file()).run(
+      "UPDATE decisions SET adapter = 'field', document = "
+      R"('{"persona":{"assigned":"field_worker"},"shadow":{"version":2,"text":"x"}}')");
+  const auto stores = open(file());
+  const Scope scope{TenantId("default"), UserId("e001")};
+  EXPECT_EQ((*stores->decisions().find(scope, DecisionId("d-1")))->own_persona,
+            PersonaId("field_worker"));
+  EXPECT_EQ(stores->adapter_versions().shadows({AdapterId("field"), 2}, 9)->size(), 1U);
+}
+
 TEST_F(SqliteStoreSetTest, FiguresOfAFleetNeverReadWholeRows) {
   open(file());
   RawDatabase raw(file());
@@ -195,9 +211,12 @@ TEST_F(SqliteStoreSetTest, FiguresOfAFleetNeverReadWholeRows) {
         "AND at < 2",
         "SELECT count(DISTINCT user) FROM decisions WHERE tenant = 'a' AND persona = 'p' "
         "AND at >= 1 AND at < 2",
+        "SELECT count(*), count(DISTINCT user) FROM decisions WHERE tenant = 'a' "
+        "AND own_persona = 'p' AND at >= 1 AND at < 2",
         "SELECT user, value FROM feedback INDEXED BY feedback_thumbs WHERE tenant = 'a' "
         "AND kind = 'thumb' AND at >= 1",
-        "SELECT persona FROM decisions INDEXED BY decisions_with_persona WHERE tenant = 'a' "
+        "SELECT persona, own_persona FROM decisions INDEXED BY decisions_with_personas WHERE "
+        "tenant = 'a' "
         "AND user = 'u' AND decision = 'd'",
         "SELECT at FROM persona_changes WHERE tenant = 'a' AND to_persona = 'p' AND at >= 1",
         "SELECT at FROM persona_changes WHERE tenant = 'a' AND from_persona = 'p' AND at >= 1"}) {

@@ -8,17 +8,6 @@
 namespace kith::storage::sqlite {
 namespace {
 
-// Into the row's attributes and their times.
-void read_attributes(Session& session, const TenantScope& scope, UserRow& row) {
-  Query query = session.query(
-      "SELECT name, value, recorded_at FROM user_attributes WHERE tenant = ? AND user = ?");
-  query.bind(scope.tenant, row.id);
-  while (query.step()) {
-    row.attributes.emplace(query.text(0), query.text(1));
-    row.recorded_at.emplace(query.text(0), query.integer(2));
-  }
-}
-
 void write_attributes(Session& session, const Scope& scope, const Attributes& attributes,
                       const UserRow& before, base::UnixMicros at) {
   session.query("DELETE FROM user_attributes WHERE tenant = ? AND user = ?")
@@ -57,25 +46,36 @@ constexpr std::array kEraseSteps = {
     EraseStep{"users", "DELETE FROM users WHERE tenant = ? AND user = ?"},
 };
 
-// Before the weights are replaced.
-void note_change(Session& session, const Scope& scope, const PersonaId& to, base::UnixMicros at) {
+}  // namespace
+
+void read_attributes(Session& session, const TenantScope& scope, UserRow& row) {
+  Query query = session.query(
+      "SELECT name, value, recorded_at FROM user_attributes WHERE tenant = ? AND user = ?");
+  query.bind(scope.tenant, row.id);
+  while (query.step()) {
+    row.attributes.emplace(query.text(0), query.text(1));
+    row.recorded_at.emplace(query.text(0), query.integer(2));
+  }
+}
+
+bool note_change(Session& session, const Scope& scope, const PersonaId& to, base::UnixMicros at) {
   std::string from;
   {
     Query query = session.query(
-        "SELECT persona FROM persona_weights WHERE tenant = ? AND user = ? AND rank = 0");
+        "SELECT to_persona FROM persona_changes WHERE tenant = ? AND user = ? "
+        "ORDER BY change DESC LIMIT 1");
     query.bind(scope.tenant, scope.user);
     if (query.step()) from = query.text(0);
   }
-  if (from == to.str()) return;
+  if (from == to.str()) return false;
   session
       .query(
           "INSERT INTO persona_changes SELECT ?1, ?2, coalesce(max(change), 0) + 1, ?3, ?4, ?5 "
           "FROM persona_changes WHERE tenant = ?1 AND user = ?2")
       .bind(scope.tenant, scope.user, at, from, to)
       .run();
+  return true;
 }
-
-}  // namespace
 
 bool ensure_user(Session& session, const Scope& scope, base::UnixMicros at) {
   return session.query("INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?)")
