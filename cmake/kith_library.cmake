@@ -147,9 +147,11 @@ function(kith_finish)
       ${PROJECT_SOURCE_DIR}/tools/check_routing.py ${PROJECT_SOURCE_DIR}/examples/service-desk)
     add_test(NAME lint.bench_bars COMMAND Python3::Interpreter
       ${PROJECT_SOURCE_DIR}/tools/bench_bars_test.py)
+    add_test(NAME lint.preferences COMMAND Python3::Interpreter
+      ${PROJECT_SOURCE_DIR}/tools/corpus/preferences_test.py)
     add_test(NAME lint.fact_options COMMAND Python3::Interpreter
       ${PROJECT_SOURCE_DIR}/tools/corpus/make_fact_options_test.py)
-    set_tests_properties(lint.layers lint.example lint.example_medical lint.routing lint.bench_bars lint.fact_options
+    set_tests_properties(lint.layers lint.example lint.example_medical lint.routing lint.bench_bars lint.preferences lint.fact_options
       PROPERTIES LABELS lint)
   endif()
 endfunction()

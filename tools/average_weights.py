@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Averages two checkpoints of one model: OUT = (1 - SHARE) * A + SHARE * B, tensor by tensor.
+"""Averages two checkpoints of one model, or two adapters of one shape: OUT = (1 - SHARE) * A + SHARE * B, tensor by tensor.
 
   average_weights.py A B SHARE OUT
 
 A model that was trained further on one task and then brought part of the way back keeps most of the task and regains most of
-what it forgot (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"). A, B and OUT are Hugging Face directories; all
-files but the weights are B's. Tensors are f32 or bf16; the order and the types of B stay.
+what it forgot (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"). A, B and OUT are Hugging Face or
+PEFT directories; all files but the weights are B's. Of an adapter the factors are averaged, so that its update is not quite linear in SHARE. Tensors are f32 or bf16; the order and the types of B stay.
 """
 import json
 import pathlib
@@ -15,6 +15,7 @@ import sys
 
 import numpy as np
 
+FILES = ("model.safetensors", "adapter_model.safetensors")
 TYPES = {"F32": np.dtype("<f4"), "BF16": np.dtype("<u2")}
 
 
@@ -23,6 +24,13 @@ def read(path):
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8:8 + length])
     return header, data[8:8 + length], data[8 + length:]
+
+
+def weights_file(directory):
+    for name in FILES:
+        if (directory / name).exists():
+            return name
+    raise ValueError(f"{directory} holds neither a model nor an adapter")
 
 
 def values(header, body, name):
@@ -47,8 +55,9 @@ def main(a, b, share, out):
     if not 0 <= share <= 1:
         raise ValueError(f"SHARE must be in [0, 1]: {share}")
     a, b, out = map(pathlib.Path, (a, b, out))
-    header_a, _, body_a = read(a / "model.safetensors")
-    header_b, head_b, body_b = read(b / "model.safetensors")
+    file = weights_file(b)
+    header_a, _, body_a = read(a / file)
+    header_b, head_b, body_b = read(b / file)
     names = [name for name in header_b if name != "__metadata__"]
     for name in names:
         if name not in header_a or header_a[name]["shape"] != header_b[name]["shape"]:
@@ -60,9 +69,9 @@ def main(a, b, share, out):
         result[begin:end] = to_bytes(mean, header_b[name]["dtype"])
     out.mkdir(parents=True, exist_ok=True)
     for path in b.iterdir():
-        if path.is_file() and path.name != "model.safetensors":
+        if path.is_file() and path.name != file:
             shutil.copy(path, out / path.name)
-    (out / "model.safetensors").write_bytes(struct.pack("<Q", len(head_b)) + head_b + bytes(result))
+    (out / file).write_bytes(struct.pack("<Q", len(head_b)) + head_b + bytes(result))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ struct EvalArguments {
   // Directories of adapters: in place of the configuration's, and as they were before tuning.
   std::string adapters;
   std::string before;
+  // "test", or "tune": users to choose settings on.
+  std::string part = "test";
   std::string write_training;
   // The part on which choices are made, in place of the one that is reported on.
   bool tuning = false;
@@ -59,15 +61,20 @@ Result<eval::Report> run_suite(const std::string& suite, const eval::DeskData& d
                                progress_bar());
 }
 
-Result<eval::Report> run_preferences(const eval::DeskData& data,
-                                     const std::filesystem::path& example, runtime::Config config,
-                                     personalize::Generator& generator, const std::string& before) {
-  KITH_ASSIGN_OR_RETURN(const auto pairs,
+// On the tuning part the held-out users' conversations are left alone too.
+Result<eval::Report> run_preferences(eval::DeskData data, const std::filesystem::path& example,
+                                     runtime::Config config, personalize::Generator& generator,
+                                     const EvalArguments& arguments) {
+  KITH_ASSIGN_OR_RETURN(auto pairs,
                         eval::load_preference_pairs(example / "preferences" / "pairs.jsonl"));
+  if (arguments.part == "tune") {
+    pairs = eval::tuning_part(pairs);
+    data.conversations.clear();
+  }
   std::unique_ptr<personalize::Generator> untuned;
   const base::SystemClock clock;
-  if (!before.empty()) {
-    config.model.adapters = before;
+  if (!arguments.before.empty()) {
+    config.model.adapters = arguments.before;
     KITH_ASSIGN_OR_RETURN(untuned, runtime::make_generator(config, clock));
   }
   return eval::evaluate_preferences(data, pairs, generator, untuned.get(), progress_bar());
@@ -86,7 +93,7 @@ Status evaluate(const GlobalOptions& options, const EvalArguments& arguments,
   KITH_ASSIGN_OR_RETURN(
       const eval::Report report,
       suite == "preferences"
-          ? run_preferences(data, example, config, *generator, arguments.before)
+          ? run_preferences(data, example, config, *generator, arguments)
           : run_suite(suite, data, example, config, *generator, arguments.samples));
   print_report(report, options);
   return {};
@@ -207,6 +214,9 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
     if (suite == "preferences") {
       sub->add_option("--before", arguments->before,
                       "directory of the adapters as they were before tuning");
+      sub->add_option("--part", arguments->part,
+                      "whose pairs are asked: test, or tune to choose settings")
+          ->check(CLI::IsMember({"test", "tune"}));
     }
     sub->callback([&options, &status, arguments, suite] {
       status = finish(evaluate(options, *arguments, suite), options.json);

@@ -7,6 +7,7 @@
 #include "kith/cli/version_bench.h"
 #include "kith/eval/desk_data.h"
 #include "kith/eval/gate.h"
+#include "kith/eval/preference_pairs.h"
 #include "kith/eval/version_diff.h"
 #include "kith/persona/shadow_trial.h"
 #include "kith/runtime/resources.h"
@@ -41,6 +42,11 @@ Result<eval::GateData> gate_data(const runtime::Config& config, const GateArgume
   if (!arguments.example.empty()) {
     KITH_ASSIGN_OR_RETURN(const auto desk, eval::load_desk(arguments.example));
     eval::add_desk_users(desk, arguments.persona, data);
+    const fs::path pairs = fs::path(arguments.example) / "preferences" / "pairs.jsonl";
+    if (fs::exists(pairs)) {
+      KITH_ASSIGN_OR_RETURN(const auto loaded, eval::load_preference_pairs(pairs));
+      eval::add_desk_preferences(loaded, arguments.persona, data);
+    }
   }
   for (const std::string& dir : arguments.data) {
     KITH_RETURN_IF_ERROR(eval::read_gate_data(dir, data));

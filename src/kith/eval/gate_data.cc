@@ -151,4 +151,13 @@ void add_desk_users(const DeskData& desk, const std::string& persona, GateData& 
   }
 }
 
+void add_desk_preferences(std::span<const PreferencePair> pairs, const std::string& persona,
+                          GateData& data) {
+  for (const PreferencePair& pair : pairs) {
+    if (!pair.is_test || pair.persona != persona) continue;
+    data.preferences.push_back(
+        {pair.user, {{"user", pair.question, {}}}, pair.chosen, pair.rejected});
+  }
+}
+
 }  // namespace kith::eval

@@ -4,11 +4,13 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "kith/base/result.h"
 #include "kith/eval/desk_data.h"
+#include "kith/eval/preference_pairs.h"
 #include "kith/personalize/ports.h"
 
 namespace kith::eval {
@@ -67,5 +69,9 @@ Status read_canaries(const std::filesystem::path& file, GateData& data);
 
 // The held-out users of the service-desk example, of `persona` and of the others.
 void add_desk_users(const DeskData& desk, const std::string& persona, GateData& data);
+
+// The pairs of drafts of the held-out users of `persona`.
+void add_desk_preferences(std::span<const PreferencePair> pairs, const std::string& persona,
+                          GateData& data);
 
 }  // namespace kith::eval

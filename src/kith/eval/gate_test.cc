@@ -306,5 +306,19 @@ TEST(GateDataTest, ReadsADirectoryAndNamesABadLine) {
   EXPECT_EQ(read_gate_data(directory.path() / "none", data).error().code, ErrorCode::kNotFound);
 }
 
+TEST(GateDataTest, TakesTheHeldOutUsersPairsOfOnePersona) {
+  const PreferencePair pair{"p1", "brisk", "bob", true, "which?", "short", "long"};
+  std::vector<PreferencePair> pairs(3, pair);
+  pairs[1].persona = "calm";
+  pairs[2].is_test = false;
+  GateData data;
+  add_desk_preferences(pairs, "brisk", data);
+  ASSERT_THAT(data.preferences, SizeIs(1));
+  EXPECT_EQ(data.preferences[0].unit, "bob");
+  EXPECT_EQ(data.preferences[0].messages.at(0).content, "which?");
+  EXPECT_EQ(data.preferences[0].chosen, "short");
+  EXPECT_EQ(data.preferences[0].rejected, "long");
+}
+
 }  // namespace
 }  // namespace kith::eval

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "kith/base/json.h"
 #include "kith/storage/record_files.h"
@@ -55,6 +56,28 @@ Result<std::vector<PreferencePair>> load_preference_pairs(const std::filesystem:
   KITH_RETURN_IF_ERROR(storage::read_records(file, use));
   if (error) return *error;
   return pairs;
+}
+
+std::vector<PreferencePair> tuning_part(const std::vector<PreferencePair>& pairs) {
+  constexpr std::size_t kEvery = 3;
+  std::map<std::string, std::set<std::string>> users;
+  for (const auto& pair : pairs) {
+    if (!pair.is_test) users[pair.persona].insert(pair.user);
+  }
+  std::set<std::string> asked;
+  for (const auto& [persona, own] : users) {
+    std::size_t number = 0;
+    for (const auto& user : own) {
+      if (number++ % kEvery == 0) asked.insert(user);
+    }
+  }
+  std::vector<PreferencePair> part;
+  for (const auto& pair : pairs) {
+    if (pair.is_test) continue;
+    part.push_back(pair);
+    part.back().is_test = asked.contains(pair.user);
+  }
+  return part;
 }
 
 }  // namespace kith::eval

@@ -26,4 +26,9 @@ struct PreferencePair {
 //   empty, a split other than train and test, and a user in both.
 Result<std::vector<PreferencePair>> load_preference_pairs(const std::filesystem::path& file);
 
+// What to choose settings on, so that the test users are left alone: the pairs of every third train
+// user of a persona, in the order of their names, are asked in place of the test users', whose
+// pairs are dropped. tools/corpus/make_preferences.py trains on none of these users.
+std::vector<PreferencePair> tuning_part(const std::vector<PreferencePair>& pairs);
+
 }  // namespace kith::eval

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <set>
@@ -14,18 +16,30 @@ namespace {
 
 using Units = std::vector<std::size_t>;
 
-// What came of one test pair: 1 where the chosen draft was picked, 0.5 for a tie of lengths.
+// What came of one asked pair. A margin is by how many nats a token the chosen draft is likelier
+// than the rejected one.
 struct Outcome {
   std::size_t persona = 0;
-  std::vector<double> by_adapter;  // [persona, ..., base]
-  double before = 0.0;
-  double longer = 0.0;
+  std::vector<double> margins;  // [persona, ..., base]
+  double before = 0.0;          // margin
+  double longer = 0.0;          // 1 where the longer draft is the chosen one, 0.5 for a tie
   double bag_of_words = 0.0;
+  bool is_reordered = false;
 };
 
+// What a margin is measured from: from zero, or from the base model's margin.
+enum class Measure { kLikelihood, kReward };
+
+// A tie counts half.
+double picked(double margin) { return margin > 0.0 ? 1.0 : margin < 0.0 ? 0.0 : 0.5; }
+
+double picked_by(const Outcome& outcome, double margin, Measure measure) {
+  return picked(measure == Measure::kReward ? margin - outcome.margins.back() : margin);
+}
+
 // The two drafts as answers to the question alone, by mean log-probability a token.
-Result<double> picks(const PreferencePair& pair, personalize::Generator& generator,
-                     const AdapterId& adapter) {
+Result<double> margin_of(const PreferencePair& pair, personalize::Generator& generator,
+                         const AdapterId& adapter) {
   KITH_ASSIGN_OR_RETURN(
       const auto scores,
       generator.score({.messages = {{.role = "user", .content = pair.question, .raw = {}}},
@@ -33,7 +47,22 @@ Result<double> picks(const PreferencePair& pair, personalize::Generator& generat
                        .soft_prompt = nullptr,
                        .tenant = {},
                        .continuations = {pair.chosen, pair.rejected}}));
-  return scores[0] > scores[1] ? 1.0 : 0.0;
+  return scores[0] - scores[1];
+}
+
+// One draft holds the words of the other in another order; numbers of steps and dashes aside.
+bool is_reordered(const PreferencePair& pair) {
+  const auto sorted = [](const std::string& text) {
+    std::vector<std::string> words;
+    for (auto& word : text::segment_words(text)) {
+      if (word.size() > 1 || !std::isdigit(static_cast<unsigned char>(word[0]))) {
+        words.push_back(std::move(word));
+      }
+    }
+    std::sort(words.begin(), words.end());
+    return words;
+  };
+  return sorted(pair.chosen) == sorted(pair.rejected);
 }
 
 // Whether a word stands in a draft, not how often: drafts are short.
@@ -59,7 +88,7 @@ double picks_by_words(const PreferencePair& pair, const BagOfWords& words) {
     const auto own = words_of(draft);
     return words.score(own, 0) - words.score(own, 1);
   };
-  return evidence(pair.chosen) > evidence(pair.rejected) ? 1.0 : 0.0;
+  return picked(evidence(pair.chosen) - evidence(pair.rejected));
 }
 
 double picks_longer(const PreferencePair& pair, const personalize::Generator& generator) {
@@ -74,15 +103,21 @@ struct Outcomes {
   bool has_before = false;
 };
 
-// Mean over the outcomes of `units` that belong to `persona`, or to any if it is out of range.
+// Which outcomes a figure counts.
+using Filter = std::function<bool(const Outcome&)>;
+
+Filter of_persona(std::size_t persona) {
+  return [persona](const Outcome& outcome) { return outcome.persona == persona; };
+}
+
+// Mean over the outcomes of `units` that pass; 0 if none does.
 template <typename Value>
-double mean_over(const Outcomes& outcomes, const Units& units, std::size_t persona,
-                 std::size_t num_personas, Value value) {
+double mean_over(const Outcomes& outcomes, const Units& units, const Filter& counts, Value value) {
   double sum = 0.0;
   double count = 0.0;
   for (const std::size_t unit : units) {
     for (const Outcome& outcome : outcomes.users[unit]) {
-      if (persona < num_personas && outcome.persona != persona) continue;
+      if (!counts(outcome)) continue;
       sum += value(outcome);
       count += 1.0;
     }
@@ -97,15 +132,17 @@ Units all_units(std::size_t count) {
 }
 
 // For each persona the other adapter that picks best on its pairs: the hardest to beat.
-std::vector<std::size_t> best_others(const Outcomes& outcomes, std::size_t num_personas) {
+std::vector<std::size_t> best_others(const Outcomes& outcomes, std::size_t num_personas,
+                                     Measure measure) {
   const Units all = all_units(outcomes.users.size());
   std::vector<std::size_t> best(num_personas, num_personas);
   for (std::size_t own = 0; own < num_personas; ++own) {
     double highest = -1.0;
     for (std::size_t other = 0; other < num_personas; ++other) {
       if (other == own) continue;
-      const double accuracy = mean_over(outcomes, all, own, num_personas,
-                                        [&](const Outcome& o) { return o.by_adapter[other]; });
+      const double accuracy = mean_over(outcomes, all, of_persona(own), [&](const Outcome& o) {
+        return picked_by(o, o.margins[other], measure);
+      });
       if (accuracy > highest) {
         highest = accuracy;
         best[own] = other;
@@ -115,38 +152,50 @@ std::vector<std::size_t> best_others(const Outcomes& outcomes, std::size_t num_p
   return best;
 }
 
-double own_of(const Outcome& outcome) { return outcome.by_adapter[outcome.persona]; }
+double own_of(const Outcome& outcome, Measure measure) {
+  return picked_by(outcome, outcome.margins[outcome.persona], measure);
+}
 
-// Over the users of one persona, or all if it is out of range.
-Figure accuracy_of(const Outcomes& outcomes, std::size_t persona, std::size_t num_personas,
-                   const std::vector<std::size_t>& best_other) {
+double mean_other_of(const Outcome& outcome, Measure measure) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i + 1 < outcome.margins.size(); ++i) {
+    if (i != outcome.persona) sum += picked_by(outcome, outcome.margins[i], measure);
+  }
+  return sum / static_cast<double>(outcome.margins.size() - 2);
+}
+
+// Over the users with outcomes that pass.
+Figure accuracy_of(const Outcomes& outcomes, const Filter& counts,
+                   const std::vector<std::size_t>& best_other, Measure measure) {
   Units units;
   for (std::size_t i = 0; i < outcomes.users.size(); ++i) {
-    if (persona >= num_personas || outcomes.users[i].front().persona == persona) units.push_back(i);
+    if (std::any_of(outcomes.users[i].begin(), outcomes.users[i].end(), counts)) units.push_back(i);
   }
   const auto mean = [&](const Units& of, auto value) {
-    return mean_over(outcomes, of, persona, num_personas, value);
+    return mean_over(outcomes, of, counts, value);
   };
+  const auto own = [&](const Outcome& o) { return own_of(o, measure); };
   Figure figure = bootstrap(units.size(), [&](const Units& drawn) {
     Units chosen;
     for (const std::size_t index : drawn) chosen.push_back(units[index]);
-    return mean(chosen, own_of);
+    return mean(chosen, own);
   });
   auto& baselines = figure.baselines;
   baselines["longer"] = mean(units, [](const Outcome& o) { return o.longer; });
   baselines["shorter"] = 1.0 - baselines["longer"];
   baselines["bag_of_words"] = mean(units, [](const Outcome& o) { return o.bag_of_words; });
-  baselines["base"] = mean(units, [](const Outcome& o) { return o.by_adapter.back(); });
-  if (num_personas > 1) {
-    baselines["best_other"] =
-        mean(units, [&](const Outcome& o) { return o.by_adapter[best_other[o.persona]]; });
-    baselines["mean_other"] = mean(units, [&](const Outcome& o) {
-      const double all = std::accumulate(o.by_adapter.begin(), o.by_adapter.end() - 1, 0.0);
-      return (all - own_of(o)) / static_cast<double>(num_personas - 1);
+  baselines["base"] =
+      mean(units, [&](const Outcome& o) { return picked_by(o, o.margins.back(), measure); });
+  if (best_other.size() > 1) {
+    baselines["best_other"] = mean(units, [&](const Outcome& o) {
+      return picked_by(o, o.margins[best_other[o.persona]], measure);
     });
+    baselines["mean_other"] =
+        mean(units, [&](const Outcome& o) { return mean_other_of(o, measure); });
   }
   if (outcomes.has_before) {
-    baselines["before"] = mean(units, [](const Outcome& o) { return o.before; });
+    baselines["before"] =
+        mean(units, [&](const Outcome& o) { return picked_by(o, o.before, measure); });
   }
   return figure;
 }
@@ -164,18 +213,39 @@ std::vector<double> by_user(const Outcomes& outcomes, Value value) {
 }
 
 void add_gains(const Outcomes& outcomes, const std::vector<std::size_t>& best_other,
-               Report& report) {
-  const auto own = by_user(outcomes, own_of);
-  const auto gain = [&](const char* name, auto value) {
-    report.figures[name] = paired_bootstrap(own, by_user(outcomes, value));
+               Measure measure, const std::string& suffix, Report& report) {
+  const auto own = by_user(outcomes, [&](const Outcome& o) { return own_of(o, measure); });
+  const auto gain = [&](const std::string& name, auto value) {
+    report.figures[name + suffix] = paired_bootstrap(own, by_user(outcomes, value));
   };
   gain("gain_over_longer", [](const Outcome& o) { return o.longer; });
   gain("gain_over_shorter", [](const Outcome& o) { return 1.0 - o.longer; });
   if (best_other.size() > 1) {
     gain("gain_over_best_other",
-         [&](const Outcome& o) { return o.by_adapter[best_other[o.persona]]; });
+         [&](const Outcome& o) { return picked_by(o, o.margins[best_other[o.persona]], measure); });
+    gain("gain_over_mean_other", [&](const Outcome& o) { return mean_other_of(o, measure); });
   }
-  if (outcomes.has_before) gain("gain_over_before", [](const Outcome& o) { return o.before; });
+  if (outcomes.has_before) {
+    gain("gain_over_before", [&](const Outcome& o) { return picked_by(o, o.before, measure); });
+  }
+}
+
+// All figures of one measure; their names end in `suffix`.
+void add_measure(const std::vector<std::string>& personas, const Outcomes& outcomes,
+                 Measure measure, const std::string& suffix, Report& report) {
+  const auto best_other = best_others(outcomes, personas.size(), measure);
+  const auto add = [&](const std::string& name, const Filter& counts) {
+    const bool is_asked = std::any_of(
+        outcomes.users.begin(), outcomes.users.end(),
+        [&](const auto& user) { return std::any_of(user.begin(), user.end(), counts); });
+    if (!is_asked) return;
+    report.figures[name + suffix] = accuracy_of(outcomes, counts, best_other, measure);
+  };
+  add("accuracy", [](const Outcome&) { return true; });
+  add("accuracy_reordered", [](const Outcome& o) { return o.is_reordered; });
+  add("accuracy_reworded", [](const Outcome& o) { return !o.is_reordered; });
+  for (std::size_t i = 0; i < personas.size(); ++i) add("accuracy_" + personas[i], of_persona(i));
+  add_gains(outcomes, best_other, measure, suffix, report);
 }
 
 // The answers to one user as continuations of what stands before them.
@@ -231,9 +301,10 @@ Status add_perplexity(const DeskData& data, personalize::Generator& generator,
   return {};
 }
 
-void add_table(const std::vector<std::string>& personas, const Outcomes& outcomes, Report& report) {
+void add_table(const std::vector<std::string>& personas, const Outcomes& outcomes, Measure measure,
+               const char* title, Report& report) {
   char cell[32];
-  report.notes.push_back("share of pairs whose chosen draft is likelier a token, by adapter");
+  report.notes.emplace_back(title);
   std::string header = "pairs of            ";
   for (const auto& persona : personas) {
     std::snprintf(cell, sizeof(cell), "  %10.10s", persona.c_str());
@@ -245,8 +316,9 @@ void add_table(const std::vector<std::string>& personas, const Outcomes& outcome
     std::snprintf(cell, sizeof(cell), "%-20s", personas[own].c_str());
     std::string line = cell;
     for (std::size_t adapter = 0; adapter <= personas.size(); ++adapter) {
-      const double accuracy = mean_over(outcomes, all, own, personas.size(),
-                                        [&](const Outcome& o) { return o.by_adapter[adapter]; });
+      const double accuracy = mean_over(outcomes, all, of_persona(own), [&](const Outcome& o) {
+        return picked_by(o, o.margins[adapter], measure);
+      });
       std::snprintf(cell, sizeof(cell), "  %10.3f", accuracy);
       line += cell;
     }
@@ -288,12 +360,13 @@ Result<Outcomes> collect(const std::vector<std::string>& personas,
     if (!pair.is_test) continue;
     Outcome outcome{.persona = static_cast<std::size_t>(own - personas.begin())};
     for (const auto& adapter : adapters) {
-      KITH_ASSIGN_OR_RETURN(const double right, picks(pair, generator, adapter));
-      outcome.by_adapter.push_back(right);
+      KITH_ASSIGN_OR_RETURN(const double margin, margin_of(pair, generator, adapter));
+      outcome.margins.push_back(margin);
     }
     if (before != nullptr) {
-      KITH_ASSIGN_OR_RETURN(outcome.before, picks(pair, *before, adapters[outcome.persona]));
+      KITH_ASSIGN_OR_RETURN(outcome.before, margin_of(pair, *before, adapters[outcome.persona]));
     }
+    outcome.is_reordered = is_reordered(pair);
     outcome.longer = picks_longer(pair, generator);
     outcome.bag_of_words = picks_by_words(pair, words[outcome.persona]);
     users[pair.user].push_back(std::move(outcome));
@@ -313,20 +386,15 @@ Result<Report> evaluate_preferences(const DeskData& data, const std::vector<Pref
   if (before != nullptr) KITH_RETURN_IF_ERROR(check_adapters(data.personas, *before));
   KITH_ASSIGN_OR_RETURN(const Outcomes outcomes,
                         collect(data.personas, pairs, generator, before, progress));
-  const std::size_t num_personas = data.personas.size();
-  const auto best_other = best_others(outcomes, num_personas);
   Report report{.suite = "preferences"};
-  report.figures["accuracy"] = accuracy_of(outcomes, num_personas, num_personas, best_other);
-  for (std::size_t persona = 0; persona < num_personas; ++persona) {
-    const bool is_asked = std::any_of(outcomes.users.begin(), outcomes.users.end(),
-                                      [&](const auto& u) { return u.front().persona == persona; });
-    if (!is_asked) continue;
-    report.figures["accuracy_" + data.personas[persona]] =
-        accuracy_of(outcomes, persona, num_personas, best_other);
-  }
-  add_gains(outcomes, best_other, report);
+  add_measure(data.personas, outcomes, Measure::kReward, "", report);
+  add_measure(data.personas, outcomes, Measure::kLikelihood, "_by_likelihood", report);
   if (before != nullptr) KITH_RETURN_IF_ERROR(add_perplexity(data, generator, *before, report));
-  add_table(data.personas, outcomes, report);
+  add_table(data.personas, outcomes, Measure::kReward,
+            "share of pairs whose chosen draft gained more a token over the base model, by adapter",
+            report);
+  add_table(data.personas, outcomes, Measure::kLikelihood,
+            "share of pairs whose chosen draft is likelier a token, by adapter", report);
   return report;
 }
 

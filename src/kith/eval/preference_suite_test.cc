@@ -28,8 +28,10 @@ class FakeGenerator final : public personalize::Generator {
     const std::string adapter = request.adapters.empty() ? "" : request.adapters[0].id.str();
     std::vector<double> scores;
     for (const auto& text : request.continuations) {
+      // Every adapter and the base alike find this draft unusual.
+      const double rare = text.find("rare") != std::string::npos ? -5.0 : 0.0;
       const bool fits = !adapter.empty() && text.find(adapter) != std::string::npos;
-      scores.push_back(fits ? skill_ - 2.0 : -2.0);
+      scores.push_back((fits ? skill_ - 2.0 : -2.0) + rare);
     }
     return scores;
   }
@@ -76,15 +78,50 @@ TEST(PreferenceSuiteTest, ComparesTheTunedAdapterWithEveryBaseline) {
   EXPECT_EQ(accuracy.baselines.at("longer"), 0.5);
   EXPECT_EQ(accuracy.baselines.at("shorter"), 0.5);
   EXPECT_EQ(accuracy.baselines.at("bag_of_words"), 1.0);
-  EXPECT_EQ(accuracy.baselines.at("base"), 0.0);
-  EXPECT_EQ(accuracy.baselines.at("before"), 0.0);
+  EXPECT_EQ(accuracy.baselines.at("base"), 0.5);
+  EXPECT_EQ(accuracy.baselines.at("before"), 0.5);
   EXPECT_EQ(accuracy.baselines.at("best_other"), 0.0);
   EXPECT_EQ(accuracy.baselines.at("mean_other"), 0.0);
   EXPECT_EQ(report->figures.at("accuracy_calm").value, 1.0);
   EXPECT_EQ(report->figures.at("gain_over_longer").value, 0.5);
-  EXPECT_EQ(report->figures.at("gain_over_before").value, 1.0);
+  EXPECT_EQ(report->figures.at("gain_over_before").value, 0.5);
+  EXPECT_EQ(report->figures.at("accuracy_reworded").value, 1.0);
+  EXPECT_FALSE(report->figures.contains("accuracy_reordered"));
   // By hand: e^1 a token after tuning, e^2 before.
   EXPECT_NEAR(report->figures.at("perplexity_change").value, std::exp(-1.0) - 1.0, 1e-9);
+}
+
+TEST(PreferenceSuiteTest, HowUsualADraftIsCountsInItsLikelihoodOnly) {
+  FakeGenerator tuned(1.0);
+  auto pairs = some_pairs();
+  for (auto& pair : pairs) pair.chosen += " rare";
+  const auto report = evaluate_preferences(two_personas(), pairs, tuned);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->figures.at("accuracy").value, 1.0);
+  EXPECT_EQ(report->figures.at("accuracy_by_likelihood").value, 0.0);
+  EXPECT_EQ(report->figures.at("accuracy_by_likelihood").baselines.at("base"), 0.0);
+}
+
+TEST(PreferenceSuiteTest, PairsOfOneWordingInTwoOrdersAreCountedApart) {
+  FakeGenerator tuned(1.0);
+  auto pairs = some_pairs();
+  for (auto& pair : pairs) {
+    if (pair.persona != "calm") continue;
+    pair.chosen = "1. Call.\n2. Wait here.";
+    pair.rejected = "1. Wait here.\n2. Call.";
+  }
+  const auto report = evaluate_preferences(two_personas(), pairs, tuned);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->figures.at("accuracy_reordered").value, 0.5);  // neither names the adapter
+  EXPECT_EQ(report->figures.at("accuracy_reordered").baselines.at("bag_of_words"), 0.5);
+  EXPECT_EQ(report->figures.at("accuracy_reworded").value, 1.0);
+}
+
+TEST(PreferencePairsTest, TheTuningPartIsOfTrainUsersAlone) {
+  const auto pairs = some_pairs();
+  const auto part = tuning_part(pairs);
+  ASSERT_EQ(part.size(), 16U);
+  for (const auto& pair : part) EXPECT_EQ(pair.is_test, pair.user == pair.persona + "0") << pair.id;
 }
 
 TEST(PreferenceSuiteTest, WithoutTheAdaptersBeforeWhatNeedsThemIsAbsent) {

@@ -48,13 +48,20 @@ Result<Report> evaluate_personas(const DeskData& data, personalize::Generator& g
 Result<Report> evaluate_facts(const DeskData& data, personalize::Generator& generator,
                               const Progress& progress = {});
 
-// Does a persona's adapter prefer what its users would choose? Of two drafts the one that is
-// likelier a token under the adapter, after the question alone, on pairs of held-out users.
-//   accuracy, accuracy_PERSONA (baselines: longer and shorter draft, bag_of_words trained on the
+// Does a persona's adapter prefer what its users would choose? Of two drafts, after the question
+// alone, on pairs of held-out users, the one of which the adapter raises the mean log-probability a
+// token more over the base model (the implicit reward, with one reference for all that are
+// compared: two drafts differ in facts and words, and how usual these are says nothing of a
+// persona).
+//   accuracy, accuracy_PERSONA, accuracy_reordered (one draft has the words of the other in another
+//   order), accuracy_reworded; baselines: longer and shorter draft, bag_of_words trained on the
 //   persona's train pairs, base, mean_other and best_other adapter, and before: the persona's
-//   adapter before tuning), gain_over_longer, gain_over_shorter, gain_over_best_other,
-//   gain_over_before, perplexity_change and perplexity_change_PERSONA (of the held-out users'
-//   conversations, tuned over before, less one); intervals by user
+//   adapter before tuning
+//   gain_over_longer, gain_over_shorter, gain_over_best_other, gain_over_mean_other,
+//   gain_over_before
+//   NAME_by_likelihood: all of these for the draft that is likelier a token, as it stands
+//   perplexity_change and perplexity_change_PERSONA (of the held-out users' conversations, tuned
+//   over before, less one); intervals by user; a tie counts half
 //   before: the same model with the adapters as they were; null leaves out what needs it
 // Errors: those of the generators; kNotFound if one lacks an adapter for a persona, or there are no
 //   test pairs.

@@ -105,7 +105,7 @@ void ShardWriter::add_message(const Message& message) {
   push(*turn_start_, frame);
   append(message.role + "\n", frame);
   append(message.content, words);
-  push(*turn_end_, words);
+  push(*turn_end_, words && (message.is_complete || frame));
   append("\n", frame);
 }
 

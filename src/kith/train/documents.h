@@ -20,6 +20,8 @@ struct Message {
   std::string role;
   std::string content;
   bool train = true;
+  // Whether the end of its turn counts in the loss as its words do; not where it goes on unseen.
+  bool is_complete = true;
 };
 
 // One line of a data file: messages, or one text without a role.

@@ -60,7 +60,8 @@ struct PreparedPreferences {
 };
 
 // Lines are {"prompt": TEXT or "messages": [..], "chosen", "rejected"} or {"prompt" or "messages",
-// "completion", "label": true or false}, each with an optional "user". For KTO a pair is two
+// "completion", "label": true or false}, each with an optional "user" and "complete" (false: the
+// drafts are beginnings of answers, and the end of the turn does not count). For KTO a pair is two
 // thumbs. Errors: those of prepare(); kInvalidArgument with file and line for other lines and for
 // examples
 //   longer than the recipe's max_tokens; for thumbs where pairs are needed; for thumbs that all

@@ -27,6 +27,8 @@ struct Preference {
   std::string second;
   std::optional<bool> label;
   std::string user;
+  // False for drafts that are beginnings: that they stop tells nothing.
+  bool is_complete = true;
 };
 
 Result<std::vector<Message>> read_prompt(const Json& line) {
@@ -55,6 +57,7 @@ Result<Preference> read_preference(const Json& line) {
   KITH_ASSIGN_OR_RETURN(auto completion, base::read_string(line, "completion"));
   KITH_ASSIGN_OR_RETURN(preference.label, base::read_bool(line, "label"));
   KITH_ASSIGN_OR_RETURN(auto user, base::read_string(line, "user"));
+  KITH_ASSIGN_OR_RETURN(const auto is_complete, base::read_bool(line, "complete"));
   const bool is_pair = chosen && rejected && !completion && !preference.label;
   const bool is_thumb = completion && preference.label && !chosen && !rejected;
   if (!is_pair && !is_thumb) {
@@ -70,13 +73,14 @@ Result<Preference> read_preference(const Json& line) {
     return invalid("\"chosen\" and \"rejected\" must differ");
   }
   preference.user = user.value_or("");
+  preference.is_complete = is_complete.value_or(true);
   return preference;
 }
 
 // A pair as a thumb up and a thumb down.
 void split_pair(const Preference& pair, std::vector<Preference>& to) {
-  to.push_back({pair.prompt, pair.first, "", true, pair.user});
-  to.push_back({pair.prompt, pair.second, "", false, pair.user});
+  to.push_back({pair.prompt, pair.first, "", true, pair.user, pair.is_complete});
+  to.push_back({pair.prompt, pair.second, "", false, pair.user, pair.is_complete});
 }
 
 std::string prompt_text(const Preference& preference) {
@@ -127,7 +131,7 @@ class Encoder {
  private:
   fs::path shard_path(const DataSource& source, std::optional<PreferenceForm> form,
                       std::string_view bytes) const {
-    const std::string option = "preferences:1:" + std::to_string(recipe_.preference.max_tokens) +
+    const std::string option = "preferences:2:" + std::to_string(recipe_.preference.max_tokens) +
                                (form == PreferenceForm::kThumbs ? ":thumbs" : ":as is");
     const std::uint64_t key = base::hash_bytes(option, base::hash_bytes(bytes, tokenizer_hash_));
     return recipe_.output / "cache" /
@@ -169,7 +173,7 @@ class Encoder {
   static Status add_answer(ShardWriter& writer, const Preference& preference,
                            const std::string& answer) {
     Document document{preference.prompt, true};
-    document.messages.push_back({"assistant", answer});
+    document.messages.push_back({"assistant", answer, true, preference.is_complete});
     return writer.add(document);
   }
 

@@ -222,6 +222,22 @@ TEST_F(PreferenceTest, RefusesLinesByNumber) {
   EXPECT_THAT(error_for(good), HasSubstr("two different prompts"));
 }
 
+TEST_F(PreferenceTest, ThatABeginningStopsDoesNotCount) {
+  const auto counted_in = [&](const std::string& more) {
+    recipe_.data = {{"pairs", directory_.write("one.jsonl", R"({"prompt": "a", "chosen": "b c", )"
+                                                            R"("rejected": "c b")" +
+                                                                more + "}\n")}};
+    const auto prepared = prepare_preferences(recipe_, [](const std::string&) {});
+    const auto set = PreferenceSet::open(prepared->data.front());
+    const auto tokens = set->first(0);
+    return std::count_if(tokens.begin(), tokens.end(),
+                         [](std::uint32_t token) { return (token & kCountedBit) != 0; });
+  };
+  const auto whole = counted_in("");
+  EXPECT_EQ(counted_in(R"(, "complete": true)"), whole);
+  EXPECT_EQ(counted_in(R"(, "complete": false)"), whole - 1);
+}
+
 TEST_F(PreferenceTest, ADamagedCardIsRefused) {
   recipe_.run.budget.steps = 1;
   ASSERT_TRUE(train_preference(recipe_, quiet()));
