@@ -62,7 +62,8 @@ UseScores score_by_overlap(const PatientData& data, const PatientQuestion& quest
       const auto terms = memory::to_terms(option);
       const auto known = std::count_if(terms.begin(), terms.end(),
                                        [&](const auto& term) { return remembered.contains(term); });
-      shares.push_back(static_cast<double>(known) / std::max<double>(1.0, terms.size()));
+      shares.push_back(static_cast<double>(known) /
+                       std::max(1.0, static_cast<double>(terms.size())));
     }
     const double best = *std::max_element(shares.begin(), shares.end());
     const auto equals = std::count(shares.begin(), shares.end(), best);
