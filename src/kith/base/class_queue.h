@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <utility>
 
@@ -15,7 +16,8 @@
 
 namespace kith::base {
 
-// Items of one class keep their order, and so do those of equal time. Not thread-safe.
+// Items of one class keep their order, and so do those of equal time, also when their class is
+// changed. Not thread-safe.
 template <typename T>
 class ClassQueue {
  public:
@@ -32,7 +34,7 @@ class ClassQueue {
 
   // O(size). `arrived` is any monotonic time, the same for all.
   void push(T item, QueueClass queue_class, std::chrono::nanoseconds arrived) {
-    insert(Entry{std::move(item), queue_class, arrived});
+    insert(Entry{std::move(item), queue_class, arrived, num_pushed_++});
   }
 
   // The next to leave. REQUIRES: not empty.
@@ -78,10 +80,11 @@ class ClassQueue {
     T item;
     QueueClass queue_class;
     std::chrono::nanoseconds arrived;
+    std::uint64_t number;  // of the push
   };
 
-  std::chrono::nanoseconds rank(const Entry& entry) const {
-    return entry.arrived - head_starts_.of(entry.queue_class);
+  std::pair<std::chrono::nanoseconds, std::uint64_t> rank(const Entry& entry) const {
+    return {entry.arrived - head_starts_.of(entry.queue_class), entry.number};
   }
   void insert(Entry entry) {
     const auto place =
@@ -96,6 +99,7 @@ class ClassQueue {
   }
 
   HeadStarts head_starts_;
+  std::uint64_t num_pushed_ = 0;
   std::deque<Entry> entries_;  // by rank
 };
 

@@ -51,6 +51,14 @@ TEST(ClassQueueTest, AClassThatIsLearnedLaterCountsFromTheArrival) {
   EXPECT_EQ(drained(queue), (std::vector{2, 1}));
 }
 
+// The class of who came first is often learned after others have come at the same time.
+TEST(ClassQueueTest, AClassThatIsLearnedLaterLeavesTheOrderOfEqualTimes) {
+  ClassQueue<int> queue(kHeadStarts);
+  for (int i = 0; i < 3; ++i) queue.push(i, QueueClass::kNormal, seconds{100});
+  EXPECT_TRUE(queue.set_class([](int item) { return item == 0; }, QueueClass::kNormal));
+  EXPECT_EQ(drained(queue), (std::vector{0, 1, 2}));
+}
+
 // Random arrivals while others leave: what left before an item arrived at most the difference of
 // their head starts after it.
 TEST(ClassQueueTest, NobodyIsOvertakenByWhatComesAfterTheHeadStart) {
