@@ -142,6 +142,7 @@ void Application::dispatch(HttpRequest request, std::shared_ptr<ResponseWriter> 
   // Shared, because a std::function must be copyable.
   const auto shared = std::make_shared<const HttpRequest>(std::move(request));
   const auto run = [this, shared, writer, arrived = services_.clock.monotonic()] {
+    update_job_metrics();  // it waits no longer
     // A client that left meanwhile is owed nothing.
     if (!writer->cancel_token().stop_requested()) {
       handle(*shared, *writer, services_.clock.monotonic() - arrived);
@@ -237,6 +238,8 @@ std::optional<HttpResponse> Application::preflight(const HttpRequest& request) c
 }
 
 void Application::update_job_metrics() const {
+  // What was counted first is set first.
+  const std::lock_guard lock(job_metrics_mutex_);
   services_.metrics.set_jobs(static_cast<int>(generations_->num_jobs()),
                              static_cast<int>(calls_->num_jobs()));
   for (const base::QueueClass queue_class : base::kQueueClasses) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -78,6 +79,7 @@ class Application final : public Dispatcher {
   const StaticFiles files_;
   const Authenticator authenticator_;
   std::atomic<bool> is_draining_{false};
+  mutable std::mutex job_metrics_mutex_;
   const Context context_;
   // Last, so that they end before what their jobs use.
   std::unique_ptr<WorkerPool> generations_;
