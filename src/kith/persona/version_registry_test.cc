@@ -287,7 +287,7 @@ TEST_F(VersionRegistryTest, AKillAtAnyMomentLeavesAWholeState) {
     std::size_t directories = 0;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(data_ / "adapters/field", error)) {
-      directories += entry.is_directory() ? 1 : 0;
+      if (entry.is_directory()) ++directories;
     }
     EXPECT_EQ(directories, rows->size());
     stores_.reset();
