@@ -131,21 +131,22 @@ def write(path, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+# No adapter makes other domains ten times as likely, so this limit refuses all of them.
 def test_the_gate_says_why_it_refuses_and_keeps_it(server, tmp_path):
     rows = held_out(tmp_path / "held")
     number = json.loads(change(server, "versions", "leadership")[1])["versions"][0]["version"]
     status, output, error = change(server, "evaluate", "leadership", "--version", str(number), "--held-out", rows,
-                                   "--max-off-domain", "1e-9", check=False)
+                                   "--max-off-domain=-0.9", check=False)
     report = json.loads(output)
     assert status == 1 and "refused by its gate" in error and not report["passed"]
     assert report["candidate"] == f"leadership@{number}"
     off_domain = next(check for check in report["checks"] if check["name"] == "off_domain")
-    assert off_domain["verdict"] == "failed" and off_domain["limit"] == 1e-9 and "perplexity" in off_domain["reason"]
+    assert off_domain["verdict"] == "failed" and off_domain["limit"] == -0.9 and "perplexity" in off_domain["reason"]
     kept = next(row for row in versions(server)["versions"] if row["version"] == number)["gate"]
     assert kept["passed"] is False and kept["checks"] == report["checks"]
     # Nothing is kept of a rehearsal.
     pass_gate(server, number)
-    change(server, "evaluate", "leadership", "--version", str(number), "--held-out", rows, "--max-off-domain", "1e-9", "--dry-run",
+    change(server, "evaluate", "leadership", "--version", str(number), "--held-out", rows, "--max-off-domain=-0.9", "--dry-run",
            check=False)
     assert next(row for row in versions(server)["versions"] if row["version"] == number)["gate"]["passed"] is True
 
@@ -213,7 +214,7 @@ def test_personas_are_told_beside_the_server(server):
     ask(server)
     found = json.loads(change(server, "explain", "--user", LEADER)[1])
     assert found["persona"] == "leadership" and found["evidence"]
-    profile = json.loads(server.call(f"/v1/users/{LEADER}/profile")[1])["user"]
+    profile = json.loads(server.call(f"/v1/users/{LEADER}/profile")[1])
     assert found["weights"] == pytest.approx(profile["persona"], abs=1e-6)
     written = json.loads(change(server, "assign", "--user", LEADER, "--text", "The scanner in the van prints no labels")[1])
     assert written["weights"] != found["weights"]
