@@ -1,0 +1,215 @@
+#include "kith/timeline/event_encoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "kith/base/check.h"
+#include "kith/base/file.h"
+#include "kith/base/fingerprint.h"
+#include "kith/base/json.h"
+#include "kith/tensor/safetensors.h"
+
+namespace kith::timeline {
+namespace {
+
+using storage::TimelineEvent;
+
+constexpr const char* kTable = "model.embed_tokens.weight";
+
+Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+
+std::int64_t ids_of_all(const FeatureMap& map) {
+  std::int64_t sum = 0;
+  for (std::size_t feature = 0; feature < map.num_features(); ++feature) {
+    sum += map.num_ids(feature);
+  }
+  return sum;
+}
+
+Result<std::vector<float>> read_table(const tensor::SafetensorsFile& file, std::int64_t rows,
+                                      std::int64_t width) {
+  const auto view = file.find(kTable);
+  const bool fits = view && view->dtype == tensor::DType::kF32 && view->shape.size() == 2 &&
+                    view->shape[0] == rows && view->shape[1] == width;
+  if (!fits) return invalid(std::string(kTable) + " does not fit the features");
+  std::vector<float> table(view->bytes.size() / sizeof(float));
+  std::memcpy(table.data(), view->bytes.data(), view->bytes.size());
+  return table;
+}
+
+Result<FeatureMap> read_map(const std::filesystem::path& file) {
+  KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(file));
+  KITH_ASSIGN_OR_RETURN(const base::Json json, base::parse_json(text));
+  auto map = FeatureMap::from_json(json);
+  if (!map) return std::move(map).error().with_context(file.string());
+  return map;
+}
+
+std::string hash_of(const tensor::SafetensorsFile& weights, const FeatureMap& map) {
+  const auto bytes = weights.bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return base::to_hex(base::hash_bytes(map.version(), base::hash_bytes(text)));
+}
+
+}  // namespace
+
+EventState::EventState(EventState&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)),
+      slot_(other.slot_),
+      num_events_(other.num_events_),
+      last_(std::move(other.last_)),
+      last_at_(other.last_at_),
+      blocks_(std::move(other.blocks_)),
+      values_(std::move(other.values_)) {}
+
+EventState& EventState::operator=(EventState&& other) noexcept {
+  if (this == &other) return *this;
+  give_back();
+  owner_ = std::exchange(other.owner_, nullptr);
+  slot_ = other.slot_;
+  num_events_ = other.num_events_;
+  last_ = std::move(other.last_);
+  last_at_ = other.last_at_;
+  blocks_ = std::move(other.blocks_);
+  values_ = std::move(other.values_);
+  return *this;
+}
+
+EventState::~EventState() { give_back(); }
+
+void EventState::give_back() {
+  if (owner_ != nullptr) owner_->free_slots_.push_back(slot_);
+  owner_ = nullptr;
+}
+
+Result<std::unique_ptr<EventEncoder>> EventEncoder::load(const std::filesystem::path& dir,
+                                                         const EventEncoderOptions& options) {
+  KITH_CHECK(options.threads >= 1 && options.max_states >= 1, "threads and states are positive");
+  const auto fail = [&dir](Error error) {
+    return std::move(error).with_context("loading user encoder " + dir.string());
+  };
+  auto map = read_map(dir / "features.json");
+  if (!map) return fail(std::move(map).error());
+  auto decoder = model::Decoder::load(dir, {tensor::DType::kF32, options.threads});
+  if (!decoder) return fail(std::move(decoder).error());
+  const model::DecoderConfig& config = (*decoder)->config();
+  if (config.sliding_window < 1) return fail(invalid("config.json must have a sliding_window"));
+  if (config.vocab_size != ids_of_all(*map)) {
+    return fail(invalid("features.json has " + std::to_string(ids_of_all(*map)) +
+                        " ids, the weights " + std::to_string(config.vocab_size)));
+  }
+  auto weights = tensor::SafetensorsFile::open(dir / "model.safetensors");
+  if (!weights) return fail(std::move(weights).error());
+  auto table = read_table(*weights, config.vocab_size, config.hidden_size);
+  if (!table) return fail(std::move(table).error());
+  std::string version = hash_of(*weights, *map);
+  return std::unique_ptr<EventEncoder>(new EventEncoder(
+      *std::move(map), *std::move(decoder), *std::move(table), std::move(version), options));
+}
+
+EventEncoder::EventEncoder(FeatureMap map, std::unique_ptr<model::Decoder> decoder,
+                           std::vector<float> table, std::string version,
+                           const EventEncoderOptions& options)
+    : map_(std::move(map)),
+      decoder_(std::move(decoder)),
+      table_(std::move(table)),
+      version_(std::move(version)),
+      cache_(decoder_->make_cache(options.max_states * blocks_of_slot())),
+      free_slots_(static_cast<std::size_t>(options.max_states)) {
+  std::int64_t first = 0;
+  for (std::size_t feature = 0; feature < map_.num_features(); ++feature) {
+    first_ids_.push_back(first);
+    first += map_.num_ids(feature);
+  }
+  std::iota(free_slots_.rbegin(), free_slots_.rend(), 0);
+}
+
+// The window before the first row of a pass, the rows themselves, and a block that both touch.
+int EventEncoder::blocks_of_slot() const { return (window() + kPassRows) / nn::kBlockTokens + 2; }
+
+std::size_t EventEncoder::state_bytes() const {
+  return static_cast<std::size_t>(blocks_of_slot()) * cache_.shape().block_bytes() +
+         static_cast<std::size_t>(width()) * sizeof(float);
+}
+
+Result<EventState> EventEncoder::start() {
+  if (free_slots_.empty()) {
+    return Error{ErrorCode::kUnavailable, "as many users' states are held as there is room for"};
+  }
+  EventState state(*this, free_slots_.back());
+  free_slots_.pop_back();
+  return state;
+}
+
+void EventEncoder::add_row(const TimelineEvent& event, std::optional<base::UnixMicros> before,
+                           std::vector<float>& rows) const {
+  std::vector<std::int32_t> ids(map_.num_features());
+  map_.encode(event, before, ids);
+  const auto size = static_cast<std::size_t>(width());
+  rows.resize(rows.size() + size, 0.0F);
+  float* const row = rows.data() + rows.size() - size;
+  for (std::size_t feature = 0; feature < ids.size(); ++feature) {
+    const auto place = static_cast<std::size_t>(first_ids_[feature] + ids[feature]);
+    const float* const part = table_.data() + place * size;
+    for (std::size_t i = 0; i < size; ++i) row[i] += part[i];
+  }
+}
+
+Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> events) {
+  const auto pass_values = static_cast<std::size_t>(kPassRows * width());
+  std::vector<float> rows;
+  for (const TimelineEvent& event : events) {
+    const bool repeats =
+        state.last_ && continues_burst(*state.last_, event, map_.schema().burst_seconds);
+    state.last_ = event;
+    if (repeats) continue;
+    add_row(event, state.last_at_, rows);
+    state.last_at_ = event.at;
+    if (rows.size() < pass_values) continue;
+    KITH_RETURN_IF_ERROR(run(state, std::move(rows)));
+    rows.clear();
+  }
+  return rows.empty() ? Status() : run(state, std::move(rows));
+}
+
+// rows: [at most kPassRows, width]
+Status EventEncoder::run(EventState& state, std::vector<float> rows) {
+  const auto count = static_cast<std::int64_t>(rows.size()) / width();
+  const std::int64_t end = state.num_events_ + count;
+  if (end > decoder_->config().max_positions) {
+    return Error{ErrorCode::kUnavailable, "a timeline may have at most " +
+                                              std::to_string(decoder_->config().max_positions) +
+                                              " events"};
+  }
+  const int ring = blocks_of_slot();
+  while (static_cast<std::int64_t>(state.blocks_.size()) * nn::kBlockTokens < end) {
+    const auto next = static_cast<int>(state.blocks_.size() % static_cast<std::size_t>(ring));
+    state.blocks_.push_back(state.slot_ * ring + next);
+  }
+  std::vector<text::TokenId> tokens;
+  for (int row = 0; row < count; ++row) tokens.push_back(model::soft_token(row));
+  KITH_ASSIGN_OR_RETURN(const auto prompt, model::SoftPrompt::create(std::move(rows), width()));
+  model::Chunk chunk;
+  chunk.tokens = tokens;
+  chunk.position = static_cast<std::int32_t>(state.num_events_);
+  chunk.blocks = state.blocks_;
+  chunk.soft_prompt = prompt.get();
+  KITH_RETURN_IF_ERROR(decoder_->states({&chunk, 1}, cache_, state.values_));
+  state.num_events_ = end;
+  return {};
+}
+
+std::vector<float> EventEncoder::scores(std::span<const float> state, std::size_t feature) const {
+  const auto size = static_cast<std::size_t>(width());
+  std::vector<float> scores(static_cast<std::size_t>(map_.num_ids(feature)));
+  const float* row = table_.data() + static_cast<std::size_t>(first_ids_[feature]) * size;
+  for (float& score : scores) {
+    score = std::inner_product(state.begin(), state.end(), row, 0.0F);
+    row += size;
+  }
+  return scores;
+}
+
+}  // namespace kith::timeline
