@@ -45,8 +45,8 @@ PreferenceLoop::PreferenceLoop(Parts parts)
     : parts_(std::move(parts)),
       preference_(parts_.recipe.preference),
       pad_(parts_.prepared.texts.pad),
-      optimizer_(parts_.recipe.optimizer, parts_.lora.parameters()),
-      clock_(parts_.recipe.run, parts_.options) {}
+      run_(parts_.recipe, parts_.options, parts_.lora.parameters(), parts_.reporter,
+           parts_.config) {}
 
 Result<std::vector<PreferenceLoop::ScoredSet>> PreferenceLoop::open_sets(
     const std::vector<std::filesystem::path>& paths, std::uint64_t key) {
@@ -76,20 +76,18 @@ void PreferenceLoop::build_cycle() {
   cycle_.resize(examples_.size());
   std::iota(cycle_.begin(), cycle_.end(), std::size_t{0});
   base::Rng rng(parts_.recipe.seed +
-                0x9E3779B9ULL * static_cast<std::uint64_t>(state_.position.cycle));
+                0x9E3779B9ULL * static_cast<std::uint64_t>(run_.position().cycle));
   for (std::size_t i = cycle_.size(); i > 1; --i) std::swap(cycle_[i - 1], cycle_[rng.below(i)]);
 }
 
 Status PreferenceLoop::resume_if_asked() {
-  const auto path = parts_.recipe.output / "checkpoint.safetensors";
-  if (parts_.options.resume && std::filesystem::exists(path)) {
-    KITH_ASSIGN_OR_RETURN(
-        state_, load_checkpoint(path, parts_.lora.parameters(), optimizer_, parts_.config));
-    if (state_.position.index < 0 ||
-        state_.position.index > static_cast<std::int64_t>(examples_.size())) {
+  KITH_ASSIGN_OR_RETURN(const bool resumes, run_.resume_if_asked());
+  if (resumes) {
+    if (run_.position().index < 0 ||
+        run_.position().index > static_cast<std::int64_t>(examples_.size())) {
       return Error{ErrorCode::kInvalidArgument, "the checkpoint belongs to other data"};
     }
-    parts_.reporter.say("resumed at step " + std::to_string(state_.step));
+    parts_.reporter.say("resumed at step " + std::to_string(run_.state().step));
   }
   build_cycle();
   return {};
@@ -98,12 +96,12 @@ Status PreferenceLoop::resume_if_asked() {
 std::vector<PreferenceLoop::Example> PreferenceLoop::next_batch() {
   std::vector<Example> batch;
   while (static_cast<std::int64_t>(batch.size()) < preference_.batch) {
-    if (state_.position.index == static_cast<std::int64_t>(cycle_.size())) {
-      ++state_.position.cycle;
-      state_.position.index = 0;
+    if (run_.position().index == static_cast<std::int64_t>(cycle_.size())) {
+      ++run_.position().cycle;
+      run_.position().index = 0;
       build_cycle();
     }
-    batch.push_back(examples_[cycle_[static_cast<std::size_t>(state_.position.index++)]]);
+    batch.push_back(examples_[cycle_[static_cast<std::size_t>(run_.position().index++)]]);
   }
   return batch;
 }
@@ -177,7 +175,7 @@ double PreferenceLoop::accumulate_gradients(const std::vector<Example>& examples
     lengths.push_back(is_pair ? std::max(first, second) : first);
   }
   const Tensor divergence = batch_divergence(examples);
-  torch::manual_seed(parts_.recipe.seed + static_cast<std::uint64_t>(state_.step));
+  torch::manual_seed(parts_.recipe.seed + static_cast<std::uint64_t>(run_.state().step));
   double loss = 0.0;
   for (const auto& batch :
        batches_of(lengths, is_pair ? 2 : 1, parts_.recipe.run.micro_batch_tokens)) {
@@ -194,22 +192,8 @@ double PreferenceLoop::accumulate_gradients(const std::vector<Example>& examples
 Status PreferenceLoop::train_step() {
   const double start = RunClock::now();
   std::int64_t tokens = 0;
-  last_loss_ = accumulate_gradients(next_batch(), tokens);
-  const double rate = learning_rate(parts_.recipe.optimizer.schedule, state_.step, progress());
-  const double norm = optimizer_.step(parts_.lora.parameters(), rate);
-  bad_steps_ = std::isfinite(norm) ? 0 : bad_steps_ + 1;
-  if (bad_steps_ >= 10) {
-    return Error{ErrorCode::kInternal, "the gradient was not finite for 10 steps; lower the rate"};
-  }
-  ++state_.step;
-  clock_.count_step();
-  state_.tokens += tokens;
-  const double per_second = static_cast<double>(tokens) / (RunClock::now() - start);
-  smoothed_rate_ = smoothed_rate_ == 0.0 ? per_second : 0.9 * smoothed_rate_ + 0.1 * per_second;
-  parts_.reporter.step({state_.step, state_.tokens, last_loss_, rate, norm, smoothed_rate_,
-                        progress(), clock_.elapsed_seconds()},
-                       RunClock::now());
-  return {};
+  const double loss = accumulate_gradients(next_batch(), tokens);
+  return run_.finish_step(loss, tokens, start);
 }
 
 PreferenceFigure PreferenceLoop::validate(const std::string& name, const ScoredSet& scored) {
@@ -289,15 +273,8 @@ void PreferenceLoop::validate_all(TrainReport& report) {
     report.validation.push_back(figure);
   }
   parts_.lora.set_training(true);
-  parts_.reporter.preferences(state_.step, report.preferences);
-  parts_.reporter.validation(state_.step, report.validation);
-}
-
-Status PreferenceLoop::save() {
-  state_.elapsed_seconds = clock_.elapsed_seconds();
-  clock_.saved();
-  return save_checkpoint(parts_.recipe.output / "checkpoint.safetensors", parts_.lora.parameters(),
-                         optimizer_, state_, parts_.config);
+  parts_.reporter.preferences(run_.state().step, report.preferences);
+  parts_.reporter.validation(run_.state().step, report.validation);
 }
 
 Result<TrainReport> PreferenceLoop::run() {
@@ -312,24 +289,20 @@ Result<TrainReport> PreferenceLoop::run() {
   parts_.lora.set_training(true);
   weigh_examples();
   KITH_RETURN_IF_ERROR(resume_if_asked());
-  clock_.start(state_.elapsed_seconds);
+  run_.start();
   const std::int64_t every = parts_.recipe.run.validate_every;
   TrainReport report;
-  if (every > 0 && state_.step == 0) validate_all(report);
-  while (progress() < 1.0 && !clock_.should_stop()) {
+  if (every > 0 && run_.state().step == 0) validate_all(report);
+  while (run_.goes_on()) {
     KITH_RETURN_IF_ERROR(train_step());
-    if (every > 0 && state_.step % every == 0) validate_all(report);
-    if (clock_.is_save_due(state_.step)) KITH_RETURN_IF_ERROR(save());
+    if (every > 0 && run_.state().step % every == 0) validate_all(report);
+    KITH_RETURN_IF_ERROR(run_.save_if_due());
   }
-  if (clock_.steps_of_this_sitting() > 0) KITH_RETURN_IF_ERROR(save());
-  report.finished = progress() >= 1.0;
+  KITH_RETURN_IF_ERROR(run_.save_last());
+  report.finished = run_.progress() >= 1.0;
   if (report.finished) validate_all(report);
   parts_.reporter.finish();
-  report.steps = state_.step;
-  report.tokens = state_.tokens;
-  report.seconds = clock_.elapsed_seconds();
-  report.loss = last_loss_;
-  report.tokens_per_second = smoothed_rate_;
+  run_.count(report);
   return report;
 }
 

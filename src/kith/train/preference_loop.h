@@ -8,14 +8,12 @@
 #include "kith/base/result.h"
 #include "kith/train/decoder.h"
 #include "kith/train/lora.h"
-#include "kith/train/model_files.h"
-#include "kith/train/optimizer.h"
 #include "kith/train/preference_data.h"
 #include "kith/train/preference_loss.h"
 #include "kith/train/progress.h"
 #include "kith/train/recipe.h"
-#include "kith/train/run_clock.h"
 #include "kith/train/trainer.h"
+#include "kith/train/training_run.h"
 
 namespace kith::train {
 
@@ -56,7 +54,6 @@ class PreferenceLoop {
                                            std::uint64_t key);
   void weigh_examples();
   Status resume_if_asked();
-  double progress() const { return clock_.progress(state_.step, state_.tokens); }
   void build_cycle();
   std::vector<Example> next_batch();
   // Forward and backward over one step's examples; returns the mean loss.
@@ -69,23 +66,17 @@ class PreferenceLoop {
   PreferenceFigure validate(const std::string& name, const ScoredSet& scored);
   double text_loss(const TokenShard& shard, const DataSource& source, std::int64_t& tokens);
   void validate_all(TrainReport& report);
-  Status save();
 
   Parts parts_;
   const PreferenceRecipe& preference_;
   std::int64_t pad_;
-  Optimizer optimizer_;
-  RunClock clock_;
-  RunState state_;
+  TrainingRun run_;
   std::vector<ScoredSet> sets_;
   std::vector<ScoredSet> validation_sets_;
   std::vector<TokenShard> texts_;
   std::vector<Example> examples_;
   // Indices of examples_ in the order of the current cycle.
   std::vector<std::size_t> cycle_;
-  double last_loss_ = 0.0;
-  double smoothed_rate_ = 0.0;
-  int bad_steps_ = 0;
 };
 
 }  // namespace kith::train

@@ -99,27 +99,25 @@ RankFigure rank_last_events(const TimelineModel& model, const TimelineData& data
 TimelineLoop::TimelineLoop(Parts parts)
     : parts_(std::move(parts)),
       stream_(parts_.data, parts_.recipe.timeline.window, kHeldOut, parts_.recipe.seed),
-      optimizer_(parts_.recipe.optimizer, parts_.model.decoder().parameters()),
-      clock_(parts_.recipe.run, parts_.options) {}
+      run_(parts_.recipe, parts_.options, parts_.model.decoder().parameters(), parts_.reporter,
+           parts_.config) {}
 
 Status TimelineLoop::resume_if_asked() {
-  const auto path = parts_.recipe.output / "checkpoint.safetensors";
-  if (!parts_.options.resume || !std::filesystem::exists(path)) return {};
-  KITH_ASSIGN_OR_RETURN(state_, load_checkpoint(path, parts_.model.decoder().parameters(),
-                                                optimizer_, parts_.config));
-  KITH_RETURN_IF_ERROR(stream_.seek(state_.position, parts_.recipe.run.batch_tokens));
-  parts_.reporter.say("resumed at step " + std::to_string(state_.step));
+  KITH_ASSIGN_OR_RETURN(const bool resumes, run_.resume_if_asked());
+  if (!resumes) return {};
+  KITH_RETURN_IF_ERROR(stream_.seek(run_.position(), parts_.recipe.run.batch_tokens));
+  parts_.reporter.say("resumed at step " + std::to_string(run_.state().step));
   return {};
 }
 
 double TimelineLoop::accumulate_gradients(std::int64_t& events) {
   const TimelineBatch batch = stream_.next(parts_.recipe.run.batch_tokens);
   events = batch.rows * (batch.length - 1);
-  torch::manual_seed(parts_.recipe.seed + static_cast<std::uint64_t>(state_.step));
+  torch::manual_seed(parts_.recipe.seed + static_cast<std::uint64_t>(run_.state().step));
   const Tensor loss = parts_.model.loss(
       to_tensor(batch, parts_.data.num_features(), parts_.model.decoder().device()));
   // A batch may hold no value to predict.
-  if (!loss.defined()) return last_loss_;
+  if (!loss.defined()) return run_.last_loss();
   loss.backward();
   parts_.model.decoder().parameters().collect_gradients();
   return loss.item<double>();
@@ -128,22 +126,9 @@ double TimelineLoop::accumulate_gradients(std::int64_t& events) {
 Status TimelineLoop::train_step() {
   const double start = RunClock::now();
   std::int64_t events = 0;
-  last_loss_ = accumulate_gradients(events);
-  const double rate = learning_rate(parts_.recipe.optimizer.schedule, state_.step, progress());
-  const double norm = optimizer_.step(parts_.model.decoder().parameters(), rate);
-  bad_steps_ = std::isfinite(norm) ? 0 : bad_steps_ + 1;
-  if (bad_steps_ >= 10) {
-    return Error{ErrorCode::kInternal, "the gradient was not finite for 10 steps; lower the rate"};
-  }
-  ++state_.step;
-  clock_.count_step();
-  state_.tokens += events;
-  state_.position = stream_.position();
-  const double per_second = static_cast<double>(events) / (RunClock::now() - start);
-  smoothed_rate_ = smoothed_rate_ == 0.0 ? per_second : 0.9 * smoothed_rate_ + 0.1 * per_second;
-  parts_.reporter.step({state_.step, state_.tokens, last_loss_, rate, norm, smoothed_rate_,
-                        progress(), clock_.elapsed_seconds()},
-                       RunClock::now());
+  const double loss = accumulate_gradients(events);
+  KITH_RETURN_IF_ERROR(run_.finish_step(loss, events, start));
+  run_.position() = stream_.position();
   return {};
 }
 
@@ -163,36 +148,26 @@ std::vector<RankFigure> TimelineLoop::validate() {
   return figures;
 }
 
-Status TimelineLoop::save() {
-  state_.elapsed_seconds = clock_.elapsed_seconds();
-  clock_.saved();
-  return save_checkpoint(parts_.recipe.output / "checkpoint.safetensors",
-                         parts_.model.decoder().parameters(), optimizer_, state_, parts_.config);
-}
-
 Result<TrainReport> TimelineLoop::run() {
   KITH_RETURN_IF_ERROR(resume_if_asked());
-  clock_.start(state_.elapsed_seconds);
+  run_.start();
   parts_.model.decoder().set_dropout(parts_.recipe.timeline.dropout);
   const std::int64_t every = parts_.recipe.run.validate_every;
-  while (progress() < 1.0 && !clock_.should_stop()) {
+  while (run_.goes_on()) {
     KITH_RETURN_IF_ERROR(train_step());
-    if (every > 0 && state_.step % every == 0) parts_.reporter.ranks(state_.step, validate());
-    if (clock_.is_save_due(state_.step)) KITH_RETURN_IF_ERROR(save());
+    if (every > 0 && run_.state().step % every == 0)
+      parts_.reporter.ranks(run_.state().step, validate());
+    KITH_RETURN_IF_ERROR(run_.save_if_due());
   }
-  if (clock_.steps_of_this_sitting() > 0) KITH_RETURN_IF_ERROR(save());
+  KITH_RETURN_IF_ERROR(run_.save_last());
   TrainReport report;
-  report.finished = progress() >= 1.0;
+  report.finished = run_.progress() >= 1.0;
   if (report.finished) {
     report.ranks = validate();
-    parts_.reporter.ranks(state_.step, report.ranks);
+    parts_.reporter.ranks(run_.state().step, report.ranks);
   }
   parts_.reporter.finish();
-  report.steps = state_.step;
-  report.tokens = state_.tokens;
-  report.seconds = clock_.elapsed_seconds();
-  report.loss = last_loss_;
-  report.tokens_per_second = smoothed_rate_;
+  run_.count(report);
   return report;
 }
 

@@ -7,14 +7,12 @@
 #include <vector>
 
 #include "kith/base/result.h"
-#include "kith/train/model_files.h"
-#include "kith/train/optimizer.h"
 #include "kith/train/progress.h"
 #include "kith/train/recipe.h"
-#include "kith/train/run_clock.h"
 #include "kith/train/timeline_data.h"
 #include "kith/train/timeline_model.h"
 #include "kith/train/trainer.h"
+#include "kith/train/training_run.h"
 
 namespace kith::train {
 
@@ -43,21 +41,14 @@ class TimelineLoop {
 
  private:
   Status resume_if_asked();
-  double progress() const { return clock_.progress(state_.step, state_.tokens); }
   // Forward and backward over one batch; returns the loss.
   double accumulate_gradients(std::int64_t& events);
   Status train_step();
   std::vector<RankFigure> validate();
-  Status save();
 
   Parts parts_;
   TimelineStream stream_;
-  Optimizer optimizer_;
-  RunClock clock_;
-  RunState state_;
-  double last_loss_ = 0.0;
-  double smoothed_rate_ = 0.0;
-  int bad_steps_ = 0;
+  TrainingRun run_;
 };
 
 }  // namespace kith::train

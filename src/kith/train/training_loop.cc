@@ -23,10 +23,7 @@ torch::Tensor weights_of(const Batch& batch, torch::Device device) {
 
 TrainingLoop::TrainingLoop(Parts parts)
     : parts_(std::move(parts)),
-      optimizer_(parts_.recipe.optimizer, parts_.parameters),
-      clock_(parts_.recipe.run, parts_.options) {}
-
-double TrainingLoop::progress() const { return clock_.progress(state_.step, state_.tokens); }
+      run_(parts_.recipe, parts_.options, parts_.parameters, parts_.reporter, parts_.config) {}
 
 Status TrainingLoop::open_data() {
   const auto open_all = [](const auto& paths, std::vector<TokenShard>& to) -> Status {
@@ -56,22 +53,20 @@ Status TrainingLoop::open_data() {
 }
 
 Status TrainingLoop::resume_if_asked() {
-  const auto path = parts_.recipe.output / "checkpoint.safetensors";
-  if (!parts_.options.resume || !std::filesystem::exists(path)) return {};
-  KITH_ASSIGN_OR_RETURN(state_,
-                        load_checkpoint(path, parts_.parameters, optimizer_, parts_.config));
-  const auto stage = static_cast<std::size_t>(state_.position.stage);
+  KITH_ASSIGN_OR_RETURN(const bool resumes, run_.resume_if_asked());
+  if (!resumes) return {};
+  const auto stage = static_cast<std::size_t>(run_.position().stage);
   if (stage >= parts_.recipe.stages.size()) {
     return Error{ErrorCode::kInvalidArgument, "the checkpoint is past the recipe's last stage"};
   }
   sequence_ = parts_.recipe.stages[stage].sequence;
-  stream_.front().seek(state_.position, sequence_);
-  parts_.reporter.say("resumed at step " + std::to_string(state_.step));
+  stream_.front().seek(run_.position(), sequence_);
+  parts_.reporter.say("resumed at step " + std::to_string(run_.state().step));
   return {};
 }
 
 void TrainingLoop::enter_stage() {
-  const double share = progress();
+  const double share = run_.progress();
   const auto& stages = parts_.recipe.stages;
   std::size_t stage = 0;
   while (stage + 1 < stages.size() && share >= stages[stage].until) ++stage;
@@ -93,7 +88,7 @@ double TrainingLoop::accumulate_gradients(std::int64_t& tokens) {
   }
   // The mean is over the whole step, not over micro-batches, which may count few tokens.
   const double scale = 1.0 / static_cast<double>(std::max<std::int64_t>(1, counted));
-  torch::manual_seed(parts_.recipe.seed + static_cast<std::uint64_t>(state_.step));
+  torch::manual_seed(parts_.recipe.seed + static_cast<std::uint64_t>(run_.state().step));
   double loss = 0.0;
   for (const Batch& batch : batches) {
     tokens += batch.rows * batch.sequence;
@@ -113,22 +108,9 @@ Status TrainingLoop::train_step() {
   const double start = RunClock::now();
   enter_stage();
   std::int64_t tokens = 0;
-  last_loss_ = accumulate_gradients(tokens);
-  const double rate = learning_rate(parts_.recipe.optimizer.schedule, state_.step, progress());
-  const double norm = optimizer_.step(parts_.parameters, rate);
-  bad_steps_ = std::isfinite(norm) ? 0 : bad_steps_ + 1;
-  if (bad_steps_ >= 10) {
-    return Error{ErrorCode::kInternal, "the gradient was not finite for 10 steps; lower the rate"};
-  }
-  ++state_.step;
-  clock_.count_step();
-  state_.tokens += tokens;
-  state_.position = stream_.front().position();
-  const double per_second = static_cast<double>(tokens) / (RunClock::now() - start);
-  smoothed_rate_ = smoothed_rate_ == 0.0 ? per_second : 0.9 * smoothed_rate_ + 0.1 * per_second;
-  parts_.reporter.step({state_.step, state_.tokens, last_loss_, rate, norm, smoothed_rate_,
-                        progress(), clock_.elapsed_seconds()},
-                       RunClock::now());
+  const double loss = accumulate_gradients(tokens);
+  KITH_RETURN_IF_ERROR(run_.finish_step(loss, tokens, start));
+  run_.position() = stream_.front().position();
   return {};
 }
 
@@ -159,46 +141,35 @@ std::vector<ValidationFigure> TrainingLoop::validate() {
   return figures;
 }
 
-Status TrainingLoop::save() {
-  state_.elapsed_seconds = clock_.elapsed_seconds();
-  clock_.saved();
-  return save_checkpoint(parts_.recipe.output / "checkpoint.safetensors", parts_.parameters,
-                         optimizer_, state_, parts_.config);
-}
-
 Result<TrainReport> TrainingLoop::run() {
   const RunRecipe& run = parts_.recipe.run;
   KITH_RETURN_IF_ERROR(open_data());
   KITH_RETURN_IF_ERROR(resume_if_asked());
-  clock_.start(state_.elapsed_seconds);
+  run_.start();
   std::vector<ValidationFigure> figures;
-  if (run.validate_every > 0 && state_.step == 0 && progress() < 1.0) {
+  if (run.validate_every > 0 && run_.state().step == 0 && run_.progress() < 1.0) {
     // What training starts from, to compare with.
     enter_stage();
     parts_.reporter.validation(0, validate());
   }
-  while (progress() < 1.0 && !clock_.should_stop()) {
+  while (run_.goes_on()) {
     KITH_RETURN_IF_ERROR(train_step());
-    if (run.validate_every > 0 && state_.step % run.validate_every == 0) {
+    if (run.validate_every > 0 && run_.state().step % run.validate_every == 0) {
       figures = validate();
-      parts_.reporter.validation(state_.step, figures);
+      parts_.reporter.validation(run_.state().step, figures);
     }
-    if (clock_.is_save_due(state_.step)) KITH_RETURN_IF_ERROR(save());
+    KITH_RETURN_IF_ERROR(run_.save_if_due());
   }
-  if (clock_.steps_of_this_sitting() > 0) KITH_RETURN_IF_ERROR(save());
+  KITH_RETURN_IF_ERROR(run_.save_last());
   TrainReport report;
-  report.finished = progress() >= 1.0;
+  report.finished = run_.progress() >= 1.0;
   if (report.finished) {
     if (sequence_ == 0) enter_stage();
     figures = validate();
-    parts_.reporter.validation(state_.step, figures);
+    parts_.reporter.validation(run_.state().step, figures);
   }
   parts_.reporter.finish();
-  report.steps = state_.step;
-  report.tokens = state_.tokens;
-  report.seconds = clock_.elapsed_seconds();
-  report.loss = last_loss_;
-  report.tokens_per_second = smoothed_rate_;
+  run_.count(report);
   report.validation = std::move(figures);
   return report;
 }

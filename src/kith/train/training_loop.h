@@ -9,14 +9,12 @@
 
 #include "kith/base/result.h"
 #include "kith/train/decoder.h"
-#include "kith/train/model_files.h"
-#include "kith/train/optimizer.h"
 #include "kith/train/packing.h"
 #include "kith/train/prepare.h"
 #include "kith/train/progress.h"
 #include "kith/train/recipe.h"
-#include "kith/train/run_clock.h"
 #include "kith/train/trainer.h"
+#include "kith/train/training_run.h"
 
 namespace kith::train {
 
@@ -45,24 +43,17 @@ class TrainingLoop {
  private:
   Status open_data();
   Status resume_if_asked();
-  double progress() const;
   void enter_stage();
   Status train_step();
   double accumulate_gradients(std::int64_t& tokens);
   std::vector<ValidationFigure> validate();
-  Status save();
 
   Parts parts_;
-  Optimizer optimizer_;
-  RunState state_;
+  TrainingRun run_;
   std::vector<TokenShard> shards_;
   std::vector<TokenShard> validation_shards_;
   std::vector<WindowStream> stream_;  // one, made when the shards are open
   std::int64_t sequence_ = 0;
-  RunClock clock_;
-  double last_loss_ = 0.0;
-  double smoothed_rate_ = 0.0;
-  int bad_steps_ = 0;
 };
 
 }  // namespace kith::train
