@@ -1,6 +1,7 @@
 #include "kith/timeline/event_encoder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <utility>
@@ -199,6 +200,16 @@ Status EventEncoder::run(EventState& state, std::vector<float> rows) {
   KITH_RETURN_IF_ERROR(decoder_->states({&chunk, 1}, cache_, state.values_));
   state.num_events_ = end;
   return {};
+}
+
+UserEmbedding EventEncoder::embed(const EventState& state) const {
+  KITH_CHECK(!state.values_.empty(), "a state of no events has no embedding");
+  UserEmbedding embedding{state.values_, state.values_};
+  const double square = std::inner_product(embedding.vector.begin(), embedding.vector.end(),
+                                           embedding.vector.begin(), 0.0);
+  const auto scale = static_cast<float>(1.0 / std::sqrt(std::max(square, 1e-12)));
+  for (float& value : embedding.vector) value *= scale;
+  return embedding;
 }
 
 std::vector<float> EventEncoder::scores(std::span<const float> state, std::size_t feature) const {

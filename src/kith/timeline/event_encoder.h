@@ -32,6 +32,15 @@ struct EventEncoderOptions {
 
 class EventEncoder;
 
+// What the encoder says of a user, for others to use. Of one version of the encoder alone: numbers
+// of two versions are never compared.
+struct UserEmbedding {
+  // [num_latents, width], row-major: for a language model.
+  std::vector<float> latents;
+  // [width], of length 1: for similarity, groups, routers and policies.
+  std::vector<float> vector;
+};
+
 // What the encoder keeps of one user. Moves; must not outlive its encoder.
 class EventState {
  public:
@@ -90,6 +99,11 @@ class EventEncoder {
   // fails,
   //   after which the state is no longer good for anything.
   Status append(EventState& state, std::span<const storage::TimelineEvent> events);
+
+  // Rows of an embedding's latents.
+  int num_latents() const { return 1; }
+  // REQUIRES: the state has events.
+  UserEmbedding embed(const EventState& state) const;
 
   // How much each value of a feature is to be expected in the next event, as logits.
   //   state: [width()]; returns: [map().num_ids(feature)], of which the first two are no values

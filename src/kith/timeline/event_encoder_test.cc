@@ -156,6 +156,19 @@ TEST_F(EventEncoderTest, ScoresEveryValueOfAFeature) {
   for (const float score : encoder->scores(state, 0)) EXPECT_TRUE(std::isfinite(score));
 }
 
+TEST_F(EventEncoderTest, AnEmbeddingHasAVectorOfLengthOne) {
+  const auto encoder = load();
+  auto state = encoder->start();
+  ASSERT_TRUE(encoder->append(*state, random_events(6, 5)));
+  const UserEmbedding embedding = encoder->embed(*state);
+  EXPECT_EQ(embedding.latents.size(),
+            static_cast<std::size_t>(encoder->num_latents() * encoder->width()));
+  double square = 0.0;
+  for (const float value : embedding.vector) square += value * value;
+  EXPECT_EQ(embedding.vector.size(), static_cast<std::size_t>(encoder->width()));
+  EXPECT_NEAR(square, 1.0, 1e-5);
+}
+
 TEST_F(EventEncoderTest, AStateOfNoEventsIsEmptyAndItsSizeBounded) {
   const auto encoder = load();
   EXPECT_TRUE(encoder->start()->values().empty());
