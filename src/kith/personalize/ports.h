@@ -1,6 +1,6 @@
-// What personalization needs from others: something that generates text, and something that counts.
-// Implemented in `runtime` (own engine) and `upstream` (any OpenAI-compatible server), and by fakes
-// in tests.
+// What personalization needs from others: something that generates text, something that knows users
+// by what they did, and something that counts. Implemented in `runtime` (own engine, upstreams),
+// and by fakes in tests.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +14,11 @@
 #include <string_view>
 #include <vector>
 
+#include "kith/base/clock.h"
 #include "kith/base/ids.h"
 #include "kith/base/queue_class.h"
 #include "kith/base/result.h"
+#include "kith/storage/scope.h"
 
 namespace kith::personalize {
 
@@ -110,6 +112,47 @@ struct EncodedSoftPrompt {
   std::string bytes;
 };
 
+// What a user encoder knows of a user, for a language model. Of one version of the encoder alone:
+// numbers of two versions are never compared.
+struct UserMemory {
+  // [rows, width], row-major, finite.
+  std::shared_ptr<const std::vector<float>> latents;
+  int rows = 0;
+  int width = 0;
+  std::string version;
+  // That it was made of, and when the last of them happened.
+  std::int64_t num_events = 0;
+  base::UnixMicros at = 0;
+  // The user has no events: this is the mean of users who have, those of `persona`; of all where it
+  // is empty.
+  bool is_persona_mean = false;
+  PersonaId persona;
+};
+
+// Thread-safe.
+class UserEncoder {
+ public:
+  virtual ~UserEncoder() = default;
+
+  // No value for who may not be encoded, or of whom nothing is known. Waits for no long work: what
+  // is stored serves where the newest events are not read yet. Errors: those of the stores.
+  virtual Result<std::optional<UserMemory>> memory_of(const storage::Scope& scope) = 0;
+};
+
+// A user's memory as a generator gives it to its model, worked out once for all drafts and scores
+// of a request, under one version of the bridge. What is in it, the generator alone knows that gave
+// it.
+class HeldMemory {
+ public:
+  virtual ~HeldMemory() = default;
+
+  // That it takes in the context of every prompt.
+  virtual int prompt_rows() const = 0;
+  // Name and version of the bridge.
+  virtual std::string bridge() const = 0;
+  virtual std::string bridge_version() const = 0;
+};
+
 struct GenerationRequest {
   std::vector<Message> messages;
   // Empty: the base model; several: a blend.
@@ -118,6 +161,10 @@ struct GenerationRequest {
   std::shared_ptr<const HeldAdapters> held_adapters;
   // May be null. From read_soft_prompt() of the same generator.
   std::shared_ptr<const SoftPrompt> soft_prompt;
+  // May be null. From hold_memory() of the same generator. Rows that it puts into the prompt stand
+  // after those of `soft_prompt`: what the application brings comes before what is known of the
+  // user.
+  std::shared_ptr<const HeldMemory> memory;
   // How the answer begins: what is generated goes on from there and does not hold it. Own engine
   // only; an upstream refuses one.
   std::string answer_prefix;
@@ -144,6 +191,7 @@ struct ScoreRequest {
   std::vector<AdapterShare> adapters;
   std::shared_ptr<const HeldAdapters> held_adapters;  // as in a GenerationRequest
   std::shared_ptr<const SoftPrompt> soft_prompt;      // may be null
+  std::shared_ptr<const HeldMemory> memory;           // may be null
   TenantId tenant;
   base::QueueClass queue_class = base::QueueClass::kNormal;
   std::vector<std::string> continuations;
@@ -208,6 +256,8 @@ struct GeneratorCapabilities {
   bool has_tools = false;   // passes "tools" and unknown members on
   bool has_images = false;  // passes message parts other than text on
   bool has_scores = false;  // score() works
+  // Why it gives no user's memory to its model; empty: hold_memory() works.
+  std::string no_memories = "no bridge";
   // Longest prompt with its answer.
   int context_tokens = 4096;
   // Name of the model served.
@@ -255,6 +305,14 @@ class Generator {
   //   the context holds; any, if this generator takes none (the default).
   virtual Result<std::shared_ptr<const SoftPrompt>> read_soft_prompt(
       const EncodedSoftPrompt& encoded) const;
+
+  // Brings a memory into the form that the model takes. Computes on the calling thread for
+  // milliseconds.
+  // Errors: kUnavailable if capabilities().no_memories says why (the default); kConflict for a
+  // memory
+  //   of another encoder than the bridge was trained with; kInvalidArgument for one of another
+  //   shape.
+  virtual Result<std::shared_ptr<const HeldMemory>> hold_memory(const UserMemory& memory) const;
 
   // Blocks until all answers are there, in the order of `samples`. A sink, which may be null, sees
   // each answer as it is made; the deltas of a sample add up to its text and its log-probabilities.
