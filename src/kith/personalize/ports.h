@@ -333,6 +333,35 @@ class Generator {
   virtual std::size_t count_tokens(std::string_view text) const;
 };
 
+// What the user encoder says of a user, as a language model's bridge reads it
+// (timeline/user_embedder.h, ADR 26).
+struct UserMemory {
+  // [rows, width], row-major; shared and never changed.
+  std::shared_ptr<const std::vector<float>> latents;
+  int rows = 0;
+  int width = 0;
+  // Of the encoder: memories of two versions are never compared.
+  std::string version;
+  // Events that it was made of: 0 for a mean.
+  std::int64_t num_events = 0;
+  // When it was made.
+  base::UnixMicros at = 0;
+  // The user has no events of his own: this is the mean over users of his persona.
+  bool is_persona_mean = false;
+};
+
+// Thread-safe.
+class UserEncoder {
+ public:
+  virtual ~UserEncoder() = default;
+
+  // The user's memory, at most as old as the implementation says. No value: nothing is known of the
+  // user, or he refuses that Kith learns from him. Never blocks for a history to be read again: who
+  // is not at hand gets what is stored.
+  // Errors: those of the stores.
+  virtual Result<std::optional<UserMemory>> memory_of(const storage::Scope& scope) = 0;
+};
+
 // Tokens of one request.
 struct AnswerTokens {
   int prompt = 0;
