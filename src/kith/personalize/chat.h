@@ -159,7 +159,7 @@ inline constexpr const char* kEscalationWeak = "weak grounding";
 struct EmbeddingReport {
   std::string version;  // of the encoder
   std::int64_t num_events = 0;
-  base::UnixMicros at = 0;  // of the last event
+  base::UnixMicros at = 0;  // when it was made
   // As those of UserMemory.
   bool is_persona_mean = false;
   PersonaId persona;

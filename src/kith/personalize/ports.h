@@ -112,32 +112,7 @@ struct EncodedSoftPrompt {
   std::string bytes;
 };
 
-// What a user encoder knows of a user, for a language model. Of one version of the encoder alone:
-// numbers of two versions are never compared.
-struct UserMemory {
-  // [rows, width], row-major, finite.
-  std::shared_ptr<const std::vector<float>> latents;
-  int rows = 0;
-  int width = 0;
-  std::string version;
-  // That it was made of, and when the last of them happened.
-  std::int64_t num_events = 0;
-  base::UnixMicros at = 0;
-  // The user has no events: this is the mean of users who have, those of `persona`; of all where it
-  // is empty.
-  bool is_persona_mean = false;
-  PersonaId persona;
-};
-
-// Thread-safe.
-class UserEncoder {
- public:
-  virtual ~UserEncoder() = default;
-
-  // No value for who may not be encoded, or of whom nothing is known. Waits for no long work: what
-  // is stored serves where the newest events are not read yet. Errors: those of the stores.
-  virtual Result<std::optional<UserMemory>> memory_of(const storage::Scope& scope) = 0;
-};
+struct UserMemory;
 
 // A user's memory as a generator gives it to its model, worked out once for all drafts and scores
 // of a request, under one version of the bridge. What is in it, the generator alone knows that gave
@@ -348,6 +323,8 @@ struct UserMemory {
   base::UnixMicros at = 0;
   // The user has no events of his own: this is the mean over users of his persona.
   bool is_persona_mean = false;
+  // Whose mean it is; empty: that of all users.
+  PersonaId persona;
 };
 
 // Thread-safe.
