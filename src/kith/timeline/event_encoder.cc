@@ -62,6 +62,7 @@ EventState::EventState(EventState&& other) noexcept
       num_events_(other.num_events_),
       last_(std::move(other.last_)),
       last_at_(other.last_at_),
+      met_(std::move(other.met_)),
       blocks_(std::move(other.blocks_)),
       values_(std::move(other.values_)) {}
 
@@ -73,6 +74,7 @@ EventState& EventState::operator=(EventState&& other) noexcept {
   num_events_ = other.num_events_;
   last_ = std::move(other.last_);
   last_at_ = other.last_at_;
+  met_ = std::move(other.met_);
   blocks_ = std::move(other.blocks_);
   values_ = std::move(other.values_);
   return *this;
@@ -105,17 +107,21 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::load(const std::filesystem::
   if (!weights) return fail(std::move(weights).error());
   auto table = read_table(*weights, config.vocab_size, config.hidden_size);
   if (!table) return fail(std::move(table).error());
+  auto met_terms = MetTerms::load(dir / "met_terms.json", *map);
+  if (!met_terms) return fail(std::move(met_terms).error());
   std::string version = hash_of(*weights, *map);
-  return std::unique_ptr<EventEncoder>(new EventEncoder(
-      *std::move(map), *std::move(decoder), *std::move(table), std::move(version), options));
+  return std::unique_ptr<EventEncoder>(new EventEncoder(*std::move(map), *std::move(decoder),
+                                                        *std::move(table), *std::move(met_terms),
+                                                        std::move(version), options));
 }
 
 EventEncoder::EventEncoder(FeatureMap map, std::unique_ptr<model::Decoder> decoder,
-                           std::vector<float> table, std::string version,
+                           std::vector<float> table, MetTerms met_terms, std::string version,
                            const EventEncoderOptions& options)
     : map_(std::move(map)),
       decoder_(std::move(decoder)),
       table_(std::move(table)),
+      met_terms_(std::move(met_terms)),
       version_(std::move(version)),
       cache_(decoder_->make_cache(options.max_states * blocks_of_slot())),
       free_slots_(static_cast<std::size_t>(options.max_states)) {
@@ -144,10 +150,7 @@ Result<EventState> EventEncoder::start() {
   return state;
 }
 
-void EventEncoder::add_row(const TimelineEvent& event, std::optional<base::UnixMicros> before,
-                           std::vector<float>& rows) const {
-  std::vector<std::int32_t> ids(map_.num_features());
-  map_.encode(event, before, ids);
+void EventEncoder::add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const {
   const auto size = static_cast<std::size_t>(width());
   rows.resize(rows.size() + size, 0.0F);
   float* const row = rows.data() + rows.size() - size;
@@ -160,13 +163,16 @@ void EventEncoder::add_row(const TimelineEvent& event, std::optional<base::UnixM
 
 Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> events) {
   const auto pass_values = static_cast<std::size_t>(kPassRows * width());
+  std::vector<std::int32_t> ids(map_.num_features());
   std::vector<float> rows;
   for (const TimelineEvent& event : events) {
     const bool repeats =
         state.last_ && continues_burst(*state.last_, event, map_.schema().burst_seconds);
     state.last_ = event;
     if (repeats) continue;
-    add_row(event, state.last_at_, rows);
+    map_.encode(event, state.last_at_, ids);
+    state.met_.append(ids);
+    add_row(ids, rows);
     state.last_at_ = event.at;
     if (rows.size() < pass_values) continue;
     KITH_RETURN_IF_ERROR(run(state, std::move(rows)));
@@ -210,6 +216,12 @@ UserEmbedding EventEncoder::embed(const EventState& state) const {
   const auto scale = static_cast<float>(1.0 / std::sqrt(std::max(square, 1e-12)));
   for (float& value : embedding.vector) value *= scale;
   return embedding;
+}
+
+std::vector<float> EventEncoder::scores(const EventState& state, std::size_t feature) const {
+  std::vector<float> scores = this->scores(state.values(), feature);
+  met_terms_.add(state.met_, feature, scores);
+  return scores;
 }
 
 std::vector<float> EventEncoder::scores(std::span<const float> state, std::size_t feature) const {

@@ -275,6 +275,7 @@ Result<TrainReport> run_timeline(const Recipe& recipe, const TrainOptions& optio
   KITH_ASSIGN_OR_RETURN(const std::string features,
                         base::read_file(recipe.timeline.data / "features.json"));
   KITH_RETURN_IF_ERROR(base::write_file_atomically(report.result / "features.json", features));
+  KITH_RETURN_IF_ERROR(save_met_terms(loop.met_terms(), report.result / "met_terms.json"));
   return report;
 }
 
