@@ -4,22 +4,10 @@ namespace kith::train {
 
 using torch::Tensor;
 
-namespace {
-
-// Validation keeps the last event of every user from training.
-constexpr std::int64_t kHeldOut = 1;
-
-Tensor to_tensor(const TimelineBatch& batch, std::int64_t features, torch::Device device) {
-  return torch::tensor(batch.ids, torch::kLong)
-      .view({batch.rows, batch.length, features})
-      .to(device);
-}
-
-}  // namespace
-
 TimelineLoop::TimelineLoop(Parts parts)
     : parts_(std::move(parts)),
-      stream_(parts_.data, parts_.recipe.timeline.window, kHeldOut, parts_.recipe.seed),
+      stream_(parts_.data, parts_.recipe.timeline.window, HeldOut::of(parts_.data),
+              parts_.recipe.seed),
       run_(parts_.recipe, parts_.options, parts_.model.decoder().parameters(), parts_.reporter,
            parts_.config),
       best_(parts_.model.decoder().parameters(), parts_.recipe.output / "best.safetensors") {}

@@ -11,7 +11,6 @@ using torch::Tensor;
 
 namespace {
 
-constexpr std::int64_t kHeldOut = 1;
 constexpr std::int32_t kFirstValue = 2;
 constexpr std::size_t kRankedAtOnce = 64;
 // Scores that are held at a time.
@@ -25,18 +24,20 @@ struct Case {
   std::unordered_map<std::int32_t, std::int64_t> kinds;
 };
 
-// Spread evenly over the users.
+// Of the users whose last event no training saw, at most so many, spread evenly.
 std::vector<Case> cases_of(const TimelineData& data, std::size_t feature, std::int64_t most) {
   std::vector<Case> cases;
+  const HeldOut held_out = HeldOut::of(data);
   for (std::int64_t user = 0; user < data.num_users(); ++user) {
-    const std::int64_t last = data.num_events(user) - kHeldOut;
-    if (last < 1) continue;
+    const std::int64_t last = data.num_events(user) - 1;
+    if (last < 1 || held_out.events_of(user) == 0) continue;
     const std::int32_t right = data.events(user, last, last + 1)[feature];
     if (right >= kFirstValue) cases.push_back({user, last, right, {}});
   }
   const auto found = static_cast<std::int64_t>(cases.size());
   for (std::int64_t i = 0; i < most && most < found; ++i) {
-    cases[static_cast<std::size_t>(i)] = cases[static_cast<std::size_t>(i * found / most)];
+    cases[static_cast<std::size_t>(i)] =
+        std::move(cases[static_cast<std::size_t>(i * found / most)]);
   }
   if (most < found) cases.resize(static_cast<std::size_t>(most));
   for (Case& one : cases) one.kinds = met_kinds(data, one.user, one.num_events, feature);
@@ -86,7 +87,7 @@ RankedFeature rank_last_events(const TimelineModel& model, const TimelineData& d
                                std::int64_t window, std::size_t feature) {
   const torch::NoGradGuard no_grad;
   const std::int64_t num_ids = model.features()[feature].num_ids;
-  const std::int64_t most = std::clamp<std::int64_t>(kMostScores / num_ids, 1, kRankedUsers);
+  const std::int64_t most = std::max<std::int64_t>(kMostScores / num_ids, 1);
   const std::vector<Case> cases = cases_of(data, feature, most);
   std::vector<Tensor> scores;
   MetTermsFit fit;

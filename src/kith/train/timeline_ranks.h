@@ -13,17 +13,14 @@
 
 namespace kith::train {
 
-// Users who are ranked at most, the same each time.
-inline constexpr std::int64_t kRankedUsers = 2048;
-
 struct RankedFeature {
   // The name is left empty.
   RankFigure figure;
   MetTerms terms;
 };
 
-// Ranks the value of users' last events, given the `window` events before it, by the scores and the
-// terms of what they met, which are fitted on the same events.
+// Ranks the values of the events that are held out, given the `window` events before it, by the
+// scores and the terms of what they met, which are fitted on the same events.
 RankedFeature rank_last_events(const TimelineModel& model, const TimelineData& data,
                                std::int64_t window, std::size_t feature);
 

@@ -15,6 +15,8 @@
 #include "kith/base/file.h"
 #include "kith/base/log.h"
 #include "kith/train/model_files.h"
+#include "kith/train/perceiver.h"
+#include "kith/train/perceiver_loop.h"
 #include "kith/train/preference_data.h"
 #include "kith/train/preference_loop.h"
 #include "kith/train/prepare.h"
@@ -255,8 +257,9 @@ Result<TrainReport> run_timeline(const Recipe& recipe, const TrainOptions& optio
   KITH_ASSIGN_OR_RETURN(auto reporter,
                         ProgressReporter::open(recipe.output / "log.jsonl", options.quiet));
   KITH_ASSIGN_OR_RETURN(const auto data, TimelineData::open(recipe.timeline.data));
-  if (!has_windows(data, 1)) {
-    return Error{ErrorCode::kInvalidArgument, "no user has three events or more"};
+  if (!has_windows(data, HeldOut::of(data))) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "no user has enough events: three, or two where none is kept for validation"};
   }
   ModelConfig shape = recipe.model;
   shape.vocab_size = data.num_ids();
@@ -276,6 +279,15 @@ Result<TrainReport> run_timeline(const Recipe& recipe, const TrainOptions& optio
                         base::read_file(recipe.timeline.data / "features.json"));
   KITH_RETURN_IF_ERROR(base::write_file_atomically(report.result / "features.json", features));
   KITH_RETURN_IF_ERROR(save_met_terms(loop.met_terms(), report.result / "met_terms.json"));
+  if (recipe.timeline.perceiver.num_latents == 0) return report;
+  model.set_dropout(0.0);
+  Perceiver perceiver(recipe.timeline.perceiver, shape.hidden_size, recipe.timeline.window, device,
+                      compute_dtype(recipe));
+  perceiver.parameters().initialize(recipe.seed);
+  PerceiverLoop perceiver_loop({recipe, options, data, model, perceiver, reporter});
+  KITH_ASSIGN_OR_RETURN(const TrainReport read, perceiver_loop.run());
+  report.finished = read.finished;
+  if (read.finished) KITH_RETURN_IF_ERROR(save_perceiver(perceiver, report.result));
   return report;
 }
 
