@@ -8,6 +8,7 @@
 #include "kith/timeline/training_file.h"
 #include "kith/train/met_terms.h"
 #include "kith/train/model_files.h"
+#include "kith/train/perceiver.h"
 #include "kith/train/timeline_data.h"
 #include "kith/train/timeline_model.h"
 
@@ -39,7 +40,15 @@ MetTerms some_terms() {
   return terms;
 }
 
-TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScores) {
+void expect_near(const std::vector<float>& got, const torch::Tensor& want) {
+  const torch::Tensor flat = want.reshape({-1});
+  ASSERT_EQ(static_cast<std::int64_t>(got.size()), flat.numel());
+  for (std::int64_t i = 0; i < flat.numel(); ++i) {
+    EXPECT_NEAR(got[static_cast<std::size_t>(i)], flat[i].item<float>(), 1e-3F) << i;
+  }
+}
+
+TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScoresAndEmbeddings) {
   const auto schema = timeline::parse_schema(
       "name = \"t\"\n[[feature]]\nname = \"item\"\npredict = 1\n"
       "[[feature]]\nname = \"number\"\ntype = \"number\"\nbins = 4\npredict = 0.5\n"
@@ -74,6 +83,14 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScores) {
   ASSERT_TRUE(save_encoder(model.decoder(), kWindow, directory.path()));
   const MetTerms terms = some_terms();
   ASSERT_TRUE(save_met_terms({{"item", terms}}, directory.path() / "met_terms.json"));
+  Perceiver perceiver({.num_latents = 5, .num_attention_heads = 2, .intermediate_size = 40}, 32,
+                      kWindow, torch::kCPU, torch::kFloat);
+  perceiver.parameters().initialize(6);
+  // So that ages differ.
+  torch::manual_seed(1);
+  perceiver.parameters().master().add_(0.3 * torch::randn_like(perceiver.parameters().master()));
+  perceiver.parameters().refresh();
+  ASSERT_TRUE(save_perceiver(perceiver, directory.path()));
 
   const auto encoder = timeline::EventEncoder::load(directory.path());
   ASSERT_TRUE(encoder) << encoder.error().message;
@@ -97,6 +114,12 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScores) {
       EXPECT_NEAR(got[static_cast<std::size_t>(i)], want[i].item<float>(), 1e-3F) << feature;
     }
   }
+  const auto embedding = (*encoder)->embed(*state);
+  ASSERT_TRUE(embedding) << embedding.error().message;
+  const torch::Tensor latents =
+      perceiver.latents(states.view({1, kWindow, 32}), torch::tensor({kWindow}, torch::kLong));
+  expect_near(embedding->latents, latents);
+  expect_near(embedding->vector, perceiver.vectors(latents));
 }
 
 }  // namespace

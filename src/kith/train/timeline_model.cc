@@ -50,7 +50,6 @@ Tensor TimelineModel::states(const Tensor& ids) const {
   const std::int64_t events = ids.size(0) * ids.size(1);
   const Tensor places = (ids.clamp_min(0) + offset_tensor_).reshape({-1});
   Tensor rows = decoder_.embed(places).view({events, ids.size(2), -1}).sum(1);
-  if (dropout_ > 0.0) rows = at::dropout(rows, dropout_, true);
   return decoder_.hidden_of(rows, ids.size(0), ids.size(1));
 }
 
