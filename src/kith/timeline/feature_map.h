@@ -40,7 +40,8 @@ class FeatureMap {
 
   // What to_json() wrote. Errors: kInvalidArgument naming the member.
   static Result<FeatureMap> from_json(const nlohmann::json& json);
-  // {"name", "burst_seconds", "features": [{"name", "type", ..., "num_ids", "values" or "edges"}]};
+  // {"name", "burst_seconds", "features": [{"name", "type", ..., "num_ids", "values", "edges" or
+  // "buckets"}]};
   // the trainer reads each feature's name, num_ids and predict.
   nlohmann::json to_json() const;
 
@@ -74,24 +75,58 @@ class FeatureMap {
   TimelineSchema schema_;
   std::vector<std::vector<std::string>> values_;  // [features]: those of id 2, 3, ...
   std::vector<std::vector<double>> edges_;        // [features]: inner edges of bins, ascending
+  // [features]: of a kHashed the buckets that enough users fall into; empty: all of them.
+  std::vector<std::vector<bool>> known_buckets_;
   std::vector<std::unordered_map<std::string_view, std::int32_t>> ids_;  // views of values_
+};
+
+// What too few users did to be learned, of one feature.
+struct WithheldValues {
+  std::string feature;
+  // Values of a category, buckets of a hashed feature; of a number the bins that became part of a
+  // wider one.
+  std::int64_t values = 0;
+  // Events that have such a value; of a number 0, as all of them keep a bin.
+  std::int64_t events = 0;
+
+  friend bool operator==(const WithheldValues&, const WithheldValues&) = default;
 };
 
 // Counts values, then makes the map. Not thread-safe.
 class FeatureMapBuilder {
  public:
-  explicit FeatureMapBuilder(TimelineSchema schema);
+  // min_users: k of k-anonymity, >= 1. A value that fewer users have is unknown to the map, a
+  // bucket that fewer users fall into as well, and a bin with fewer users is part of its neighbour.
+  explicit FeatureMapBuilder(TimelineSchema schema, std::int64_t min_users = 1);
 
-  // Events of one user, oldest first, of which only training ones should be given.
+  // All events of one user, oldest first, of which only training ones should be given.
   void add(std::span<const storage::TimelineEvent> events);
 
   // Values of equal counts stand in the order of their bytes, so equal events give an equal map.
   FeatureMap build() const;
+  // Of each feature that withholds something because of `min_users`.
+  std::vector<WithheldValues> withheld() const;
 
  private:
+  struct Count {
+    std::int64_t events = 0;
+    std::int64_t users = 0;
+    std::int64_t last_user = -1;
+  };
+  struct Number {
+    double value;
+    std::int64_t user;
+  };
+
+  std::vector<std::string> frequent_values(std::size_t feature) const;
+  std::vector<double> all_edges(std::size_t feature) const;
+  std::vector<double> shared_edges(std::size_t feature) const;
+
   TimelineSchema schema_;
-  std::vector<std::unordered_map<std::string, std::int64_t>> counts_;  // [features]
-  std::vector<std::vector<double>> numbers_;                           // [features]
+  std::int64_t min_users_;
+  std::int64_t num_users_ = 0;
+  std::vector<std::unordered_map<std::string, Count>> counts_;  // [features]: buckets by number
+  std::vector<std::vector<Number>> numbers_;                    // [features]
 };
 
 // Events without the ones that a burst repeats (TimelineSchema::burst_seconds).

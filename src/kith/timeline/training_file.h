@@ -34,4 +34,10 @@ class TrainingFileWriter {
   std::vector<std::int32_t> ids_;         // [events, features]
 };
 
+// How often each id of each feature stands in a file that TrainingFileWriter::save() wrote.
+//   returns: [map.num_features()][map.num_ids(feature)]
+// Errors: kNotFound; kInvalidArgument for a file that does not fit the map.
+Result<std::vector<std::vector<std::int64_t>>> count_ids(const std::filesystem::path& directory,
+                                                         const FeatureMap& map);
+
 }  // namespace kith::timeline
