@@ -1,20 +1,24 @@
 // kith train timeline
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
 
+#include "kith/base/clock.h"
 #include "kith/base/json.h"
 #include "kith/base/new_directory.h"
 #include "kith/cli/command.h"
 #include "kith/cli/training_directory.h"
+#include "kith/runtime/sentence_features.h"
 #include "kith/storage/adapter_version_store.h"
 #include "kith/timeline/schema.h"
 #include "kith/tuning/child_process.h"
 #include "kith/tuning/encoder_training.h"
+#include "kith/tuning/event_text_encoder.h"
 
 namespace kith::cli {
 namespace {
@@ -28,6 +32,8 @@ struct TimelineArguments {
   // Empty: that of the data directory.
   std::string schema;
   std::string recipe;
+  // Empty: the built-in one.
+  std::string text_encoder;
   std::string out;
   bool is_dry = false;
   // 0: as many as the recipe says.
@@ -53,9 +59,17 @@ Result<timeline::TimelineSchema> find_schema(const runtime::Config& config,
 }
 
 Status fill_request(const runtime::Config& config, const GlobalOptions& options,
-                    const TimelineArguments& arguments, tuning::EncoderRequest& request) {
+                    const TimelineArguments& arguments, const base::Clock& clock,
+                    tuning::EncoderRequest& request) {
   constexpr double kPercent = 0.01;
   KITH_ASSIGN_OR_RETURN(request.schema, find_schema(config, arguments.schema));
+  const auto is_text = [](const auto& feature) {
+    return feature.kind == timeline::FeatureKind::kText;
+  };
+  if (std::any_of(request.schema.features.begin(), request.schema.features.end(), is_text)) {
+    KITH_ASSIGN_OR_RETURN(auto encoder, runtime::load_text_encoder(arguments.text_encoder, clock));
+    request.texts = std::make_shared<tuning::EventTextEncoder>(std::move(encoder));
+  }
   request.data_dir = config.data.dir;
   request.data.min_users =
       arguments.min_users.value_or(static_cast<std::size_t>(config.training.min_users));
@@ -139,7 +153,8 @@ Status train_timeline(const GlobalOptions& options, TimelineArguments arguments)
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
   const TrainingDirectory directory(config);
   auto& request = arguments.request;
-  KITH_RETURN_IF_ERROR(fill_request(config, options, arguments, request));
+  const base::SystemClock clock;
+  KITH_RETURN_IF_ERROR(fill_request(config, options, arguments, clock, request));
   tuning::StagePorts ports;
   ports.with_installation = [&](const auto& use) { return directory.view(use); };
   ports.register_version = [&](const tuning::FinishedTraining& finished) {
@@ -166,6 +181,9 @@ void add_train_timeline(CLI::App& train, GlobalOptions& options, int& status) {
   sub->add_option("--schema", arguments->schema,
                   "what of an event it reads (default: timeline.toml in the data directory)");
   sub->add_option("--recipe", arguments->recipe, "shape, steps, ... (docs/formats/recipe.md)");
+  sub->add_option("--text-encoder", arguments->text_encoder,
+                  "of texts: a word encoder's directory or a sentence-transformers one (default: "
+                  "built in)");
   sub->add_option("--out", arguments->out, "write a copy to DIR/encoder");
   sub->add_flag("--dry-run", arguments->is_dry,
                 "select and time only: predicts time and memory, leaves nothing behind");

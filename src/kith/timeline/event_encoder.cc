@@ -11,6 +11,7 @@
 #include "kith/base/fingerprint.h"
 #include "kith/base/json.h"
 #include "kith/tensor/safetensors.h"
+#include "kith/timeline/feature_values.h"
 
 namespace kith::timeline {
 namespace {
@@ -46,6 +47,16 @@ Result<FeatureMap> read_map(const std::filesystem::path& file) {
   auto map = FeatureMap::from_json(json);
   if (!map) return std::move(map).error().with_context(file.string());
   return map;
+}
+
+Status check_texts(const FeatureMap& map, const EventTexts* texts) {
+  if (map.text_features().empty()) return {};
+  const std::string& wanted = map.text_source().hash;
+  if (texts == nullptr) return invalid("it reads texts and needs the text encoder " + wanted);
+  const bool fits = texts->hash() == wanted &&
+                    texts->dimensions() == static_cast<std::size_t>(map.text_source().dimensions);
+  if (fits) return {};
+  return invalid("it was trained on the text encoder " + wanted + ", not on " + texts->hash());
 }
 
 std::string hash_of(const tensor::SafetensorsFile& weights, const FeatureMap& map) {
@@ -105,6 +116,7 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::load(const std::filesystem::
   if (!weights) return fail(std::move(weights).error());
   auto table = read_table(*weights, config.vocab_size, config.hidden_size);
   if (!table) return fail(std::move(table).error());
+  if (auto fits = check_texts(*map, options.texts.get()); !fits) return fail(fits.error());
   std::string version = hash_of(*weights, *map);
   return std::unique_ptr<EventEncoder>(new EventEncoder(
       *std::move(map), *std::move(decoder), *std::move(table), std::move(version), options));
@@ -117,6 +129,8 @@ EventEncoder::EventEncoder(FeatureMap map, std::unique_ptr<model::Decoder> decod
       decoder_(std::move(decoder)),
       table_(std::move(table)),
       version_(std::move(version)),
+      texts_(options.texts),
+      text_features_(map_.text_features()),
       cache_(decoder_->make_cache(options.max_states * blocks_of_slot())),
       free_slots_(static_cast<std::size_t>(options.max_states)) {
   std::int64_t first = 0;
@@ -144,8 +158,8 @@ Result<EventState> EventEncoder::start() {
   return state;
 }
 
-void EventEncoder::add_row(const TimelineEvent& event, std::optional<base::UnixMicros> before,
-                           std::vector<float>& rows) const {
+Status EventEncoder::add_row(const TimelineEvent& event, std::optional<base::UnixMicros> before,
+                             std::vector<float>& rows) const {
   std::vector<std::int32_t> ids(map_.num_features());
   map_.encode(event, before, ids);
   const auto size = static_cast<std::size_t>(width());
@@ -156,6 +170,24 @@ void EventEncoder::add_row(const TimelineEvent& event, std::optional<base::UnixM
     const float* const part = table_.data() + place * size;
     for (std::size_t i = 0; i < size; ++i) row[i] += part[i];
   }
+  return add_texts(event, {row, size});
+}
+
+// Each text's vector through the rows of the table behind its three ids.
+Status EventEncoder::add_texts(const TimelineEvent& event, std::span<float> row) const {
+  for (const std::size_t feature : text_features_) {
+    const std::string_view text = text_of(map_.schema().features[feature], event);
+    if (text.empty()) continue;
+    KITH_ASSIGN_OR_RETURN(const std::vector<float> vector, rounded_vector(*texts_, text));
+    const float* part =
+        table_.data() +
+        static_cast<std::size_t>(first_ids_[feature] + kFirstValue + 1) * row.size();
+    for (const float value : vector) {
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] += value * part[i];
+      part += row.size();
+    }
+  }
+  return {};
 }
 
 Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> events) {
@@ -166,7 +198,7 @@ Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> ev
         state.last_ && continues_burst(*state.last_, event, map_.schema().burst_seconds);
     state.last_ = event;
     if (repeats) continue;
-    add_row(event, state.last_at_, rows);
+    KITH_RETURN_IF_ERROR(add_row(event, state.last_at_, rows));
     state.last_at_ = event.at;
     if (rows.size() < pass_values) continue;
     KITH_RETURN_IF_ERROR(run(state, std::move(rows)));

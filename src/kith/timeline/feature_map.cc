@@ -70,9 +70,18 @@ std::int32_t FeatureMap::num_ids(std::size_t feature) const {
     case FeatureKind::kCalendar:
       return kFirstValue + calendar_size(spec.unit);
     case FeatureKind::kText:
-      return kFirstValue + 1;
+      return kFirstValue + 1 + text_source_.dimensions;
   }
   return 0;
+}
+
+std::vector<std::size_t> FeatureMap::text_features() const {
+  std::vector<std::size_t> features;
+  if (text_source_.dimensions == 0) return features;
+  for (std::size_t feature = 0; feature < num_features(); ++feature) {
+    if (schema_.features[feature].kind == FeatureKind::kText) features.push_back(feature);
+  }
+  return features;
 }
 
 std::string_view FeatureMap::value(std::size_t feature, std::int32_t id) const {
@@ -237,6 +246,17 @@ Result<std::vector<bool>> read_buckets(const Json& json, int size) {
   return known;
 }
 
+Result<TextSource> read_text_source(const Json& json) {
+  constexpr int kMaxDimensions = 16'384;
+  const auto found = json.find("text_encoder");
+  if (found == json.end()) return TextSource{};
+  if (!found->is_object()) return wrong("text_encoder must be an object");
+  KITH_ASSIGN_OR_RETURN(auto hash, base::read_string(*found, "hash"));
+  KITH_ASSIGN_OR_RETURN(const double dimensions,
+                        read_number(*found, "dimensions", 1, kMaxDimensions));
+  return TextSource{hash.value_or(""), static_cast<int>(dimensions)};
+}
+
 }  // namespace
 
 Json FeatureMap::to_json() const {
@@ -253,11 +273,18 @@ Json FeatureMap::to_json() const {
       }
       json["buckets"] = std::move(buckets);
     }
+    if (schema_.features[feature].kind == FeatureKind::kText && text_source_.dimensions > 0) {
+      json["text_dimensions"] = text_source_.dimensions;
+    }
     features.push_back(std::move(json));
   }
-  return {{"name", schema_.name},
-          {"burst_seconds", schema_.burst_seconds},
-          {"features", std::move(features)}};
+  Json json{{"name", schema_.name},
+            {"burst_seconds", schema_.burst_seconds},
+            {"features", std::move(features)}};
+  if (text_source_.dimensions > 0) {
+    json["text_encoder"] = {{"hash", text_source_.hash}, {"dimensions", text_source_.dimensions}};
+  }
+  return json;
 }
 
 Result<FeatureMap> FeatureMap::from_json(const Json& json) {
@@ -277,6 +304,7 @@ Result<FeatureMap> FeatureMap::from_json(const Json& json) {
     schema.features.push_back(std::move(spec));
   }
   FeatureMap map(std::move(schema));
+  KITH_ASSIGN_OR_RETURN(map.text_source_, read_text_source(json));
   for (std::size_t i = 0; i < map.num_features(); ++i) {
     KITH_ASSIGN_OR_RETURN(map.values_[i], read_values((*features)[i]));
     KITH_ASSIGN_OR_RETURN(map.edges_[i], read_edges((*features)[i]));

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "kith/base/clock.h"
@@ -30,6 +31,14 @@ inline constexpr std::int32_t kFirstValue = 2;
 // makes a gap of 0.
 inline constexpr int kGapBins = 27;
 
+// Whose vectors the text features are; no dimensions: only whether there is a text is read.
+struct TextSource {
+  std::string hash;  // EventTexts::hash()
+  int dimensions = 0;
+
+  friend bool operator==(const TextSource&, const TextSource&) = default;
+};
+
 // Immutable; thread-safe.
 class FeatureMap {
  public:
@@ -40,15 +49,19 @@ class FeatureMap {
 
   // What to_json() wrote. Errors: kInvalidArgument naming the member.
   static Result<FeatureMap> from_json(const nlohmann::json& json);
-  // {"name", "burst_seconds", "features": [{"name", "type", ..., "num_ids", "values", "edges" or
-  // "buckets"}]};
-  // the trainer reads each feature's name, num_ids and predict.
+  // {"name", "burst_seconds", "text_encoder": {"hash", "dimensions"}?, "features": [{"name",
+  // "type", ..., "num_ids", "values", "edges" or "buckets"}]}; the trainer reads each feature's
+  // name, num_ids and predict.
   nlohmann::json to_json() const;
 
   const TimelineSchema& schema() const { return schema_; }
   std::size_t num_features() const { return schema_.features.size(); }
+  // Whose vectors of texts the encoder was trained on.
+  const TextSource& text_source() const { return text_source_; }
+  // The features that are texts with vectors, ascending.
+  std::vector<std::size_t> text_features() const;
   // Ids of a feature, those of missing and unknown included; of a text, one more says that there is
-  // one.
+  // one, and behind it stands one for each dimension of its vector: the rows of a linear map.
   std::int32_t num_ids(std::size_t feature) const;
   // The value behind an id of a kCategory; empty for missing and unknown.
   // REQUIRES: 0 <= id < num_ids(feature).
@@ -73,6 +86,7 @@ class FeatureMap {
   std::int32_t encode_value(std::size_t feature, const storage::TimelineEvent& event) const;
 
   TimelineSchema schema_;
+  TextSource text_source_;
   std::vector<std::vector<std::string>> values_;  // [features]: those of id 2, 3, ...
   std::vector<std::vector<double>> edges_;        // [features]: inner edges of bins, ascending
   // [features]: of a kHashed the buckets that enough users fall into; empty: all of them.
@@ -99,6 +113,9 @@ class FeatureMapBuilder {
   // bucket that fewer users fall into as well, and a bin with fewer users is part of its neighbour.
   explicit FeatureMapBuilder(TimelineSchema schema, std::int64_t min_users = 1);
 
+  // Without one, texts are only there or missing.
+  void set_text_source(TextSource source) { text_source_ = std::move(source); }
+
   // All events of one user, oldest first, of which only training ones should be given.
   void add(std::span<const storage::TimelineEvent> events);
 
@@ -123,6 +140,7 @@ class FeatureMapBuilder {
   std::vector<double> shared_edges(std::size_t feature) const;
 
   TimelineSchema schema_;
+  TextSource text_source_;
   std::int64_t min_users_;
   std::int64_t num_users_ = 0;
   std::vector<std::unordered_map<std::string, Count>> counts_;  // [features]: buckets by number

@@ -103,6 +103,7 @@ std::vector<double> FeatureMapBuilder::shared_edges(std::size_t feature) const {
 
 FeatureMap FeatureMapBuilder::build() const {
   FeatureMap map(schema_);
+  map.text_source_ = text_source_;
   for (std::size_t feature = 0; feature < schema_.features.size(); ++feature) {
     const FeatureSpec& spec = schema_.features[feature];
     if (spec.kind == FeatureKind::kCategory) map.values_[feature] = frequent_values(feature);

@@ -13,9 +13,9 @@ constexpr std::int64_t kHeldOut = 1;
 constexpr std::int64_t kFirstValue = 2;
 constexpr std::int64_t kRankedAtOnce = 64;
 
-Tensor to_tensor(const TimelineBatch& batch, std::int64_t features, torch::Device device) {
+Tensor to_tensor(const TimelineBatch& batch, std::int64_t columns, torch::Device device) {
   return torch::tensor(batch.ids, torch::kLong)
-      .view({batch.rows, batch.length, features})
+      .view({batch.rows, batch.length, columns})
       .to(device);
 }
 
@@ -35,7 +35,7 @@ void add_history(const TimelineData& data, std::int64_t user, std::int64_t windo
   if (held_out[feature] < kFirstValue) return;
   rows.push_back(data.events(user, std::max<std::int64_t>(0, last - window), last));
   to.next.push_back(held_out[feature]);
-  to.ends.push_back(static_cast<std::int64_t>(rows.back().size()) / data.num_features() - 1);
+  to.ends.push_back(static_cast<std::int64_t>(rows.back().size()) / data.num_columns() - 1);
   to.batch.length = std::max(to.batch.length, to.ends.back() + 1);
 }
 
@@ -48,7 +48,7 @@ Histories histories_of(const TimelineData& data, std::int64_t first_user, std::i
     add_history(data, user, window, feature, rows, made);
   }
   made.batch.rows = static_cast<std::int64_t>(rows.size());
-  const auto row_size = static_cast<std::size_t>(made.batch.length * data.num_features());
+  const auto row_size = static_cast<std::size_t>(made.batch.length * data.num_columns());
   made.batch.ids.assign(row_size * rows.size(), -1);
   for (std::size_t row = 0; row < rows.size(); ++row) {
     std::copy(rows[row].begin(), rows[row].end(),
@@ -58,10 +58,10 @@ Histories histories_of(const TimelineData& data, std::int64_t first_user, std::i
 }
 
 // How many values score higher than the right one, [rows] int64.
-Tensor values_above(const TimelineModel& model, const Histories& made, std::size_t feature) {
+Tensor values_above(const TimelineModel& model, const Histories& made, std::int64_t columns,
+                    std::size_t feature) {
   const auto device = model.decoder().device();
-  const auto features = static_cast<std::int64_t>(model.features().size());
-  const Tensor states = model.states(to_tensor(made.batch, features, device));
+  const Tensor states = model.states(to_tensor(made.batch, columns, device));
   const Tensor rows = torch::arange(made.batch.rows, torch::kLong) * made.batch.length +
                       torch::tensor(made.ends, torch::kLong);
   const Tensor scores =
@@ -81,7 +81,7 @@ RankFigure rank_last_events(const TimelineModel& model, const TimelineData& data
   for (std::int64_t user = 0; user < data.num_users(); user += kRankedAtOnce) {
     const Histories made = histories_of(data, user, window, feature);
     if (made.batch.rows == 0) continue;
-    const Tensor above = values_above(model, made, feature);
+    const Tensor above = values_above(model, made, data.num_columns(), feature);
     for (std::int64_t row = 0; row < made.batch.rows; ++row) {
       const auto before = above[row].item<std::int64_t>();
       if (before >= 10) continue;
@@ -115,7 +115,7 @@ double TimelineLoop::accumulate_gradients(std::int64_t& events) {
   events = batch.rows * (batch.length - 1);
   torch::manual_seed(parts_.recipe.seed + static_cast<std::uint64_t>(run_.state().step));
   const Tensor loss = parts_.model.loss(
-      to_tensor(batch, parts_.data.num_features(), parts_.model.decoder().device()));
+      to_tensor(batch, parts_.data.num_columns(), parts_.model.decoder().device()));
   // A batch may hold no value to predict.
   if (!loss.defined()) return run_.last_loss();
   loss.backward();

@@ -1,5 +1,6 @@
 #include "kith/tuning/encoder_training.h"
 
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -29,10 +30,14 @@ StageOptions stage_options(const EncoderRequest& request) {
 }
 
 Result<FittedSelection> select(const EncoderRequest& request, const StagePorts& ports) {
+  TimelineOptions options = request.data;
+  if (request.texts != nullptr) {
+    options.text_source = {request.texts->hash(), static_cast<int>(request.texts->dimensions())};
+  }
   std::optional<FittedSelection> fitted;
   KITH_RETURN_IF_ERROR(ports.with_installation([&](const InstallationView& view) -> Status {
     KITH_ASSIGN_OR_RETURN(fitted,
-                          select_timelines(view.stores, view.scope, request.schema, request.data));
+                          select_timelines(view.stores, view.scope, request.schema, options));
     return {};
   }));
   return *std::move(fitted);
@@ -71,8 +76,9 @@ class EncoderTraining final : public StagedTraining {
     fs::remove_all(job().run(), error);
     // Whose they are, before the rows: who is erased finds them.
     KITH_RETURN_IF_ERROR(job().save_contributors(participants(fitted.selection)));
-    KITH_ASSIGN_OR_RETURN(const TimelineCard card,
-                          write_timelines(fitted, request_.data, job().data()));
+    KITH_ASSIGN_OR_RETURN(
+        const TimelineCard card,
+        write_timelines(fitted, request_.data, request_.texts.get(), job().data()));
     const std::int64_t events = fitted.selection.num_events(true);
     KITH_RETURN_IF_ERROR(base::write_file_atomically(
         job().recipe(), request_.recipe.complete(job().data(), job().run(), events), 0600));
@@ -81,6 +87,8 @@ class EncoderTraining final : public StagedTraining {
     state.data_hash = card.data_hash;
     // Where the installation lies does not change what is trained.
     state.recipe_hash = storage::digest({request_.recipe.complete("data", "run", events)});
+    // What the encoder stands on, as an adapter does on a base model.
+    state.base_hash = fitted.map.text_source().hash;
     state.id = storage::digest({state.adapter.str(), state.data_hash, state.recipe_hash});
     say(std::to_string(fitted.selection.count(true)) + " users, " + std::to_string(events) +
         " events; card: " + (job().data() / "card.md").string());
@@ -99,8 +107,9 @@ class EncoderTraining final : public StagedTraining {
   Status evaluate() override {
     KITH_ASSIGN_OR_RETURN(const Json report, this->report());
     say("predicting the next events of users who did not train");
-    KITH_ASSIGN_OR_RETURN(const auto encoder,
-                          timeline::EventEncoder::load(job().run() / "encoder", {}));
+    KITH_ASSIGN_OR_RETURN(
+        const auto encoder,
+        timeline::EventEncoder::load(job().run() / "encoder", {.texts = request_.texts}));
     KITH_ASSIGN_OR_RETURN(const auto users, read_validation(job().data()));
     KITH_ASSIGN_OR_RETURN(const auto counts, timeline::count_ids(job().data(), encoder->map()));
     KITH_ASSIGN_OR_RETURN(const auto trials, try_encoder(*encoder, users, counts));
@@ -135,8 +144,9 @@ Result<EncoderForecast> forecast_encoder(const EncoderRequest& request, const St
   if (ports.say) ports.say("timing a few steps");
   KITH_ASSIGN_OR_RETURN(
       forecast.timed, time_steps(stage_options(request), scratch, [&]() -> Status {
-        KITH_ASSIGN_OR_RETURN(forecast.card,
-                              write_timelines(fitted, request.data, scratch / "data"));
+        KITH_ASSIGN_OR_RETURN(
+            forecast.card,
+            write_timelines(fitted, request.data, request.texts.get(), scratch / "data"));
         const std::string recipe =
             request.recipe.complete(scratch / "data", scratch / "run", forecast.data_events);
         return base::write_file_atomically(scratch / "recipe.toml", recipe, 0600);

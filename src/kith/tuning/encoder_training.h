@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 
 #include "kith/base/result.h"
+#include "kith/timeline/event_texts.h"
 #include "kith/timeline/schema.h"
 #include "kith/tuning/encoder_recipe.h"
 #include "kith/tuning/staged_training.h"
@@ -22,6 +24,8 @@ struct EncoderRequest {
   timeline::TimelineSchema schema;
   TimelineOptions data;
   EncoderRecipe recipe = EncoderRecipe::standard();
+  // For a schema with texts; null: texts are only there or missing.
+  std::shared_ptr<const timeline::EventTexts> texts;
   bool resumes = false;
   bool is_fresh = false;
   // kith-train's progress goes to the log only.

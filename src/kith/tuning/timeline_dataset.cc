@@ -149,6 +149,7 @@ std::string card_json(const FittedSelection& fitted, const TimelineOptions& opti
       {"events",
        {{"training", selection.num_events(true)}, {"validation", selection.num_events(false)}}},
       {"features", features},
+      {"text_encoder", map.text_source().hash},
       {"withheld", withheld_json(selection)},
       {"cap",
        {{"asked", options.cap.max_share},
@@ -207,9 +208,9 @@ std::string card_markdown(const FittedSelection& fitted, const TimelineOptions& 
 }  // namespace
 
 Result<TimelineCard> write_timelines(const FittedSelection& fitted, const TimelineOptions& options,
-                                     const fs::path& directory) {
+                                     const timeline::EventTexts* texts, const fs::path& directory) {
   KITH_ASSIGN_OR_RETURN(auto target, base::NewDirectory::create(directory, kCard));
-  timeline::TrainingFileWriter writer(fitted.map);
+  timeline::TrainingFileWriter writer(fitted.map, texts);
   for (const SelectedTimeline& timeline : fitted.selection.timelines) {
     if (timeline.trains) writer.add(timeline.events);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kith/base/result.h"
+#include "kith/timeline/event_texts.h"
 #include "kith/tuning/timeline_selection.h"
 
 namespace kith::tuning {
@@ -21,8 +22,11 @@ struct TimelineCard {
 // Writes features.json, timelines.safetensors (timeline/training_file.h), valid.jsonl (a validation
 // user a line), card.json and card.md as a directory that appears whole or not at all; replaces an
 // earlier dataset. The same selection and options give the same bytes.
-// Errors: kConflict if something else is at `directory`; kUnavailable.
+//   texts: the encoder that options.text_source names; null without
+// Errors: those of TrainingFileWriter::save(); kConflict if something else is at `directory`;
+// kUnavailable.
 Result<TimelineCard> write_timelines(const FittedSelection& fitted, const TimelineOptions& options,
+                                     const timeline::EventTexts* texts,
                                      const std::filesystem::path& directory);
 
 // The validation users' events, as write_timelines() wrote them. Errors: kNotFound;

@@ -179,6 +179,7 @@ Result<FittedSelection> select_timelines(storage::StoreSet& stores,
     return invalid("no user is left for validation; more users with events are needed");
   }
   timeline::FeatureMapBuilder builder(schema, options.min_value_users);
+  builder.set_text_source(options.text_source);
   for (const SelectedTimeline& timeline : selection.timelines) {
     if (timeline.trains) builder.add(timeline.events);
   }

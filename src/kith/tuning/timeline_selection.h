@@ -24,6 +24,8 @@ struct TimelineOptions {
   persona::UserCapOptions cap;
   // Share of the users who only validate, in [0, 0.5].
   double validation_users = 0.125;
+  // Whose vectors the texts of events become; without dimensions texts are only there or missing.
+  timeline::TextSource text_source;
 };
 
 enum class TimelineDropReason : std::uint8_t {

@@ -100,7 +100,7 @@ TEST_F(TimelineSelectionTest, WhatOneUserAloneDidIsNowhereInTheFiles) {
   ASSERT_EQ(fitted.selection.withheld.size(), 1U);
   EXPECT_EQ(fitted.selection.withheld[0].values,
             static_cast<std::int64_t>(fitted.selection.count(true)));
-  const auto card = write_timelines(fitted, options_, directory_.path() / "data");
+  const auto card = write_timelines(fitted, options_, nullptr, directory_.path() / "data");
   ASSERT_TRUE(card) << card.error().message;
   const auto features = base::read_file(directory_.path() / "data" / "features.json");
   ASSERT_TRUE(features);
@@ -141,8 +141,8 @@ TEST_F(TimelineSelectionTest, ABurstIsOneEvent) {
 }
 
 TEST_F(TimelineSelectionTest, TheSameStoreGivesTheSameBytesAndValidationIsReadBack) {
-  const auto first = write_timelines(select(), options_, directory_.path() / "a");
-  const auto second = write_timelines(select(), options_, directory_.path() / "b");
+  const auto first = write_timelines(select(), options_, nullptr, directory_.path() / "a");
+  const auto second = write_timelines(select(), options_, nullptr, directory_.path() / "b");
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->data_hash, second->data_hash);
   EXPECT_EQ(first->json, second->json);
@@ -158,7 +158,7 @@ TEST_F(TimelineSelectionTest, TheSameStoreGivesTheSameBytesAndValidationIsReadBa
   EXPECT_EQ(users->front().back().item, want.front().back().item);
   EXPECT_EQ(users->front().back().at, want.front().back().at);
   add_event("u100", "item 2", 500 * kHour);
-  const auto third = write_timelines(select(), options_, directory_.path() / "c");
+  const auto third = write_timelines(select(), options_, nullptr, directory_.path() / "c");
   ASSERT_TRUE(third);
   EXPECT_NE(first->data_hash, third->data_hash);
 }
