@@ -1,6 +1,8 @@
 // kith serve, kith demo
 #include <iostream>
+#include <thread>
 
+#include "kith/base/log.h"
 #include "kith/cli/command.h"
 #include "kith/runtime/application.h"
 #include "kith/runtime/heaps.h"
@@ -38,6 +40,16 @@ Status serve(const GlobalOptions& options) {
   return application->serve([&](const std::string& url) { print_ready(url, options.json); });
 }
 
+// Beside the server, which has no need to wait for them.
+void seed_events(runtime::Installation& installation) {
+  const auto seeded = runtime::seed_events(installation, runtime::service_desk_directory());
+  if (!seeded) {
+    base::log_warn("the example's events are not all there: " + seeded.error().message);
+  } else if (*seeded > 0) {
+    base::log_info("seeded " + std::to_string(*seeded) + " events");
+  }
+}
+
 Status demo(GlobalOptions options) {
   runtime::limit_heaps();
   options.overrides.try_emplace("data.dir", "data/demo");
@@ -58,10 +70,14 @@ Status demo(GlobalOptions options) {
   }
   KITH_ASSIGN_OR_RETURN(const auto application,
                         runtime::Application::create(config, std::move(installation)));
-  return application->serve([&](const std::string& url) {
+  std::thread events;
+  const Status served = application->serve([&](const std::string& url) {
+    events = std::thread([&] { seed_events(application->installation()); });
     print_ready(url, options.json);
     if (!options.json) print_suggestions(url, config.data.dir);
   });
+  if (events.joinable()) events.join();
+  return served;
 }
 
 }  // namespace
