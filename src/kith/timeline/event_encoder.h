@@ -21,6 +21,7 @@
 #include "kith/storage/timeline_store.h"
 #include "kith/timeline/event_texts.h"
 #include "kith/timeline/feature_map.h"
+#include "kith/timeline/perceiver.h"
 
 namespace kith::timeline {
 
@@ -34,15 +35,6 @@ struct EventEncoderOptions {
 };
 
 class EventEncoder;
-
-// What the encoder says of a user, for others to use. Of one version of the encoder alone: numbers
-// of two versions are never compared.
-struct UserEmbedding {
-  // [num_latents, width], row-major: for a language model.
-  std::vector<float> latents;
-  // [width], of length 1: for similarity, groups, routers and policies.
-  std::vector<float> vector;
-};
 
 // What the encoder keeps of one user. Moves; must not outlive its encoder.
 class EventState {
@@ -73,6 +65,9 @@ class EventState {
   // Of the cache, for the events so far and some more: a ring of the slot's blocks, over and over.
   std::vector<std::int32_t> blocks_;
   std::vector<float> values_;
+  // What a Perceiver reads: the states after the last events, a ring of [its window, width] in
+  // which the state after event i, counted from 0, is row i modulo the window.
+  std::vector<float> recent_;
 };
 
 // Not thread-safe.
@@ -104,9 +99,11 @@ class EventEncoder {
   Status append(EventState& state, std::span<const storage::TimelineEvent> events);
 
   // Rows of an embedding's latents.
-  int num_latents() const { return 1; }
+  int num_latents() const { return perceiver_ ? perceiver_->num_latents() : 1; }
+  // What the Perceiver makes of the states after the last events; without a Perceiver the last
+  // state itself. Costs the same however long the timeline. Errors: kInternal if a product fails.
   // REQUIRES: the state has events.
-  UserEmbedding embed(const EventState& state) const;
+  Result<UserEmbedding> embed(const EventState& state) const;
 
   // How much each value of a feature is to be expected in the next event, as logits.
   //   state: [width()]; returns: [map().num_ids(feature)], of which the first two are no values
@@ -116,20 +113,25 @@ class EventEncoder {
  private:
   friend class EventState;
 
-  EventEncoder(FeatureMap map, std::unique_ptr<model::Decoder> decoder, std::vector<float> table,
-               std::string version, const EventEncoderOptions& options);
+  struct Parts;
+
+  EventEncoder(Parts parts, const EventEncoderOptions& options);
+  // Rows of a state's ring.
+  int num_recent() const { return perceiver_ ? perceiver_->window() : 0; }
   // Rows that one pass takes, so that a slot's blocks hold them beside the window.
   static constexpr int kPassRows = 64;
   int blocks_of_slot() const;
   Status run(EventState& state, std::vector<float> rows);
+  void keep(std::span<const float> states, EventState& state) const;
   Status add_row(const storage::TimelineEvent& event, std::optional<base::UnixMicros> before,
                  std::vector<float>& rows) const;
   Status add_texts(const storage::TimelineEvent& event, std::span<float> row) const;
 
   FeatureMap map_;
   std::unique_ptr<model::Decoder> decoder_;
-  std::vector<float> table_;             // [ids of all features, width]
-  std::vector<std::int64_t> first_ids_;  // [features]: of each in the table
+  std::unique_ptr<const Perceiver> perceiver_;  // may be null
+  std::vector<float> table_;                    // [ids of all features, width]
+  std::vector<std::int64_t> first_ids_;         // [features]: of each in the table
   std::string version_;
   std::shared_ptr<const EventTexts> texts_;
   std::vector<std::size_t> text_features_;

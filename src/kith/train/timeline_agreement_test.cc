@@ -8,6 +8,7 @@
 #include "kith/timeline/test_texts.h"
 #include "kith/timeline/training_file.h"
 #include "kith/train/model_files.h"
+#include "kith/train/perceiver.h"
 #include "kith/train/timeline_data.h"
 #include "kith/train/timeline_model.h"
 
@@ -31,7 +32,15 @@ std::vector<storage::TimelineEvent> random_events(std::uint64_t seed, int count)
   return events;
 }
 
-TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScores) {
+void expect_near(const std::vector<float>& got, const torch::Tensor& want) {
+  const torch::Tensor flat = want.reshape({-1});
+  ASSERT_EQ(static_cast<std::int64_t>(got.size()), flat.numel());
+  for (std::int64_t i = 0; i < flat.numel(); ++i) {
+    EXPECT_NEAR(got[static_cast<std::size_t>(i)], flat[i].item<float>(), 1e-3F) << i;
+  }
+}
+
+TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScoresAndEmbeddings) {
   const auto schema = timeline::parse_schema(
       "name = \"t\"\n[[feature]]\nname = \"item\"\npredict = 1\n"
       "[[feature]]\nname = \"number\"\ntype = \"number\"\nbins = 4\npredict = 0.5\n"
@@ -68,6 +77,14 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScores) {
   model.decoder().parameters().master().mul_(4.0);
   model.decoder().parameters().refresh();
   ASSERT_TRUE(save_encoder(model.decoder(), kWindow, directory.path()));
+  Perceiver perceiver({.num_latents = 5, .num_attention_heads = 2, .intermediate_size = 40}, 32,
+                      kWindow, torch::kCPU, torch::kFloat);
+  perceiver.parameters().initialize(6);
+  // So that ages differ.
+  torch::manual_seed(1);
+  perceiver.parameters().master().add_(0.3 * torch::randn_like(perceiver.parameters().master()));
+  perceiver.parameters().refresh();
+  ASSERT_TRUE(save_perceiver(perceiver, directory.path()));
 
   const auto encoder = timeline::EventEncoder::load(directory.path(), {.texts = texts});
   ASSERT_TRUE(encoder) << encoder.error().message;
@@ -91,6 +108,12 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScores) {
       EXPECT_NEAR(got[static_cast<std::size_t>(i)], want[i].item<float>(), 1e-3F) << feature;
     }
   }
+  const auto embedding = (*encoder)->embed(*state);
+  ASSERT_TRUE(embedding) << embedding.error().message;
+  const torch::Tensor latents =
+      perceiver.latents(states.view({1, kWindow, 32}), torch::tensor({kWindow}, torch::kLong));
+  expect_near(embedding->latents, latents);
+  expect_near(embedding->vector, perceiver.vectors(latents));
 }
 
 }  // namespace

@@ -23,6 +23,9 @@ num_hidden_layers = 2
 num_attention_heads = 4
 intermediate_size = 344
 
+[perceiver]
+num_latents = 16
+
 [optimizer]
 learning_rate = 2e-3
 schedule = "cosine"
