@@ -101,7 +101,7 @@ def main():
         card = json.loads((data / "personas/jobs/user_encoder/data/card.json").read_text())
         encoder = work / "encoder"
         (encoder / "version.json").unlink()
-        (encoder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+        (encoder / "card.json").write_text(json.dumps({**card, "metrics": done["metrics"]}, indent=1) + "\n")
         (encoder / "README.md").write_text(model_card(encoder, card, done["metrics"]))
         size = sum(file.stat().st_size for file in encoder.iterdir())
         if size > MOST_BYTES:

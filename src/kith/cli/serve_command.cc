@@ -8,6 +8,7 @@
 #include "kith/runtime/heaps.h"
 #include "kith/runtime/resources.h"
 #include "kith/runtime/seed.h"
+#include "kith/runtime/user_encoder.h"
 
 namespace kith::cli {
 namespace {
@@ -60,6 +61,8 @@ Status demo(GlobalOptions options) {
   KITH_ASSIGN_OR_RETURN(const auto seeded,
                         runtime::seed_service_desk(*installation, runtime::service_desk_directory(),
                                                    runtime::service_desk_router_directory()));
+  KITH_RETURN_IF_ERROR(
+      runtime::seed_user_encoder(*installation, runtime::service_desk_user_encoder_directory()));
   KITH_RETURN_IF_ERROR(installation->load_personas(config));
   if (!options.json) {
     std::cout << "The service desk: " << seeded.users.num_added + seeded.users.num_unchanged
