@@ -99,7 +99,9 @@ Status PerceiverLoop::train_step() {
   Tensor states;
   {
     const torch::NoGradGuard no_grad;
-    states = parts_.model.states(ids).view({batch.rows, batch.length, -1});
+    // Nobody reads the state after a window's last event.
+    const Tensor before = ids.narrow(1, 0, batch.length - 1).contiguous();
+    states = parts_.model.states(before).view({batch.rows, batch.length - 1, -1});
   }
   const auto step = static_cast<std::uint64_t>(run_.state().step);
   const Moments moments = draw_moments(ids, recipe_.timeline.perceiver.horizon,

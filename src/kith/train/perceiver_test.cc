@@ -141,7 +141,6 @@ class PerceiverLoopTest : public testing::Test {
     recipe_.model.num_key_value_heads = 2;
     recipe_.model.head_dim = 8;
     recipe_.model.intermediate_size = 32;
-    // As a recipe has it: no window may be longer.
     recipe_.model.max_position_embeddings = 16;
     recipe_.timeline.data = directory_.path();
     recipe_.timeline.window = 16;
