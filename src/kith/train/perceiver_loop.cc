@@ -87,8 +87,7 @@ Recipe PerceiverLoop::own_recipe(const Recipe& recipe) {
 PerceiverLoop::PerceiverLoop(Parts parts)
     : parts_(std::move(parts)),
       recipe_(own_recipe(parts_.recipe)),
-      // Its windows have one event more than the encoder reads to predict them: here it reads all.
-      stream_(parts_.data, recipe_.timeline.window - 1, kHeldOut, recipe_.seed + 1),
+      stream_(parts_.data, recipe_.timeline.window, kHeldOut, recipe_.seed + 1),
       run_(recipe_, parts_.options, parts_.perceiver.parameters(), parts_.reporter,
            config_of(parts_.perceiver)) {}
 
