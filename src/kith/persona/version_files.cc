@@ -28,17 +28,24 @@ struct FileRule {
 // Of each kind the configuration comes first.
 constexpr std::array kAdapterFiles = std::to_array<FileRule>(
     {{"adapter_config.json"}, {"adapter_model.safetensors"}, {"README.md", false}});
-constexpr std::array kEncoderFiles = std::to_array<FileRule>({{"config.json"},
-                                                              {"model.safetensors"},
-                                                              {"features.json"},
-                                                              {"perceiver_config.json", false},
-                                                              {"perceiver.safetensors", false},
-                                                              {"README.md", false}});
+constexpr std::array kEncoderFiles = std::to_array<FileRule>(
+    {{"config.json"}, {"model.safetensors"}, {"features.json"}, {"README.md", false}});
 
 // What only an encoder has tells which of the two a directory is.
 bool is_encoder(const fs::path& source) {
   std::error_code error;
   return fs::exists(source / "features.json", error);
+}
+
+// What an encoder may have beside: more weights with their configurations.
+bool is_further_part(const fs::directory_entry& entry) {
+  const fs::path name = entry.path().filename();
+  const bool is_known = std::any_of(kEncoderFiles.begin(), kEncoderFiles.end(),
+                                    [&](const FileRule& rule) { return name == rule.name; });
+  std::error_code error;
+  return !is_known && name != kVersionCard &&
+         entry.symlink_status(error).type() == fs::file_type::regular &&
+         (name.extension() == ".json" || name.extension() == ".safetensors");
 }
 
 std::span<const FileRule> files_of(const fs::path& source) {
@@ -94,10 +101,15 @@ Status check_adapter_files(const fs::path& source) {
 }
 
 Status copy_adapter_files(const fs::path& source, const fs::path& target) {
+  std::error_code error;
   for (const auto& [name, is_required] : files_of(source)) {
-    std::error_code error;
     if (!fs::exists(source / name, error)) continue;
     KITH_RETURN_IF_ERROR(copy_version_file(source / name, target / name));
+  }
+  if (!is_encoder(source)) return {};
+  for (const auto& entry : fs::directory_iterator(source, error)) {
+    if (!is_further_part(entry)) continue;
+    KITH_RETURN_IF_ERROR(copy_version_file(entry.path(), target / entry.path().filename()));
   }
   return {};
 }
