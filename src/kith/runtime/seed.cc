@@ -6,13 +6,17 @@
 #include "kith/base/file.h"
 #include "kith/base/json.h"
 #include "kith/base/new_directory.h"
+#include "kith/profile/event_import.h"
 #include "kith/profile/import.h"
+#include "kith/storage/digest.h"
 #include "kith/storage/record_files.h"
 
 namespace kith::runtime {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kSchemaFile = "timeline.toml";
 
 // The example is ours: a bad line in it is a defect and not something to skip.
 template <typename Import>
@@ -56,8 +60,8 @@ Result<std::string> persona_texts(const fs::path& example) {
   return texts;
 }
 
-// Of the example's personas and texts, which are the same everywhere.
-Status copy_assignment_model(const fs::path& from, const fs::path& to) {
+// What is the same everywhere.
+Status copy_if_there(const fs::path& from, const fs::path& to) {
   std::error_code error;
   if (!fs::exists(from, error)) return {};
   KITH_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(from));
@@ -104,9 +108,28 @@ Result<SeedReport> seed_service_desk(Installation& installation, const fs::path&
   KITH_RETURN_IF_ERROR(
       base::write_file_atomically(installation.path() / "persona_texts.jsonl", texts));
   KITH_RETURN_IF_ERROR(
-      copy_assignment_model(example / kAssignmentFile, installation.path() / kAssignmentFile));
+      copy_if_there(example / kAssignmentFile, installation.path() / kAssignmentFile));
+  KITH_RETURN_IF_ERROR(copy_if_there(example / kSchemaFile, installation.path() / kSchemaFile));
   KITH_RETURN_IF_ERROR(copy_router(router, installation.path() / "router"));
   return report;
+}
+
+Result<std::int64_t> seed_events(Installation& installation, const fs::path& example) {
+  // Short transactions, so that requests come between.
+  constexpr std::size_t kBatch = 256;
+  const fs::path file = example / "events.csv";
+  KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(file));
+  const fs::path marker = installation.path() / "events.seeded";
+  const std::string digest = storage::digest({text}) + "\n";
+  if (const auto known = base::read_file(marker); known && *known == digest) return 0;
+  profile::EventImportOptions options;
+  options.batch = kBatch;
+  KITH_ASSIGN_OR_RETURN(const auto report,
+                        profile::import_events(installation.stores().timelines(),
+                                               installation.clock(), options, file));
+  KITH_RETURN_IF_ERROR(storage::require_clean(report.records));
+  KITH_RETURN_IF_ERROR(base::write_file_atomically(marker, digest));
+  return report.records.num_added;
 }
 
 }  // namespace kith::runtime

@@ -11,6 +11,7 @@
 #include "kith/base/fingerprint.h"
 #include "kith/base/json.h"
 #include "kith/tensor/safetensors.h"
+#include "kith/timeline/feature_values.h"
 
 namespace kith::timeline {
 namespace {
@@ -46,6 +47,16 @@ Result<FeatureMap> read_map(const std::filesystem::path& file) {
   auto map = FeatureMap::from_json(json);
   if (!map) return std::move(map).error().with_context(file.string());
   return map;
+}
+
+Status check_texts(const FeatureMap& map, const EventTexts* texts) {
+  if (map.text_features().empty()) return {};
+  const std::string& wanted = map.text_source().hash;
+  if (texts == nullptr) return invalid("it reads texts and needs the text encoder " + wanted);
+  const bool fits = texts->hash() == wanted &&
+                    texts->dimensions() == static_cast<std::size_t>(map.text_source().dimensions);
+  if (fits) return {};
+  return invalid("it was trained on the text encoder " + wanted + ", not on " + texts->hash());
 }
 
 std::vector<float> normalised(std::vector<float> values) {
@@ -131,6 +142,7 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::load(const std::filesystem::
   if (!perceiver) return fail(std::move(perceiver).error());
   auto met_terms = MetTerms::load(dir / "met_terms.json", *map);
   if (!met_terms) return fail(std::move(met_terms).error());
+  if (auto fits = check_texts(*map, options.texts.get()); !fits) return fail(fits.error());
   std::string version = hash_of(*weights, *map, perceiver->get());
   return std::unique_ptr<EventEncoder>(
       new EventEncoder({*std::move(map), *std::move(decoder), *std::move(perceiver),
@@ -145,6 +157,8 @@ EventEncoder::EventEncoder(Parts parts, const EventEncoderOptions& options)
       table_(std::move(parts.table)),
       met_terms_(std::move(parts.met_terms)),
       version_(std::move(parts.version)),
+      texts_(options.texts),
+      text_features_(map_.text_features()),
       cache_(decoder_->make_cache(options.max_states * blocks_of_slot())),
       free_slots_(static_cast<std::size_t>(options.max_states)) {
   std::int64_t first = 0;
@@ -172,7 +186,8 @@ Result<EventState> EventEncoder::start() {
   return state;
 }
 
-void EventEncoder::add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const {
+Status EventEncoder::add_row(const TimelineEvent& event, std::span<const std::int32_t> ids,
+                             std::vector<float>& rows) const {
   const auto size = static_cast<std::size_t>(width());
   rows.resize(rows.size() + size, 0.0F);
   float* const row = rows.data() + rows.size() - size;
@@ -181,6 +196,24 @@ void EventEncoder::add_row(std::span<const std::int32_t> ids, std::vector<float>
     const float* const part = table_.data() + place * size;
     for (std::size_t i = 0; i < size; ++i) row[i] += part[i];
   }
+  return add_texts(event, {row, size});
+}
+
+// Each text's vector through the rows of the table behind its three ids.
+Status EventEncoder::add_texts(const TimelineEvent& event, std::span<float> row) const {
+  for (const std::size_t feature : text_features_) {
+    const std::string_view text = text_of(map_.schema().features[feature], event);
+    if (text.empty()) continue;
+    KITH_ASSIGN_OR_RETURN(const std::vector<float> vector, rounded_vector(*texts_, text));
+    const float* part =
+        table_.data() +
+        static_cast<std::size_t>(first_ids_[feature] + kFirstValue + 1) * row.size();
+    for (const float value : vector) {
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] += value * part[i];
+      part += row.size();
+    }
+  }
+  return {};
 }
 
 Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> events) {
@@ -194,7 +227,7 @@ Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> ev
     if (repeats) continue;
     map_.encode(event, state.last_at_, ids);
     state.met_.append(ids);
-    add_row(ids, rows);
+    KITH_RETURN_IF_ERROR(add_row(event, ids, rows));
     state.last_at_ = event.at;
     if (rows.size() < pass_values) continue;
     KITH_RETURN_IF_ERROR(run(state, std::move(rows)));
