@@ -58,7 +58,8 @@ TEST_F(UserEncoderTest, TheShippedOneIsSeededOnceAndReadsWhatIsSaid) {
   event.text = "My laptop is very slow.";
   ASSERT_TRUE((*encoder)->append(*state, {&event, 1}));
   const auto embedding = (*encoder)->embed(*state);
-  EXPECT_EQ(embedding.latents.size(),
+  ASSERT_TRUE(embedding) << embedding.error().message;
+  EXPECT_EQ(embedding->latents.size(),
             static_cast<std::size_t>((*encoder)->num_latents() * (*encoder)->width()));
   EXPECT_EQ((*encoder)->num_latents(), 16);
 }

@@ -81,6 +81,7 @@ struct EventEncoder::Parts {
   std::unique_ptr<model::Decoder> decoder;
   std::unique_ptr<const Perceiver> perceiver;
   std::vector<float> table;
+  MetTerms met_terms;
   std::string version;
 };
 
@@ -90,6 +91,7 @@ EventState::EventState(EventState&& other) noexcept
       num_events_(other.num_events_),
       last_(std::move(other.last_)),
       last_at_(other.last_at_),
+      met_(std::move(other.met_)),
       blocks_(std::move(other.blocks_)),
       values_(std::move(other.values_)),
       recent_(std::move(other.recent_)) {}
@@ -102,6 +104,7 @@ EventState& EventState::operator=(EventState&& other) noexcept {
   num_events_ = other.num_events_;
   last_ = std::move(other.last_);
   last_at_ = other.last_at_;
+  met_ = std::move(other.met_);
   blocks_ = std::move(other.blocks_);
   values_ = std::move(other.values_);
   recent_ = std::move(other.recent_);
@@ -138,10 +141,12 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::load(const std::filesystem::
   auto perceiver = Perceiver::load(dir, config.hidden_size, options.threads);
   if (!perceiver) return fail(std::move(perceiver).error());
   if (auto fits = check_texts(*map, options.texts.get()); !fits) return fail(fits.error());
+  auto met_terms = MetTerms::load(dir / "met_terms.json", *map);
+  if (!met_terms) return fail(std::move(met_terms).error());
   std::string version = hash_of(*weights, *map, perceiver->get());
   return std::unique_ptr<EventEncoder>(
       new EventEncoder({*std::move(map), *std::move(decoder), *std::move(perceiver),
-                        *std::move(table), std::move(version)},
+                        *std::move(table), *std::move(met_terms), std::move(version)},
                        options));
 }
 
@@ -150,6 +155,7 @@ EventEncoder::EventEncoder(Parts parts, const EventEncoderOptions& options)
       decoder_(std::move(parts.decoder)),
       perceiver_(std::move(parts.perceiver)),
       table_(std::move(parts.table)),
+      met_terms_(std::move(parts.met_terms)),
       version_(std::move(parts.version)),
       texts_(options.texts),
       text_features_(map_.text_features()),
@@ -180,10 +186,7 @@ Result<EventState> EventEncoder::start() {
   return state;
 }
 
-Status EventEncoder::add_row(const TimelineEvent& event, std::optional<base::UnixMicros> before,
-                             std::vector<float>& rows) const {
-  std::vector<std::int32_t> ids(map_.num_features());
-  map_.encode(event, before, ids);
+void EventEncoder::add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const {
   const auto size = static_cast<std::size_t>(width());
   rows.resize(rows.size() + size, 0.0F);
   float* const row = rows.data() + rows.size() - size;
@@ -192,7 +195,6 @@ Status EventEncoder::add_row(const TimelineEvent& event, std::optional<base::Uni
     const float* const part = table_.data() + place * size;
     for (std::size_t i = 0; i < size; ++i) row[i] += part[i];
   }
-  return add_texts(event, {row, size});
 }
 
 // Each text's vector through the rows of the table behind its three ids.
@@ -214,13 +216,17 @@ Status EventEncoder::add_texts(const TimelineEvent& event, std::span<float> row)
 
 Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> events) {
   const auto pass_values = static_cast<std::size_t>(kPassRows * width());
+  std::vector<std::int32_t> ids(map_.num_features());
   std::vector<float> rows;
   for (const TimelineEvent& event : events) {
     const bool repeats =
         state.last_ && continues_burst(*state.last_, event, map_.schema().burst_seconds);
     state.last_ = event;
     if (repeats) continue;
-    KITH_RETURN_IF_ERROR(add_row(event, state.last_at_, rows));
+    map_.encode(event, state.last_at_, ids);
+    state.met_.append(ids);
+    add_row(ids, rows);
+    KITH_RETURN_IF_ERROR(add_texts(event, std::span(rows).last(static_cast<std::size_t>(width()))));
     state.last_at_ = event.at;
     if (rows.size() < pass_values) continue;
     KITH_RETURN_IF_ERROR(run(state, std::move(rows)));
@@ -286,6 +292,12 @@ Result<UserEmbedding> EventEncoder::embed(const EventState& state) const {
     states.insert(states.end(), begin, begin + static_cast<std::ptrdiff_t>(size));
   }
   return perceiver_->read(states);
+}
+
+std::vector<float> EventEncoder::scores(const EventState& state, std::size_t feature) const {
+  std::vector<float> scores = this->scores(state.values(), feature);
+  met_terms_.add(state.met_, feature, scores);
+  return scores;
 }
 
 std::vector<float> EventEncoder::scores(std::span<const float> state, std::size_t feature) const {

@@ -21,6 +21,7 @@
 #include "kith/storage/timeline_store.h"
 #include "kith/timeline/event_texts.h"
 #include "kith/timeline/feature_map.h"
+#include "kith/timeline/met_terms.h"
 #include "kith/timeline/perceiver.h"
 
 namespace kith::timeline {
@@ -62,6 +63,7 @@ class EventState {
   // The last event that was given, for gaps and bursts, and when the last that counted happened.
   std::optional<storage::TimelineEvent> last_;
   std::optional<base::UnixMicros> last_at_;
+  MetValues met_;
   // Of the cache, for the events so far and some more: a ring of the slot's blocks, over and over.
   std::vector<std::int32_t> blocks_;
   std::vector<float> values_;
@@ -105,9 +107,14 @@ class EventEncoder {
   // REQUIRES: the state has events.
   Result<UserEmbedding> embed(const EventState& state) const;
 
-  // How much each value of a feature is to be expected in the next event, as logits.
-  //   state: [width()]; returns: [map().num_ids(feature)], of which the first two are no values
-  // REQUIRES: feature < map().num_features().
+  // How much each value of a feature is to be expected in the user's next event, as logits; values
+  // that the user has met are the more or the less likely for it (met_terms.h).
+  //   returns: [map().num_ids(feature)], of which the first two are no values
+  // REQUIRES: the state has events; feature < map().num_features().
+  std::vector<float> scores(const EventState& state, std::size_t feature) const;
+
+  // The same of the values of a state alone, whatever was met.
+  //   state: [width()]
   std::vector<float> scores(std::span<const float> state, std::size_t feature) const;
 
  private:
@@ -123,8 +130,7 @@ class EventEncoder {
   int blocks_of_slot() const;
   Status run(EventState& state, std::vector<float> rows);
   void keep(std::span<const float> states, EventState& state) const;
-  Status add_row(const storage::TimelineEvent& event, std::optional<base::UnixMicros> before,
-                 std::vector<float>& rows) const;
+  void add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const;
   Status add_texts(const storage::TimelineEvent& event, std::span<float> row) const;
 
   FeatureMap map_;
@@ -132,6 +138,7 @@ class EventEncoder {
   std::unique_ptr<const Perceiver> perceiver_;  // may be null
   std::vector<float> table_;                    // [ids of all features, width]
   std::vector<std::int64_t> first_ids_;         // [features]: of each in the table
+  MetTerms met_terms_;
   std::string version_;
   std::shared_ptr<const EventTexts> texts_;
   std::vector<std::size_t> text_features_;

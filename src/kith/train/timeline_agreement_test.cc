@@ -7,6 +7,7 @@
 #include "kith/timeline/event_encoder.h"
 #include "kith/timeline/test_texts.h"
 #include "kith/timeline/training_file.h"
+#include "kith/train/met_terms.h"
 #include "kith/train/model_files.h"
 #include "kith/train/perceiver.h"
 #include "kith/train/timeline_data.h"
@@ -30,6 +31,15 @@ std::vector<storage::TimelineEvent> random_events(std::uint64_t seed, int count)
     events.push_back(std::move(event));
   }
   return events;
+}
+
+MetTerms some_terms() {
+  MetTerms terms;
+  for (std::size_t i = 0; i < terms.recency.size(); ++i)
+    terms.recency[i] = 1.0 + 0.5 * static_cast<double>(i);
+  for (std::size_t i = 0; i < terms.count.size(); ++i)
+    terms.count[i] = 7.0 * static_cast<double>(i);
+  return terms;
 }
 
 void expect_near(const std::vector<float>& got, const torch::Tensor& want) {
@@ -77,6 +87,8 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScoresAndEmbeddings) {
   model.decoder().parameters().master().mul_(4.0);
   model.decoder().parameters().refresh();
   ASSERT_TRUE(save_encoder(model.decoder(), kWindow, directory.path()));
+  const MetTerms terms = some_terms();
+  ASSERT_TRUE(save_met_terms({{"item", terms}}, directory.path() / "met_terms.json"));
   Perceiver perceiver({.num_latents = 5, .num_attention_heads = 2, .intermediate_size = 40}, 32,
                       kWindow, torch::kCPU, torch::kFloat);
   perceiver.parameters().initialize(6);
@@ -100,9 +112,14 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScoresAndEmbeddings) {
   EXPECT_FALSE(torch::equal(
       states, model.states(torch::tensor(wide).view({1, kWindow, data->num_columns()}))));
   for (const std::size_t feature : {std::size_t{0}, std::size_t{1}}) {
-    const torch::Tensor want =
-        model.scores(states.narrow(0, kWindow - 1, 1), feature).reshape({-1});
-    const std::vector<float> got = (*encoder)->scores(state->values(), feature);
+    torch::Tensor want =
+        model.scores(states.narrow(0, kWindow - 1, 1), feature).reshape({-1}).contiguous();
+    if (feature == 0) {
+      for (const auto& [id, kind] : met_kinds(*data, 0, kWindow, feature)) {
+        want[id] += terms.of(kind);
+      }
+    }
+    const std::vector<float> got = (*encoder)->scores(*state, feature);
     ASSERT_EQ(static_cast<std::int64_t>(got.size()), want.numel());
     for (std::int64_t i = 0; i < want.numel(); ++i) {
       EXPECT_NEAR(got[static_cast<std::size_t>(i)], want[i].item<float>(), 1e-3F) << feature;

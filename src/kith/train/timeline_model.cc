@@ -43,6 +43,11 @@ TimelineModel::TimelineModel(ModelConfig config, std::vector<TimelineFeature> fe
                          .to(device)),
       decoder_(with_vocabulary(std::move(config), features_), device, dtype) {}
 
+void TimelineModel::set_dropout(double dropout) {
+  dropout_ = dropout;
+  decoder_.set_dropout(dropout);
+}
+
 Tensor TimelineModel::states(const Tensor& ids) const {
   const std::int64_t events = ids.size(0) * ids.size(1);
   const auto width = static_cast<std::int64_t>(features_.size());

@@ -37,6 +37,10 @@ class TimelineModel {
   const Decoder& decoder() const { return decoder_; }
   const std::vector<TimelineFeature>& features() const { return features_; }
 
+  // Share of the events' rows, and of what every block adds to them, that is left out at random, in
+  // [0, 1); 0 turns it off.
+  void set_dropout(double dropout);
+
   // Normed states after each event.
   //   ids: [rows, length, features and then texts] int64, -1 where a row is padded or has no text
   //   returns: [rows * length, hidden], compute dtype
@@ -64,6 +68,7 @@ class TimelineModel {
   std::vector<std::int64_t> offsets_;  // of each feature's ids in the table
   torch::Tensor offset_tensor_;        // [features] int64
   torch::Tensor texts_;                // [texts, dimensions] half; undefined without texts
+  double dropout_ = 0.0;
   Decoder decoder_;
 };
 
