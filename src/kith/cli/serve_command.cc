@@ -5,10 +5,10 @@
 #include "kith/base/log.h"
 #include "kith/cli/command.h"
 #include "kith/runtime/application.h"
+#include "kith/runtime/encoder_choice.h"
 #include "kith/runtime/heaps.h"
 #include "kith/runtime/resources.h"
 #include "kith/runtime/seed.h"
-#include "kith/runtime/user_encoder.h"
 
 namespace kith::cli {
 namespace {

@@ -1,7 +1,10 @@
 #include "kith/runtime/seed.h"
 
 #include <map>
+#include <optional>
+#include <span>
 #include <system_error>
+#include <vector>
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
@@ -83,6 +86,53 @@ Status copy_router(const fs::path& from, const fs::path& to) {
   return directory.commit();
 }
 
+// Stores events of users who are there, in one transaction with the look whether they are: whoever
+// is erased meanwhile does not come back with his events.
+class TimelinesOfUsers final : public storage::TimelineStore {
+ public:
+  explicit TimelinesOfUsers(storage::StoreSet& stores) : stores_(stores) {}
+
+  Result<std::vector<storage::WriteOutcome>> add(
+      const storage::TenantScope& scope, std::span<const storage::UserEvent> events) override {
+    std::vector<storage::WriteOutcome> outcomes(events.size(), storage::WriteOutcome::kUnchanged);
+    KITH_RETURN_IF_ERROR(stores_.group([&]() -> Status {
+      std::vector<storage::UserEvent> known;
+      std::vector<std::size_t> places;
+      for (std::size_t i = 0; i < events.size(); ++i) {
+        KITH_ASSIGN_OR_RETURN(const auto user,
+                              stores_.users().find({scope.tenant, events[i].user}));
+        if (!user) continue;
+        known.push_back(events[i]);
+        places.push_back(i);
+      }
+      KITH_ASSIGN_OR_RETURN(const auto stored, stores_.timelines().add(scope, known));
+      for (std::size_t i = 0; i < places.size(); ++i) outcomes[places[i]] = stored[i];
+      return {};
+    }));
+    return outcomes;
+  }
+  Result<std::optional<storage::TimelineHead>> head(const storage::Scope& scope) override {
+    return stores_.timelines().head(scope);
+  }
+  Result<std::vector<storage::PlacedEvent>> after(const storage::Scope& scope,
+                                                  const storage::TimelinePosition& position,
+                                                  std::size_t limit) override {
+    return stores_.timelines().after(scope, position, limit);
+  }
+  Result<std::vector<storage::PlacedEvent>> newest(
+      const storage::Scope& scope, std::optional<storage::TimelinePosition> position,
+      std::size_t limit) override {
+    return stores_.timelines().newest(scope, position, limit);
+  }
+  Result<std::vector<UserId>> users(const storage::TenantScope& scope, const UserId& after,
+                                    std::size_t limit) override {
+    return stores_.timelines().users(scope, after, limit);
+  }
+
+ private:
+  storage::StoreSet& stores_;
+};
+
 }  // namespace
 
 Result<SeedReport> seed_service_desk(Installation& installation, const fs::path& example,
@@ -124,9 +174,9 @@ Result<std::int64_t> seed_events(Installation& installation, const fs::path& exa
   if (const auto known = base::read_file(marker); known && *known == digest) return 0;
   profile::EventImportOptions options;
   options.batch = kBatch;
+  TimelinesOfUsers timelines(installation.stores());
   KITH_ASSIGN_OR_RETURN(const auto report,
-                        profile::import_events(installation.stores().timelines(),
-                                               installation.clock(), options, file));
+                        profile::import_events(timelines, installation.clock(), options, file));
   KITH_RETURN_IF_ERROR(storage::require_clean(report.records));
   KITH_RETURN_IF_ERROR(base::write_file_atomically(marker, digest));
   return report.records.num_added;

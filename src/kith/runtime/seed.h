@@ -26,8 +26,8 @@ Result<SeedReport> seed_service_desk(Installation& installation,
                                      const std::filesystem::path& router = {});
 
 // The example's two years of events, which the user encoder alone reads: beside a server that
-// serves already. A directory that has had them all is left alone, so that whoever was erased stays
-// erased; after a kill the next call goes on. Returns how many were stored. Errors: kNotFound
+// serves already. Users who are not there (any more) get none. A directory that has had them all is
+// left alone; after a kill the next call goes on. Returns how many were stored. Errors: kNotFound
 // without the example; those of the import; kInvalidArgument for a bad line.
 Result<std::int64_t> seed_events(Installation& installation, const std::filesystem::path& example);
 

@@ -140,9 +140,9 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::load(const std::filesystem::
   if (!table) return fail(std::move(table).error());
   auto perceiver = Perceiver::load(dir, config.hidden_size, options.threads);
   if (!perceiver) return fail(std::move(perceiver).error());
+  if (auto fits = check_texts(*map, options.texts.get()); !fits) return fail(fits.error());
   auto met_terms = MetTerms::load(dir / "met_terms.json", *map);
   if (!met_terms) return fail(std::move(met_terms).error());
-  if (auto fits = check_texts(*map, options.texts.get()); !fits) return fail(fits.error());
   std::string version = hash_of(*weights, *map, perceiver->get());
   return std::unique_ptr<EventEncoder>(
       new EventEncoder({*std::move(map), *std::move(decoder), *std::move(perceiver),
@@ -186,8 +186,7 @@ Result<EventState> EventEncoder::start() {
   return state;
 }
 
-Status EventEncoder::add_row(const TimelineEvent& event, std::span<const std::int32_t> ids,
-                             std::vector<float>& rows) const {
+void EventEncoder::add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const {
   const auto size = static_cast<std::size_t>(width());
   rows.resize(rows.size() + size, 0.0F);
   float* const row = rows.data() + rows.size() - size;
@@ -196,7 +195,6 @@ Status EventEncoder::add_row(const TimelineEvent& event, std::span<const std::in
     const float* const part = table_.data() + place * size;
     for (std::size_t i = 0; i < size; ++i) row[i] += part[i];
   }
-  return add_texts(event, {row, size});
 }
 
 // Each text's vector through the rows of the table behind its three ids.
@@ -227,7 +225,8 @@ Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> ev
     if (repeats) continue;
     map_.encode(event, state.last_at_, ids);
     state.met_.append(ids);
-    KITH_RETURN_IF_ERROR(add_row(event, ids, rows));
+    add_row(ids, rows);
+    KITH_RETURN_IF_ERROR(add_texts(event, std::span(rows).last(static_cast<std::size_t>(width()))));
     state.last_at_ = event.at;
     if (rows.size() < pass_values) continue;
     KITH_RETURN_IF_ERROR(run(state, std::move(rows)));

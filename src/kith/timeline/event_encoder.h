@@ -130,8 +130,7 @@ class EventEncoder {
   int blocks_of_slot() const;
   Status run(EventState& state, std::vector<float> rows);
   void keep(std::span<const float> states, EventState& state) const;
-  Status add_row(const storage::TimelineEvent& event, std::span<const std::int32_t> ids,
-                 std::vector<float>& rows) const;
+  void add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const;
   Status add_texts(const storage::TimelineEvent& event, std::span<float> row) const;
 
   FeatureMap map_;

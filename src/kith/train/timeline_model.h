@@ -67,8 +67,8 @@ class TimelineModel {
   std::vector<TimelineFeature> features_;
   std::vector<std::int64_t> offsets_;  // of each feature's ids in the table
   torch::Tensor offset_tensor_;        // [features] int64
+  torch::Tensor texts_;                // [texts, dimensions] half; undefined without texts
   double dropout_ = 0.0;
-  torch::Tensor texts_;  // [texts, dimensions] half; undefined without texts
   Decoder decoder_;
 };
 

@@ -92,7 +92,7 @@ class Trial {
     for (FeatureSums& sums : sums_) {
       const std::int32_t id = ids[sums.feature];
       if (id < timeline::kFirstValue) continue;
-      const std::vector<float> scores = encoder_.scores(state.values(), sums.feature);
+      const std::vector<float> scores = encoder_.scores(state, sums.feature);
       sums.encoder.add(std::span<const float>(scores), id);
       sums.popularity.add(std::span<const std::int64_t>(counts_[sums.feature]), id);
     }

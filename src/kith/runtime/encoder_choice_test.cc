@@ -1,4 +1,4 @@
-#include "kith/runtime/user_encoder.h"
+#include "kith/runtime/encoder_choice.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class UserEncoderTest : public testing::Test {
+class EncoderChoiceTest : public testing::Test {
  protected:
   void SetUp() override {
     config_.data.dir = (directory_.path() / "data").string();
@@ -29,7 +29,7 @@ class UserEncoderTest : public testing::Test {
   std::unique_ptr<Installation> installation_;
 };
 
-TEST_F(UserEncoderTest, TheSettingGoesBeforeTheRegistry) {
+TEST_F(EncoderChoiceTest, TheSettingGoesBeforeTheRegistry) {
   EXPECT_TRUE(find_user_encoder(*installation_, "")->empty());
   ASSERT_TRUE(seed_user_encoder(*installation_, shipped_));
   const auto served = find_user_encoder(*installation_, "");
@@ -38,7 +38,7 @@ TEST_F(UserEncoderTest, TheSettingGoesBeforeTheRegistry) {
   EXPECT_EQ(*find_user_encoder(*installation_, "elsewhere"), fs::path("elsewhere"));
 }
 
-TEST_F(UserEncoderTest, TheShippedOneIsSeededOnceAndReadsWhatIsSaid) {
+TEST_F(EncoderChoiceTest, TheShippedOneIsSeededOnceAndReadsWhatIsSaid) {
   ASSERT_TRUE(seed_user_encoder(*installation_, shipped_));
   ASSERT_TRUE(seed_user_encoder(*installation_, shipped_));
   const auto rows =
@@ -58,13 +58,14 @@ TEST_F(UserEncoderTest, TheShippedOneIsSeededOnceAndReadsWhatIsSaid) {
   event.text = "My laptop is very slow.";
   ASSERT_TRUE((*encoder)->append(*state, {&event, 1}));
   const auto embedding = (*encoder)->embed(*state);
-  EXPECT_EQ(embedding.latents.size(),
+  ASSERT_TRUE(embedding) << embedding.error().message;
+  EXPECT_EQ(embedding->latents.size(),
             static_cast<std::size_t>((*encoder)->num_latents() * (*encoder)->width()));
   EXPECT_EQ((*encoder)->num_latents(), 16);
 }
 
 // What was withdrawn stays so at the next start.
-TEST_F(UserEncoderTest, WhatTheOperatorDecidedStays) {
+TEST_F(EncoderChoiceTest, WhatTheOperatorDecidedStays) {
   ASSERT_TRUE(seed_user_encoder(*installation_, shipped_));
   persona::VersionRegistry registry(installation_->stores().adapter_versions(),
                                     installation_->path(), clock_);
@@ -74,7 +75,7 @@ TEST_F(UserEncoderTest, WhatTheOperatorDecidedStays) {
 }
 
 // It is small, says where it comes from, and holds nobody.
-TEST_F(UserEncoderTest, TheShippedOneIsSmallAndHasItsCard) {
+TEST_F(EncoderChoiceTest, TheShippedOneIsSmallAndHasItsCard) {
   std::uintmax_t bytes = 0;
   for (const auto& entry : fs::directory_iterator(shipped_)) bytes += entry.file_size();
   EXPECT_LT(bytes, 2'000'000U);

@@ -1,4 +1,4 @@
-#include "kith/runtime/user_encoder.h"
+#include "kith/runtime/encoder_choice.h"
 
 #include <utility>
 
