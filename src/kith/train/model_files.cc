@@ -9,6 +9,7 @@
 #include "kith/base/json.h"
 #include "kith/tensor/checkpoint.h"
 #include "kith/tensor/safetensors.h"
+#include "kith/train/tensor_file.h"
 
 namespace kith::train {
 namespace {
@@ -19,37 +20,6 @@ using base::OrderedJson;
 using torch::Tensor;
 
 Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
-
-std::span<const std::byte> bytes_of(const Tensor& tensor) {
-  return {static_cast<const std::byte*>(tensor.data_ptr()),
-          static_cast<std::size_t>(tensor.nbytes())};
-}
-
-tensor::DType file_dtype(torch::Dtype dtype) {
-  return dtype == torch::kBFloat16 ? tensor::DType::kBf16 : tensor::DType::kF32;
-}
-
-// Owns what a list of TensorToSave borrows.
-struct TensorFile {
-  std::vector<Tensor> tensors;
-  std::vector<tensor::TensorToSave> entries;
-
-  void add(const std::string& name, const Tensor& tensor, torch::Dtype dtype) {
-    tensors.push_back(tensor.detach().to(torch::kCPU, dtype).contiguous());
-    entries.push_back({name, file_dtype(dtype), tensor.sizes().vec(), bytes_of(tensors.back())});
-  }
-  // Every part of every parameter under its own name.
-  void add_all(const ParameterStore& parameters, torch::Dtype dtype) {
-    for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
-      const Tensor whole = parameters.master_of(i);
-      std::int64_t row = 0;
-      for (const ParameterPart& part : parameters.specs()[i].parts) {
-        add(part.name, whole.narrow(0, row, part.rows), dtype);
-        row += part.rows;
-      }
-    }
-  }
-};
 
 Status copy_tokenizer(const fs::path& from, const fs::path& to) {
   for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -116,28 +86,6 @@ Status make_directory(const fs::path& directory) {
   if (!error) return {};
   return Error{ErrorCode::kUnavailable,
                "cannot create " + directory.string() + ": " + error.message()};
-}
-
-// Copies a stored tensor into `to`, which has the shape it must have.
-Status read_into(const tensor::TensorView& view, const std::string& name, Tensor to) {
-  if (std::vector<std::int64_t>(view.shape.begin(), view.shape.end()) != to.sizes().vec()) {
-    return invalid("shape of " + name + " does not match the model");
-  }
-  if (!tensor::is_weight_dtype(view.dtype)) {
-    return invalid("dtype of " + name + " must be f32, bf16 or f16");
-  }
-  Tensor values = torch::empty(to.sizes(), torch::kFloat);
-  const std::span out(static_cast<float*>(values.data_ptr()),
-                      static_cast<std::size_t>(values.numel()));
-  tensor::convert_to_f32(view.bytes, view.dtype, out);
-  to.copy_(values);
-  return {};
-}
-
-Status read_part(const tensor::CheckpointReader& reader, const std::string& name, Tensor to) {
-  const auto view = reader.find(name);
-  if (!view) return invalid("tensor is missing: " + name);
-  return read_into(*view, name, std::move(to));
 }
 
 // Whether a key of PEFT's configuration asks for nothing: absent, null, false, empty or "none".
@@ -221,17 +169,8 @@ Result<std::unique_ptr<Decoder>> load_model(const fs::path& directory, torch::De
   KITH_ASSIGN_OR_RETURN(const ModelConfig config, read_config_json(directory / "config.json"));
   KITH_ASSIGN_OR_RETURN(const auto reader, tensor::CheckpointReader::open(directory));
   auto decoder = std::make_unique<Decoder>(config, device, dtype);
-  ParameterStore& parameters = decoder->parameters();
-  const torch::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
-    const Tensor whole = parameters.master_of(i);
-    std::int64_t row = 0;
-    for (const ParameterPart& part : parameters.specs()[i].parts) {
-      KITH_RETURN_IF_ERROR(read_part(reader, part.name, whole.narrow(0, row, part.rows)));
-      row += part.rows;
-    }
-  }
-  parameters.refresh();
+  KITH_RETURN_IF_ERROR(
+      read_all([&](std::string_view name) { return reader.find(name); }, decoder->parameters()));
   return decoder;
 }
 

@@ -215,6 +215,20 @@ void read_encoder_model(TomlTable& in, ModelConfig& model) {
   if (auto status = check_model_config(model); !status) in.fail("", status.error().message);
 }
 
+void read_perceiver(TomlTable& in, std::int64_t width, PerceiverRecipe& perceiver) {
+  perceiver.num_latents = 16;
+  in.integer("num_latents", perceiver.num_latents, 1, 512);
+  in.integer("num_layers", perceiver.num_layers, 1, 16);
+  in.integer("num_attention_heads", perceiver.num_attention_heads, 1, 1024);
+  in.integer("intermediate_size", perceiver.intermediate_size, 1, 1 << 16);
+  in.integer("horizon", perceiver.horizon, 1, 4096);
+  in.integer("steps", perceiver.steps, 1);
+  if (width % std::max<std::int64_t>(1, perceiver.num_attention_heads) != 0) {
+    in.fail("num_attention_heads", "must divide hidden_size " + std::to_string(width) + ": " +
+                                       std::to_string(perceiver.num_attention_heads));
+  }
+}
+
 void read_timeline_parts(TomlTable& in, Recipe& recipe) {
   TimelineRecipe& timeline = recipe.timeline;
   in.require("timelines");
@@ -228,6 +242,8 @@ void read_timeline_parts(TomlTable& in, Recipe& recipe) {
   recipe.model.rms_norm_eps = 1e-6;
   recipe.model.max_position_embeddings = timeline.window;
   in.child("model", [&](TomlTable& t) { read_encoder_model(t, recipe.model); });
+  in.child("perceiver",
+           [&](TomlTable& t) { read_perceiver(t, recipe.model.hidden_size, timeline.perceiver); });
   in.child("optimizer", [&](TomlTable& t) { read_optimizer(t, recipe.optimizer); });
   in.require("run");
   in.child("run", [&](TomlTable& t) { read_run(t, RecipeKind::kTimeline, recipe.run); });

@@ -110,6 +110,19 @@ struct PreferenceRecipe {
   std::vector<DataSource> validation;
 };
 
+// What reads a user's states (perceiver.h), trained when the encoder is.
+struct PerceiverRecipe {
+  // 0: none is trained.
+  std::int64_t num_latents = 0;
+  std::int64_t num_layers = 2;
+  std::int64_t num_attention_heads = 4;
+  std::int64_t intermediate_size = 256;
+  // Events behind a moment that the vector of the events before it predicts.
+  std::int64_t horizon = 16;
+  // Of its optimizer.
+  std::int64_t steps = 400;
+};
+
 struct TimelineRecipe {
   // Directory of timelines as numbers (timeline_data.h).
   std::filesystem::path data;
@@ -117,6 +130,7 @@ struct TimelineRecipe {
   std::int64_t window = 200;
   // Share of what every block adds to the residual stream that is left out at random.
   double dropout = 0.2;
+  PerceiverRecipe perceiver;
 };
 
 enum class RecipeKind : std::uint8_t { kBase, kAdapter, kPreference, kTimeline };

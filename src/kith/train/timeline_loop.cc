@@ -13,12 +13,6 @@ constexpr std::int64_t kHeldOut = 1;
 constexpr std::int64_t kFirstValue = 2;
 constexpr std::int64_t kRankedAtOnce = 64;
 
-Tensor to_tensor(const TimelineBatch& batch, std::int64_t features, torch::Device device) {
-  return torch::tensor(batch.ids, torch::kLong)
-      .view({batch.rows, batch.length, features})
-      .to(device);
-}
-
 // The last events of some users, padded behind, and where each row ends.
 struct Histories {
   TimelineBatch batch;

@@ -19,6 +19,12 @@ std::vector<std::int64_t> table_offsets(const std::vector<TimelineFeature>& feat
 
 }  // namespace
 
+Tensor to_tensor(const TimelineBatch& batch, std::int64_t features, torch::Device device) {
+  return torch::tensor(batch.ids, torch::kLong)
+      .view({batch.rows, batch.length, features})
+      .to(device);
+}
+
 ModelConfig TimelineModel::with_vocabulary(ModelConfig config,
                                            const std::vector<TimelineFeature>& features) {
   config.vocab_size = table_offsets(features).back();
@@ -46,6 +52,10 @@ Tensor TimelineModel::rows_of(std::size_t feature, const Tensor& table) const {
   return table.narrow(0, offsets_[feature], features_[feature].num_ids);
 }
 
+Tensor TimelineModel::embeddings(std::size_t feature) const {
+  return rows_of(feature, decoder_.embedding());
+}
+
 Tensor TimelineModel::loss(const Tensor& ids) const {
   const std::int64_t length = ids.size(1) - 1;
   const Tensor states_before = states(ids.narrow(1, 0, length).contiguous());
@@ -58,9 +68,8 @@ Tensor TimelineModel::loss(const Tensor& ids) const {
         torch::where(values.ge(kFirstValue), values, torch::full_like(values, -1));
     const auto counted = static_cast<double>(targets.ge(0).sum().item<std::int64_t>());
     if (counted == 0.0) continue;
-    const Tensor part =
-        linear_cross_entropy(states_before, rows_of(feature, decoder_.embedding()).contiguous(),
-                             targets, features_[feature].predict / counted);
+    const Tensor part = linear_cross_entropy(states_before, embeddings(feature).contiguous(),
+                                             targets, features_[feature].predict / counted);
     total = total.defined() ? total + part : part;
   }
   return total;

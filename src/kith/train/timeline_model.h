@@ -18,6 +18,9 @@
 
 namespace kith::train {
 
+// The batch's ids as a tensor [rows, length, features] int64.
+torch::Tensor to_tensor(const TimelineBatch& batch, std::int64_t features, torch::Device device);
+
 // Not thread-safe. Library exceptions pass through.
 class TimelineModel {
  public:
@@ -43,6 +46,9 @@ class TimelineModel {
   //   states: [rows, hidden]; returns: [rows, num_ids of the feature] float, of which the first two
   //   are no values
   torch::Tensor scores(const torch::Tensor& states, std::size_t feature) const;
+
+  // Those of a feature's ids. returns: [num_ids of the feature, hidden], compute dtype
+  torch::Tensor embeddings(std::size_t feature) const;
 
  private:
   static ModelConfig with_vocabulary(ModelConfig config,

@@ -15,6 +15,8 @@
 #include "kith/base/file.h"
 #include "kith/base/log.h"
 #include "kith/train/model_files.h"
+#include "kith/train/perceiver.h"
+#include "kith/train/perceiver_loop.h"
 #include "kith/train/preference_data.h"
 #include "kith/train/preference_loop.h"
 #include "kith/train/prepare.h"
@@ -275,6 +277,15 @@ Result<TrainReport> run_timeline(const Recipe& recipe, const TrainOptions& optio
   KITH_ASSIGN_OR_RETURN(const std::string features,
                         base::read_file(recipe.timeline.data / "features.json"));
   KITH_RETURN_IF_ERROR(base::write_file_atomically(report.result / "features.json", features));
+  if (recipe.timeline.perceiver.num_latents == 0) return report;
+  model.decoder().set_dropout(0.0);
+  Perceiver perceiver(recipe.timeline.perceiver, shape.hidden_size, recipe.timeline.window, device,
+                      compute_dtype(recipe));
+  perceiver.parameters().initialize(recipe.seed);
+  PerceiverLoop perceiver_loop({recipe, options, data, model, perceiver, reporter});
+  KITH_ASSIGN_OR_RETURN(const TrainReport read, perceiver_loop.run());
+  report.finished = read.finished;
+  if (read.finished) KITH_RETURN_IF_ERROR(save_perceiver(perceiver, report.result));
   return report;
 }
 
