@@ -67,8 +67,6 @@ class EventState {
   // The last event that was given, for gaps and bursts, and when the last that counted happened.
   std::optional<storage::TimelineEvent> last_;
   std::optional<base::UnixMicros> last_at_;
-  // Of the cache, for the events so far and some more: a ring of the slot's blocks, over and over.
-  std::vector<std::int32_t> blocks_;
   std::vector<float> values_;
 };
 
