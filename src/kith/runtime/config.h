@@ -76,6 +76,9 @@ struct Config {
     int answer_wait_ms = 20;
     // A mean that stands in for a user without events is over at least so many.
     int min_mean_users = 10;
+    // Directory of a bridge from the encoder into the language model; empty: answers know nothing
+    // of users' events.
+    std::string bridge;
   } user_encoder;
   struct {
     // When set, answers come from there and no own model is loaded.
@@ -83,6 +86,8 @@ struct Config {
     std::string api_key;
     std::string model;
     int context_tokens = 8192;
+    // What it understands beyond OpenAI's protocol: "openai" (nothing) or "vllm".
+    std::string dialect = "openai";
   } upstream;
   struct {
     // TOML file of personas; empty: personas.toml in the data directory, if there.

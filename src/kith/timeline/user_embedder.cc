@@ -113,13 +113,13 @@ Result<UserEmbedder::Kept*> UserEmbedder::bring_on(const Scope& scope, bool& is_
   return Error{ErrorCode::kUnavailable, "the timeline changes faster than it can be read"};
 }
 
-storage::EmbeddingRow UserEmbedder::row_of(const Kept& kept) {
+Result<storage::EmbeddingRow> UserEmbedder::row_of(const Kept& kept) {
+  Result<UserEmbedding> embedding = stopped();
+  compute_([&] { embedding = encoder_.embed(kept.state); });
+  if (!embedding) return std::move(embedding).error();
   storage::EmbeddingRow row;
-  compute_([&] {
-    UserEmbedding embedding = encoder_.embed(kept.state);
-    row.vector = std::move(embedding.vector);
-    row.latents = std::move(embedding.latents);
-  });
+  row.vector = std::move(embedding->vector);
+  row.latents = std::move(embedding->latents);
   row.version = encoder_.version();
   row.num_events = kept.state.num_events();
   row.head = kept.head;
@@ -144,8 +144,7 @@ Result<Refreshed> UserEmbedder::refresh(const Scope& scope) {
   bool is_rebuilt = false;
   KITH_ASSIGN_OR_RETURN(Kept* const kept, bring_on(scope, is_rebuilt));
   if (kept == nullptr) return Refreshed{};
-  storage::EmbeddingRow row = row_of(*kept);
-  if (row.vector.empty()) return stopped();
+  KITH_ASSIGN_OR_RETURN(storage::EmbeddingRow row, row_of(*kept));
   KITH_ASSIGN_OR_RETURN(const bool is_stored, stores_.embeddings().put(scope, row));
   if (!is_stored) {  // erased meanwhile, or refused
     forget(scope);
@@ -162,7 +161,7 @@ Result<std::optional<std::vector<float>>> UserEmbedder::next_scores(const Scope&
   KITH_ASSIGN_OR_RETURN(Kept* const kept, bring_on(scope, is_rebuilt));
   if (kept == nullptr) return std::optional<std::vector<float>>{};
   std::optional<std::vector<float>> scores;
-  compute_([&] { scores = encoder_.scores(kept->state.values(), feature); });
+  compute_([&] { scores = encoder_.scores(kept->state, feature); });
   return scores;
 }
 

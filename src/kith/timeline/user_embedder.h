@@ -90,7 +90,7 @@ class UserEmbedder {
   Result<Kept*> state_for(const storage::Scope& scope, const storage::TimelineHead& head,
                           bool& is_rebuilt);
   Status read_on(const storage::Scope& scope, Kept& kept);
-  storage::EmbeddingRow row_of(const Kept& kept);
+  Result<storage::EmbeddingRow> row_of(const Kept& kept);
 
   storage::StoreSet& stores_;
   EventEncoder& encoder_;

@@ -43,7 +43,7 @@ class UserEmbedderTest : public testing::Test {
       events.push_back(placed.event);
     }
     EXPECT_TRUE(encoder->append(state, events));
-    return encoder->embed(state);
+    return *encoder->embed(state);
   }
 
   const base::TestDirectory dir_;
