@@ -134,8 +134,7 @@ TEST_F(UserBridgeTest, GradientsAreTheSlope) {
       return value_of(bridge);
     };
     constexpr double kDistance = 1e-3;
-    EXPECT_NEAR((at(kDistance) - at(-kDistance)) / (2.0 * kDistance) / length, 1.0, 0.02)
-        << length;
+    EXPECT_NEAR((at(kDistance) - at(-kDistance)) / (2.0 * kDistance) / length, 1.0, 0.02) << length;
   }
 }
 
