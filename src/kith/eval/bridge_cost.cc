@@ -105,7 +105,7 @@ class FirstToken {
     const double start = now_ms();
     KITH_ASSIGN_OR_RETURN(auto state, encoder.start());
     KITH_RETURN_IF_ERROR(encoder.append(state, prompt.history));
-    auto embedding = encoder.embed(state);
+    KITH_ASSIGN_OR_RETURN(auto embedding, encoder.embed(state));
     KITH_ASSIGN_OR_RETURN(const auto matrix, model::MemoryMatrix::create(
                                                  std::move(embedding.latents), encoder.width()));
     if (bridge.soft_prompt == nullptr) {
