@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "kith/base/log.h"
 #include "kith/runtime/encoder_choice.h"
 #include "kith/timeline/plane.h"
 
@@ -205,17 +206,35 @@ Result<server::UserMap> ServedUserEncoder::map(const storage::TenantScope& scope
   return map;
 }
 
+namespace {
+
+// Null where none serves.
+Result<std::unique_ptr<timeline::EventEncoder>> open_encoder(const Config& config,
+                                                             Installation& installation) {
+  const auto& settings = config.user_encoder;
+  KITH_ASSIGN_OR_RETURN(const auto directory, find_user_encoder(installation, settings.directory));
+  if (directory.empty()) return std::unique_ptr<timeline::EventEncoder>();
+  return load_user_encoder(directory, settings.text_encoder, installation.clock(),
+                           {.threads = settings.threads, .max_states = settings.max_states});
+}
+
+}  // namespace
+
 Result<std::unique_ptr<ServedUserEncoder>> make_user_encoder(const Config& config,
                                                              engine::ComputeThread* thread,
                                                              Installation& installation,
                                                              server::Metrics& metrics) {
   const auto& settings = config.user_encoder;
-  KITH_ASSIGN_OR_RETURN(const auto directory, find_user_encoder(installation, settings.directory));
-  if (directory.empty()) return std::unique_ptr<ServedUserEncoder>();
-  auto encoder =
-      load_user_encoder(directory, settings.text_encoder, installation.clock(),
-                        {.threads = settings.threads, .max_states = settings.max_states});
-  if (!encoder) return std::move(encoder).error().with_context("user_encoder.directory");
+  auto encoder = open_encoder(config, installation);
+  if (!encoder && !settings.directory.empty()) {
+    return std::move(encoder).error().with_context("user_encoder.directory");
+  }
+  if (!encoder) {
+    // As with adapters' versions: answers go on without.
+    base::log_error("the user encoder was left out: " + encoder.error().message);
+    return std::unique_ptr<ServedUserEncoder>();
+  }
+  if (*encoder == nullptr) return std::unique_ptr<ServedUserEncoder>();
   timeline::EmbeddingServiceOptions options;
   options.max_states = settings.max_states;
   options.users_per_second = settings.users_per_second;
