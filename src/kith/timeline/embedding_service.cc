@@ -72,10 +72,19 @@ bool EmbeddingService::is_stopping() const {
   return is_stopping_;
 }
 
+bool EmbeddingService::has_thread() const {
+  const std::lock_guard lock(mutex_);
+  return is_started_;
+}
+
 Status EmbeddingService::start() {
   KITH_ASSIGN_OR_RETURN(const auto tenants, stores_.embeddings().tenants());
   for (const TenantId& tenant : tenants) {
     KITH_RETURN_IF_ERROR(choose_served(TenantScope{tenant}));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    is_started_ = true;
   }
   thread_ = std::thread([this] { run(); });
   return {};
@@ -102,7 +111,7 @@ void EmbeddingService::wake() {
 bool EmbeddingService::post(Job job) {
   {
     const std::lock_guard lock(mutex_);
-    if (is_stopping_ || !thread_.joinable() || jobs_.size() >= kMaxJobs) return false;
+    if (is_stopping_ || !is_started_ || jobs_.size() >= kMaxJobs) return false;
     jobs_.push_back(std::move(job));
   }
   changed_.notify_all();
@@ -189,7 +198,7 @@ Status EmbeddingService::refresh_stale(const TenantScope& scope) {
       if (is_stopping()) return {};
       // One user's trouble is not another's; the next scan tries again.
       if (!refreshed) base::log_warn("a user's embedding: " + refreshed.error().message);
-      if (thread_.joinable()) run_jobs_until(next, false);
+      if (has_thread()) run_jobs_until(next, false);
     }
     last = users.back();
   }
