@@ -26,10 +26,13 @@ Status check_options(const DiscoveryOptions& options) {
   if (!options.uses_attributes && !options.uses_texts) {
     return invalid("attributes, texts or both must decide on groups");
   }
-  if (!is_weight(options.style_weight) || !is_weight(options.text.weight)) {
+  if (!is_weight(options.style_weight) || !is_weight(options.text.weight) ||
+      !is_weight(options.behaviour.weight)) {
     return invalid("weights must be in (0, 1]");
   }
-  if (options.text.axes < 1) return invalid("texts need at least one axis");
+  if (options.text.axes < 1 || options.behaviour.axes < 1) {
+    return invalid("texts and behaviour need at least one axis");
+  }
   return {};
 }
 
@@ -58,6 +61,9 @@ Result<PersonaDiscovery> PersonaDiscovery::create(const DiscoveryOptions& option
       text.floor = options.floor;
       discovery.add_block(std::make_unique<TextBlock>(*encoder, text));
     }
+  }
+  if (options.uses_behaviour) {
+    discovery.add_block(std::make_unique<BehaviourBlock>(options.behaviour));
   }
   return discovery;
 }

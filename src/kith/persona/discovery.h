@@ -16,6 +16,7 @@
 
 #include "kith/persona/assignment.h"
 #include "kith/persona/attribute_block.h"
+#include "kith/persona/behaviour_block.h"
 #include "kith/persona/grouping.h"
 #include "kith/persona/mixture.h"
 #include "kith/persona/persona_proposal.h"
@@ -33,12 +34,15 @@ struct DiscoveryOptions {
   // Users that groups are learned from, at most; more are drawn from, and all are assigned. No
   // model is exact, and with many more users its small errors become groups of their own. >= floor.
   std::size_t max_teachers = 5'000;
-  // What decides on groups. Not both may be false.
+  // What decides on groups beside what users did. Not both may be false.
   bool uses_attributes = true;
   bool uses_texts = true;
   // Of the view of how users write, in (0, 1].
   double style_weight = 0.5;
   TextBlockOptions text;
+  // Of what users did, which decides wherever users have vectors of it.
+  bool uses_behaviour = true;
+  BehaviourBlockOptions behaviour;
   // Of each proposal.
   std::size_t max_terms = 12;
   std::size_t max_values = 12;

@@ -1,8 +1,8 @@
 // A source of knowledge about users for discovery: takes one user after the other and gives views
 // of all of them in the end.
 //
-// The built-in ones are attributes (attribute_block.h), the way of writing (style_block.h) and the
-// texts (text_block.h). An encoder of what users did would be one more: vectors in a GaussianView.
+// The built-in ones are attributes (attribute_block.h), the way of writing (style_block.h), the
+// texts (text_block.h) and what users did (behaviour_block.h).
 #pragma once
 
 #include <memory>
@@ -21,6 +21,9 @@ struct DiscoveryUser {
   storage::Attributes attributes;
   // What the user wrote himself, oldest first; no answers, which are written for a persona already.
   std::vector<std::string> messages;
+  // What a user encoder makes of what the user did; empty if there is none. Of all users by one
+  // version of the encoder.
+  std::vector<float> behaviour;
   // False: the user is assigned to a group, but no group is learned from him.
   bool teaches = true;
 };

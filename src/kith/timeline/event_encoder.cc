@@ -48,13 +48,31 @@ Result<FeatureMap> read_map(const std::filesystem::path& file) {
   return map;
 }
 
-std::string hash_of(const tensor::SafetensorsFile& weights, const FeatureMap& map) {
+std::vector<float> normalised(std::vector<float> values) {
+  const double square = std::inner_product(values.begin(), values.end(), values.begin(), 0.0);
+  const auto scale = static_cast<float>(1.0 / std::sqrt(std::max(square, 1e-12)));
+  for (float& value : values) value *= scale;
+  return values;
+}
+
+std::string hash_of(const tensor::SafetensorsFile& weights, const FeatureMap& map,
+                    const Perceiver* perceiver) {
   const auto bytes = weights.bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  return base::to_hex(base::hash_bytes(map.version(), base::hash_bytes(text)));
+  const std::uint64_t hash = base::hash_bytes(map.version(), base::hash_bytes(text));
+  return base::to_hex(perceiver ? base::hash_bytes(perceiver->version(), hash) : hash);
 }
 
 }  // namespace
+
+struct EventEncoder::Parts {
+  FeatureMap map;
+  std::unique_ptr<model::Decoder> decoder;
+  std::unique_ptr<const Perceiver> perceiver;
+  std::vector<float> table;
+  MetTerms met_terms;
+  std::string version;
+};
 
 EventState::EventState(EventState&& other) noexcept
     : owner_(std::exchange(other.owner_, nullptr)),
@@ -62,8 +80,10 @@ EventState::EventState(EventState&& other) noexcept
       num_events_(other.num_events_),
       last_(std::move(other.last_)),
       last_at_(other.last_at_),
+      met_(std::move(other.met_)),
       blocks_(std::move(other.blocks_)),
-      values_(std::move(other.values_)) {}
+      values_(std::move(other.values_)),
+      recent_(std::move(other.recent_)) {}
 
 EventState& EventState::operator=(EventState&& other) noexcept {
   if (this == &other) return *this;
@@ -73,8 +93,10 @@ EventState& EventState::operator=(EventState&& other) noexcept {
   num_events_ = other.num_events_;
   last_ = std::move(other.last_);
   last_at_ = other.last_at_;
+  met_ = std::move(other.met_);
   blocks_ = std::move(other.blocks_);
   values_ = std::move(other.values_);
+  recent_ = std::move(other.recent_);
   return *this;
 }
 
@@ -105,18 +127,24 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::load(const std::filesystem::
   if (!weights) return fail(std::move(weights).error());
   auto table = read_table(*weights, config.vocab_size, config.hidden_size);
   if (!table) return fail(std::move(table).error());
-  std::string version = hash_of(*weights, *map);
-  return std::unique_ptr<EventEncoder>(new EventEncoder(
-      *std::move(map), *std::move(decoder), *std::move(table), std::move(version), options));
+  auto perceiver = Perceiver::load(dir, config.hidden_size, options.threads);
+  if (!perceiver) return fail(std::move(perceiver).error());
+  auto met_terms = MetTerms::load(dir / "met_terms.json", *map);
+  if (!met_terms) return fail(std::move(met_terms).error());
+  std::string version = hash_of(*weights, *map, perceiver->get());
+  return std::unique_ptr<EventEncoder>(
+      new EventEncoder({*std::move(map), *std::move(decoder), *std::move(perceiver),
+                        *std::move(table), *std::move(met_terms), std::move(version)},
+                       options));
 }
 
-EventEncoder::EventEncoder(FeatureMap map, std::unique_ptr<model::Decoder> decoder,
-                           std::vector<float> table, std::string version,
-                           const EventEncoderOptions& options)
-    : map_(std::move(map)),
-      decoder_(std::move(decoder)),
-      table_(std::move(table)),
-      version_(std::move(version)),
+EventEncoder::EventEncoder(Parts parts, const EventEncoderOptions& options)
+    : map_(std::move(parts.map)),
+      decoder_(std::move(parts.decoder)),
+      perceiver_(std::move(parts.perceiver)),
+      table_(std::move(parts.table)),
+      met_terms_(std::move(parts.met_terms)),
+      version_(std::move(parts.version)),
       cache_(decoder_->make_cache(options.max_states * blocks_of_slot())),
       free_slots_(static_cast<std::size_t>(options.max_states)) {
   std::int64_t first = 0;
@@ -132,7 +160,7 @@ int EventEncoder::blocks_of_slot() const { return (window() + kPassRows) / nn::k
 
 std::size_t EventEncoder::state_bytes() const {
   return static_cast<std::size_t>(blocks_of_slot()) * cache_.shape().block_bytes() +
-         static_cast<std::size_t>(width()) * sizeof(float);
+         static_cast<std::size_t>((1 + num_recent()) * width()) * sizeof(float);
 }
 
 Result<EventState> EventEncoder::start() {
@@ -144,10 +172,7 @@ Result<EventState> EventEncoder::start() {
   return state;
 }
 
-void EventEncoder::add_row(const TimelineEvent& event, std::optional<base::UnixMicros> before,
-                           std::vector<float>& rows) const {
-  std::vector<std::int32_t> ids(map_.num_features());
-  map_.encode(event, before, ids);
+void EventEncoder::add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const {
   const auto size = static_cast<std::size_t>(width());
   rows.resize(rows.size() + size, 0.0F);
   float* const row = rows.data() + rows.size() - size;
@@ -160,13 +185,16 @@ void EventEncoder::add_row(const TimelineEvent& event, std::optional<base::UnixM
 
 Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> events) {
   const auto pass_values = static_cast<std::size_t>(kPassRows * width());
+  std::vector<std::int32_t> ids(map_.num_features());
   std::vector<float> rows;
   for (const TimelineEvent& event : events) {
     const bool repeats =
         state.last_ && continues_burst(*state.last_, event, map_.schema().burst_seconds);
     state.last_ = event;
     if (repeats) continue;
-    add_row(event, state.last_at_, rows);
+    map_.encode(event, state.last_at_, ids);
+    state.met_.append(ids);
+    add_row(ids, rows);
     state.last_at_ = event.at;
     if (rows.size() < pass_values) continue;
     KITH_RETURN_IF_ERROR(run(state, std::move(rows)));
@@ -197,19 +225,47 @@ Status EventEncoder::run(EventState& state, std::vector<float> rows) {
   chunk.position = static_cast<std::int32_t>(state.num_events_);
   chunk.blocks = state.blocks_;
   chunk.soft_prompt = prompt.get();
-  KITH_RETURN_IF_ERROR(decoder_->states({&chunk, 1}, cache_, state.values_));
+  chunk.all_logits = perceiver_ != nullptr;
+  std::vector<float> states;
+  KITH_RETURN_IF_ERROR(decoder_->states({&chunk, 1}, cache_, states));
+  keep(states, state);
   state.num_events_ = end;
   return {};
 }
 
-UserEmbedding EventEncoder::embed(const EventState& state) const {
+// states: of the last event, or of every one if there is a Perceiver
+void EventEncoder::keep(std::span<const float> states, EventState& state) const {
+  const auto size = static_cast<std::size_t>(width());
+  const auto last = states.last(size);
+  state.values_.assign(last.begin(), last.end());
+  if (!perceiver_) return;
+  const auto ring = static_cast<std::size_t>(num_recent());
+  state.recent_.resize(ring * size);
+  auto at = static_cast<std::size_t>(state.num_events_);
+  for (; !states.empty(); states = states.subspan(size), ++at) {
+    std::copy_n(states.begin(), size,
+                state.recent_.begin() + static_cast<std::ptrdiff_t>(at % ring * size));
+  }
+}
+
+Result<UserEmbedding> EventEncoder::embed(const EventState& state) const {
   KITH_CHECK(!state.values_.empty(), "a state of no events has no embedding");
-  UserEmbedding embedding{state.values_, state.values_};
-  const double square = std::inner_product(embedding.vector.begin(), embedding.vector.end(),
-                                           embedding.vector.begin(), 0.0);
-  const auto scale = static_cast<float>(1.0 / std::sqrt(std::max(square, 1e-12)));
-  for (float& value : embedding.vector) value *= scale;
-  return embedding;
+  if (!perceiver_) return UserEmbedding{state.values_, normalised(state.values_)};
+  const auto size = static_cast<std::size_t>(width());
+  const std::int64_t first = std::max<std::int64_t>(0, state.num_events_ - num_recent());
+  std::vector<float> states;
+  for (std::int64_t event = first; event < state.num_events_; ++event) {
+    const auto row = static_cast<std::size_t>(event % num_recent());
+    const auto begin = state.recent_.begin() + static_cast<std::ptrdiff_t>(row * size);
+    states.insert(states.end(), begin, begin + static_cast<std::ptrdiff_t>(size));
+  }
+  return perceiver_->read(states);
+}
+
+std::vector<float> EventEncoder::scores(const EventState& state, std::size_t feature) const {
+  std::vector<float> scores = this->scores(state.values(), feature);
+  met_terms_.add(state.met_, feature, scores);
+  return scores;
 }
 
 std::vector<float> EventEncoder::scores(std::span<const float> state, std::size_t feature) const {

@@ -20,6 +20,8 @@
 #include "kith/nn/kv_cache.h"
 #include "kith/storage/timeline_store.h"
 #include "kith/timeline/feature_map.h"
+#include "kith/timeline/met_terms.h"
+#include "kith/timeline/perceiver.h"
 
 namespace kith::timeline {
 
@@ -31,15 +33,6 @@ struct EventEncoderOptions {
 };
 
 class EventEncoder;
-
-// What the encoder says of a user, for others to use. Of one version of the encoder alone: numbers
-// of two versions are never compared.
-struct UserEmbedding {
-  // [num_latents, width], row-major: for a language model.
-  std::vector<float> latents;
-  // [width], of length 1: for similarity, groups, routers and policies.
-  std::vector<float> vector;
-};
 
 // What the encoder keeps of one user. Moves; must not outlive its encoder.
 class EventState {
@@ -67,9 +60,13 @@ class EventState {
   // The last event that was given, for gaps and bursts, and when the last that counted happened.
   std::optional<storage::TimelineEvent> last_;
   std::optional<base::UnixMicros> last_at_;
+  MetValues met_;
   // Of the cache, for the events so far and some more: a ring of the slot's blocks, over and over.
   std::vector<std::int32_t> blocks_;
   std::vector<float> values_;
+  // What a Perceiver reads: the states after the last events, a ring of [its window, width] in
+  // which the state after event i, counted from 0, is row i modulo the window.
+  std::vector<float> recent_;
 };
 
 // Not thread-safe.
@@ -101,31 +98,43 @@ class EventEncoder {
   Status append(EventState& state, std::span<const storage::TimelineEvent> events);
 
   // Rows of an embedding's latents.
-  int num_latents() const { return 1; }
+  int num_latents() const { return perceiver_ ? perceiver_->num_latents() : 1; }
+  // What the Perceiver makes of the states after the last events; without a Perceiver the last
+  // state itself. Costs the same however long the timeline. Errors: kInternal if a product fails.
   // REQUIRES: the state has events.
-  UserEmbedding embed(const EventState& state) const;
+  Result<UserEmbedding> embed(const EventState& state) const;
 
-  // How much each value of a feature is to be expected in the next event, as logits.
-  //   state: [width()]; returns: [map().num_ids(feature)], of which the first two are no values
-  // REQUIRES: feature < map().num_features().
+  // How much each value of a feature is to be expected in the user's next event, as logits; values
+  // that the user has met are the more or the less likely for it (met_terms.h).
+  //   returns: [map().num_ids(feature)], of which the first two are no values
+  // REQUIRES: the state has events; feature < map().num_features().
+  std::vector<float> scores(const EventState& state, std::size_t feature) const;
+
+  // The same of the values of a state alone, whatever was met.
+  //   state: [width()]
   std::vector<float> scores(std::span<const float> state, std::size_t feature) const;
 
  private:
   friend class EventState;
 
-  EventEncoder(FeatureMap map, std::unique_ptr<model::Decoder> decoder, std::vector<float> table,
-               std::string version, const EventEncoderOptions& options);
+  struct Parts;
+
+  EventEncoder(Parts parts, const EventEncoderOptions& options);
+  // Rows of a state's ring.
+  int num_recent() const { return perceiver_ ? perceiver_->window() : 0; }
   // Rows that one pass takes, so that a slot's blocks hold them beside the window.
   static constexpr int kPassRows = 64;
   int blocks_of_slot() const;
   Status run(EventState& state, std::vector<float> rows);
-  void add_row(const storage::TimelineEvent& event, std::optional<base::UnixMicros> before,
-               std::vector<float>& rows) const;
+  void keep(std::span<const float> states, EventState& state) const;
+  void add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const;
 
   FeatureMap map_;
   std::unique_ptr<model::Decoder> decoder_;
-  std::vector<float> table_;             // [ids of all features, width]
-  std::vector<std::int64_t> first_ids_;  // [features]: of each in the table
+  std::unique_ptr<const Perceiver> perceiver_;  // may be null
+  std::vector<float> table_;                    // [ids of all features, width]
+  std::vector<std::int64_t> first_ids_;         // [features]: of each in the table
+  MetTerms met_terms_;
   std::string version_;
   nn::KvCache cache_;
   std::vector<int> free_slots_;

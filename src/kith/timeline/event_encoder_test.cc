@@ -10,6 +10,7 @@
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
 #include "kith/model/test_model.h"
+#include "kith/timeline/test_perceiver.h"
 
 namespace kith::timeline {
 namespace {
@@ -156,16 +157,43 @@ TEST_F(EventEncoderTest, ScoresEveryValueOfAFeature) {
   for (const float score : encoder->scores(state, 0)) EXPECT_TRUE(std::isfinite(score));
 }
 
+// Before the ring of states is full, at its turn and long after.
+TEST_F(EventEncoderTest, AnEmbeddingCarriedOnEqualsThatOfTheWhole) {
+  TestPerceiver{.width = load()->width()}.write(dir_.path(), 5);
+  const auto encoder = load();
+  EXPECT_EQ(encoder->num_latents(), 4);
+  const auto events = random_events(7, 150);
+  auto carried = encoder->start();
+  for (std::size_t count = 1; count <= events.size(); ++count) {
+    ASSERT_TRUE(encoder->append(*carried, std::span(events).subspan(count - 1, 1)));
+    if (count % 29 != 0 && count != 21 && count != 22) continue;
+    auto whole = encoder->start();
+    ASSERT_TRUE(encoder->append(*whole, std::span(events).first(count)));
+    EXPECT_EQ(encoder->embed(*carried)->latents, encoder->embed(*whole)->latents) << count;
+    EXPECT_EQ(encoder->embed(*carried)->vector, encoder->embed(*whole)->vector) << count;
+  }
+}
+
+TEST_F(EventEncoderTest, APerceiverIsAPartOfTheVersion) {
+  const std::string without = load()->version();
+  TestPerceiver{.width = load()->width()}.write(dir_.path(), 5);
+  const std::string with = load()->version();
+  EXPECT_NE(with, without);
+  TestPerceiver{.width = load()->width()}.write(dir_.path(), 6);
+  EXPECT_NE(load()->version(), with);
+}
+
 TEST_F(EventEncoderTest, AnEmbeddingHasAVectorOfLengthOne) {
   const auto encoder = load();
   auto state = encoder->start();
   ASSERT_TRUE(encoder->append(*state, random_events(6, 5)));
-  const UserEmbedding embedding = encoder->embed(*state);
-  EXPECT_EQ(embedding.latents.size(),
+  const auto embedding = encoder->embed(*state);
+  ASSERT_TRUE(embedding);
+  EXPECT_EQ(embedding->latents.size(),
             static_cast<std::size_t>(encoder->num_latents() * encoder->width()));
   double square = 0.0;
-  for (const float value : embedding.vector) square += value * value;
-  EXPECT_EQ(embedding.vector.size(), static_cast<std::size_t>(encoder->width()));
+  for (const float value : embedding->vector) square += value * value;
+  EXPECT_EQ(embedding->vector.size(), static_cast<std::size_t>(encoder->width()));
   EXPECT_NEAR(square, 1.0, 1e-5);
 }
 

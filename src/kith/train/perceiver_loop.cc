@@ -11,8 +11,6 @@ using torch::Tensor;
 
 namespace {
 
-// As in the encoder's own training.
-constexpr std::int64_t kHeldOut = 1;
 constexpr std::int64_t kFirstValue = 2;
 
 std::string config_of(const Perceiver& perceiver) {
@@ -87,7 +85,7 @@ Recipe PerceiverLoop::own_recipe(const Recipe& recipe) {
 PerceiverLoop::PerceiverLoop(Parts parts)
     : parts_(std::move(parts)),
       recipe_(own_recipe(parts_.recipe)),
-      stream_(parts_.data, recipe_.timeline.window, kHeldOut, recipe_.seed + 1),
+      stream_(parts_.data, recipe_.timeline.window, HeldOut::of(parts_.data), recipe_.seed + 1),
       run_(recipe_, parts_.options, parts_.perceiver.parameters(), parts_.reporter,
            config_of(parts_.perceiver)) {}
 
@@ -98,7 +96,9 @@ Status PerceiverLoop::train_step() {
   Tensor states;
   {
     const torch::NoGradGuard no_grad;
-    states = parts_.model.states(ids).view({batch.rows, batch.length, -1});
+    // Nobody reads the state after a window's last event.
+    const Tensor before = ids.narrow(1, 0, batch.length - 1).contiguous();
+    states = parts_.model.states(before).view({batch.rows, batch.length - 1, -1});
   }
   const auto step = static_cast<std::uint64_t>(run_.state().step);
   const Moments moments = draw_moments(ids, recipe_.timeline.perceiver.horizon,

@@ -141,7 +141,7 @@ class PerceiverLoopTest : public testing::Test {
     recipe_.model.num_key_value_heads = 2;
     recipe_.model.head_dim = 8;
     recipe_.model.intermediate_size = 32;
-    recipe_.model.max_position_embeddings = 32;
+    recipe_.model.max_position_embeddings = 16;
     recipe_.timeline.data = directory_.path();
     recipe_.timeline.window = 16;
     recipe_.timeline.dropout = 0.0;

@@ -156,6 +156,16 @@ TEST(RecipeTest, ATimelineRunHasAWindowThatAStepHolds) {
   EXPECT_EQ(parsed->timeline.window, 50);
   EXPECT_EQ(parsed->model.head_dim, 16);
   EXPECT_EQ(parsed->model.max_position_embeddings, 50);
+  // A Perceiver is trained where the recipe has its table.
+  EXPECT_EQ(parsed->timeline.perceiver.num_latents, 0);
+  const auto read = parse_recipe(recipe + "[perceiver]\nsteps = 9\n" + run + "51\n", "recipe",
+                                 RecipeKind::kTimeline);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->timeline.perceiver.num_latents, 16);
+  EXPECT_EQ(read->timeline.perceiver.steps, 9);
+  EXPECT_THAT(error_of(recipe + "[perceiver]\nnum_attention_heads = 3\n" + run + "51\n",
+                       RecipeKind::kTimeline),
+              HasSubstr("must divide hidden_size 128: 3"));
   EXPECT_THAT(error_of(recipe + run + "50\n", RecipeKind::kTimeline),
               HasSubstr("batch_tokens must be above window"));
   EXPECT_THAT(error_of("output = \"out\"\n" + run + "500\n", RecipeKind::kTimeline),

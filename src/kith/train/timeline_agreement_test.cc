@@ -6,7 +6,9 @@
 #include "kith/base/test_directory.h"
 #include "kith/timeline/event_encoder.h"
 #include "kith/timeline/training_file.h"
+#include "kith/train/met_terms.h"
 #include "kith/train/model_files.h"
+#include "kith/train/perceiver.h"
 #include "kith/train/timeline_data.h"
 #include "kith/train/timeline_model.h"
 
@@ -29,7 +31,24 @@ std::vector<storage::TimelineEvent> random_events(std::uint64_t seed, int count)
   return events;
 }
 
-TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScores) {
+MetTerms some_terms() {
+  MetTerms terms;
+  for (std::size_t i = 0; i < terms.recency.size(); ++i)
+    terms.recency[i] = 1.0 + 0.5 * static_cast<double>(i);
+  for (std::size_t i = 0; i < terms.count.size(); ++i)
+    terms.count[i] = 7.0 * static_cast<double>(i);
+  return terms;
+}
+
+void expect_near(const std::vector<float>& got, const torch::Tensor& want) {
+  const torch::Tensor flat = want.reshape({-1});
+  ASSERT_EQ(static_cast<std::int64_t>(got.size()), flat.numel());
+  for (std::int64_t i = 0; i < flat.numel(); ++i) {
+    EXPECT_NEAR(got[static_cast<std::size_t>(i)], flat[i].item<float>(), 1e-3F) << i;
+  }
+}
+
+TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScoresAndEmbeddings) {
   const auto schema = timeline::parse_schema(
       "name = \"t\"\n[[feature]]\nname = \"item\"\npredict = 1\n"
       "[[feature]]\nname = \"number\"\ntype = \"number\"\nbins = 4\npredict = 0.5\n"
@@ -62,6 +81,16 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScores) {
   model.decoder().parameters().master().mul_(4.0);
   model.decoder().parameters().refresh();
   ASSERT_TRUE(save_encoder(model.decoder(), kWindow, directory.path()));
+  const MetTerms terms = some_terms();
+  ASSERT_TRUE(save_met_terms({{"item", terms}}, directory.path() / "met_terms.json"));
+  Perceiver perceiver({.num_latents = 5, .num_attention_heads = 2, .intermediate_size = 40}, 32,
+                      kWindow, torch::kCPU, torch::kFloat);
+  perceiver.parameters().initialize(6);
+  // So that ages differ.
+  torch::manual_seed(1);
+  perceiver.parameters().master().add_(0.3 * torch::randn_like(perceiver.parameters().master()));
+  perceiver.parameters().refresh();
+  ASSERT_TRUE(save_perceiver(perceiver, directory.path()));
 
   const auto encoder = timeline::EventEncoder::load(directory.path());
   ASSERT_TRUE(encoder) << encoder.error().message;
@@ -72,14 +101,25 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScores) {
   const std::vector<std::int64_t> wide(ids.begin(), ids.end());
   const torch::Tensor states = model.states(torch::tensor(wide).view({1, kWindow, 3}));
   for (const std::size_t feature : {std::size_t{0}, std::size_t{1}}) {
-    const torch::Tensor want =
-        model.scores(states.narrow(0, kWindow - 1, 1), feature).reshape({-1});
-    const std::vector<float> got = (*encoder)->scores(state->values(), feature);
+    torch::Tensor want =
+        model.scores(states.narrow(0, kWindow - 1, 1), feature).reshape({-1}).contiguous();
+    if (feature == 0) {
+      for (const auto& [id, kind] : met_kinds(*data, 0, kWindow, feature)) {
+        want[id] += terms.of(kind);
+      }
+    }
+    const std::vector<float> got = (*encoder)->scores(*state, feature);
     ASSERT_EQ(static_cast<std::int64_t>(got.size()), want.numel());
     for (std::int64_t i = 0; i < want.numel(); ++i) {
       EXPECT_NEAR(got[static_cast<std::size_t>(i)], want[i].item<float>(), 1e-3F) << feature;
     }
   }
+  const auto embedding = (*encoder)->embed(*state);
+  ASSERT_TRUE(embedding) << embedding.error().message;
+  const torch::Tensor latents =
+      perceiver.latents(states.view({1, kWindow, 32}), torch::tensor({kWindow}, torch::kLong));
+  expect_near(embedding->latents, latents);
+  expect_near(embedding->vector, perceiver.vectors(latents));
 }
 
 }  // namespace

@@ -109,14 +109,23 @@ std::span<const std::int32_t> TimelineData::events(std::int64_t user, std::int64
                                  static_cast<std::size_t>((last - first) * num_features()));
 }
 
-bool has_windows(const TimelineData& data, std::int64_t held_out) {
+HeldOut HeldOut::of(const TimelineData& data) {
+  constexpr std::int64_t kMostUsers = 2048;
+  constexpr std::int64_t kEventsForEach = 25;
+  std::int64_t events = 0;
+  for (std::int64_t user = 0; user < data.num_users(); ++user) events += data.num_events(user);
+  const std::int64_t some = std::max<std::int64_t>(events / kEventsForEach, 1);
+  return {data.num_users(), std::min({some, kMostUsers, data.num_users()})};
+}
+
+bool has_windows(const TimelineData& data, HeldOut held_out) {
   for (std::int64_t user = 0; user < data.num_users(); ++user) {
-    if (data.num_events(user) - held_out >= 2) return true;
+    if (data.num_events(user) - held_out.events_of(user) >= 2) return true;
   }
   return false;
 }
 
-TimelineStream::TimelineStream(const TimelineData& data, std::int64_t window, std::int64_t held_out,
+TimelineStream::TimelineStream(const TimelineData& data, std::int64_t window, HeldOut held_out,
                                std::uint64_t seed)
     : data_(data), window_(window), held_out_(held_out), seed_(seed) {}
 
@@ -126,7 +135,7 @@ void TimelineStream::cut_timelines() {
   base::Rng rng(seed_ ^ (0x9E3779B97F4A7C15ULL * static_cast<std::uint64_t>(position_.cycle + 1)));
   windows_.clear();
   for (std::int64_t user = 0; user < data_.num_users(); ++user) {
-    const std::int64_t events = data_.num_events(user) - held_out_;
+    const std::int64_t events = data_.num_events(user) - held_out_.events_of(user);
     if (events < 2) continue;
     std::int64_t first = 0;
     std::int64_t last = events;

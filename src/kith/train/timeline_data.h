@@ -57,13 +57,31 @@ struct TimelineBatch {
   std::vector<std::int64_t> ids;  // [rows, length, features]
 };
 
-// Endless windows of at most `window` + 1 events over all users but the last `held_out` events of
-// each. Every cycle cuts the timelines at other places, shuffles the windows, and batches those of
-// about one length, in an order that depends on the seed and the cycle alone. Not thread-safe;
-// borrows the data.
+// Which users' last event is kept from training, for validation: some of them, spread evenly.
+class HeldOut {
+ public:
+  HeldOut(std::int64_t num_users, std::int64_t some) : num_users_(num_users), some_(some) {}
+  // Of at most 2,048 users, and at most one event in 25: where timelines are short, one of every
+  // user would be a good part of what there is to learn.
+  static HeldOut of(const TimelineData& data);
+
+  // 0 or 1. REQUIRES: user < num_users.
+  std::int64_t events_of(std::int64_t user) const {
+    return (user + 1) * some_ / num_users_ - user * some_ / num_users_;
+  }
+
+ private:
+  std::int64_t num_users_;
+  std::int64_t some_;
+};
+
+// Endless windows of at most `window` + 1 events over all users but the events that
+// are held out. Every cycle cuts the timelines at other places, shuffles the windows, and batches
+// those of about one length, in an order that depends on the seed and the cycle alone. Not
+// thread-safe; borrows the data.
 class TimelineStream {
  public:
-  TimelineStream(const TimelineData& data, std::int64_t window, std::int64_t held_out,
+  TimelineStream(const TimelineData& data, std::int64_t window, HeldOut held_out,
                  std::uint64_t seed);
 
   // Windows with at most `batch_events` events in all, padding included, but at least one.
@@ -85,7 +103,7 @@ class TimelineStream {
 
   const TimelineData& data_;
   std::int64_t window_;
-  std::int64_t held_out_;
+  HeldOut held_out_;
   std::uint64_t seed_;
   std::vector<Window> windows_;
   // Of windows_, by batch, in the order of the cycle.
@@ -94,6 +112,6 @@ class TimelineStream {
 };
 
 // Whether there is something to predict: a user with two events or more, held out ones not counted.
-bool has_windows(const TimelineData& data, std::int64_t held_out);
+bool has_windows(const TimelineData& data, HeldOut held_out);
 
 }  // namespace kith::train

@@ -71,7 +71,7 @@ TEST_F(TimelineDataTest, ACyclePredictsEveryEventOnce) {
   for (const int events : {29, 4, 2}) {
     for (int e = 1; e < events; ++e) ++expected[2 + e];
   }
-  TimelineStream stream(data, 7, 1, 3);
+  TimelineStream stream(data, 7, HeldOut(5, 5), 3);
   std::map<std::int64_t, int> predicted;
   for (int cycle = 0; cycle < 3;) {
     const TimelineBatch batch = stream.next(16);
@@ -92,18 +92,29 @@ TEST_F(TimelineDataTest, ACyclePredictsEveryEventOnce) {
 TEST_F(TimelineDataTest, APositionTakesTheOrderUpAgain) {
   write({30, 12, 9, 40});
   const TimelineData data = open();
-  TimelineStream first(data, 6, 1, 5);
+  TimelineStream first(data, 6, HeldOut(4, 4), 5);
   for (int i = 0; i < 9; ++i) first.next(20);
-  TimelineStream second(data, 6, 1, 5);
+  TimelineStream second(data, 6, HeldOut(4, 4), 5);
   ASSERT_TRUE(second.seek(first.position(), 20));
   for (int i = 0; i < 20; ++i) EXPECT_EQ(first.next(20).ids, second.next(20).ids);
   EXPECT_FALSE(second.seek({0, 0, 1000}, 20));
 }
 
+TEST(HeldOutTest, SpreadsEvenlyOverTheUsers) {
+  const HeldOut some(1000, 10);
+  std::int64_t count = 0;
+  for (std::int64_t user = 0; user < 1000; ++user) {
+    count += some.events_of(user);
+    EXPECT_EQ(count, (user + 1) / 100);
+  }
+  const HeldOut all(7, 7);
+  for (std::int64_t user = 0; user < 7; ++user) EXPECT_EQ(all.events_of(user), 1);
+}
+
 TEST_F(TimelineDataTest, SaysWhetherThereIsAnythingToLearn) {
   write({2, 1});
-  EXPECT_FALSE(has_windows(open(), 1));
-  EXPECT_TRUE(has_windows(open(), 0));
+  EXPECT_FALSE(has_windows(open(), HeldOut(2, 2)));
+  EXPECT_TRUE(has_windows(open(), HeldOut(2, 0)));
 }
 
 }  // namespace

@@ -7,19 +7,16 @@
 #include <vector>
 
 #include "kith/base/result.h"
+#include "kith/train/best_weights.h"
 #include "kith/train/progress.h"
 #include "kith/train/recipe.h"
 #include "kith/train/timeline_data.h"
 #include "kith/train/timeline_model.h"
+#include "kith/train/timeline_ranks.h"
 #include "kith/train/trainer.h"
 #include "kith/train/training_run.h"
 
 namespace kith::train {
-
-// Ranks the value of each user's last event of `data`, given the `window` events before it. The
-// name is left empty. Values that the user has met before are ranked like the others.
-RankFigure rank_last_events(const TimelineModel& model, const TimelineData& data,
-                            std::int64_t window, std::size_t feature);
 
 // Not thread-safe. Borrows everything it is given. Library exceptions pass through.
 class TimelineLoop {
@@ -36,19 +33,26 @@ class TimelineLoop {
 
   explicit TimelineLoop(Parts parts);
 
-  // Errors: those of files; kInternal when gradients stop being finite.
+  // The model ends with the weights that did best on validation, if that was asked for every so
+  // many steps, else with the last. Errors: those of files; kInternal when gradients stop being
+  // finite.
   Result<TrainReport> run();
+  // Of a finished run: what is added to the scores of values met before, by feature.
+  const std::vector<std::pair<std::string, MetTerms>>& met_terms() const { return met_terms_; }
 
  private:
   Status resume_if_asked();
   // Forward and backward over one batch; returns the loss.
   double accumulate_gradients(std::int64_t& events);
   Status train_step();
-  std::vector<RankFigure> validate();
+  TimelineRanks validate();
+  Status validate_if_due();
 
   Parts parts_;
   TimelineStream stream_;
   TrainingRun run_;
+  BestWeights best_;
+  std::vector<std::pair<std::string, MetTerms>> met_terms_;
 };
 
 }  // namespace kith::train

@@ -41,10 +41,15 @@ TimelineModel::TimelineModel(ModelConfig config, std::vector<TimelineFeature> fe
                          .to(device)),
       decoder_(with_vocabulary(std::move(config), features_), device, dtype) {}
 
+void TimelineModel::set_dropout(double dropout) {
+  dropout_ = dropout;
+  decoder_.set_dropout(dropout);
+}
+
 Tensor TimelineModel::states(const Tensor& ids) const {
   const std::int64_t events = ids.size(0) * ids.size(1);
   const Tensor places = (ids.clamp_min(0) + offset_tensor_).reshape({-1});
-  const Tensor rows = decoder_.embed(places).view({events, ids.size(2), -1}).sum(1);
+  Tensor rows = decoder_.embed(places).view({events, ids.size(2), -1}).sum(1);
   return decoder_.hidden_of(rows, ids.size(0), ids.size(1));
 }
 

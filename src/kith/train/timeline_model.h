@@ -33,6 +33,10 @@ class TimelineModel {
   const Decoder& decoder() const { return decoder_; }
   const std::vector<TimelineFeature>& features() const { return features_; }
 
+  // Share of the events' rows, and of what every block adds to them, that is left out at random, in
+  // [0, 1); 0 turns it off.
+  void set_dropout(double dropout);
+
   // Normed states after each event.
   //   ids: [rows, length, features] int64, -1 where a row is padded
   //   returns: [rows * length, hidden], compute dtype
@@ -58,6 +62,7 @@ class TimelineModel {
   std::vector<TimelineFeature> features_;
   std::vector<std::int64_t> offsets_;  // of each feature's ids in the table
   torch::Tensor offset_tensor_;        // [features] int64
+  double dropout_ = 0.0;
   Decoder decoder_;
 };
 

@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <sstream>
 
+#include "kith/base/file.h"
+#include "kith/base/json.h"
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
 #include "kith/train/test_timelines.h"
@@ -124,7 +128,8 @@ TEST_F(TimelineLoopTest, LearnsWhatFollowsWhat) {
   ASSERT_TRUE(report) << report.error().message;
   ASSERT_EQ(report->ranks.size(), 1U);
   EXPECT_EQ(report->ranks[0].name, "item");
-  EXPECT_EQ(report->ranks[0].users, 120);
+  // One of 25 events of 1,440.
+  EXPECT_EQ(report->ranks[0].users, 57);
   // Known for certain, so that the right one comes first.
   EXPECT_GT(report->ranks[0].ndcg_10, 0.97);
   EXPECT_TRUE(std::filesystem::exists(report->result / "config.json"));
@@ -150,6 +155,72 @@ TEST_F(TimelineLoopTest, AKilledRunResumesToTheSameBytes) {
   options_.resume = true;
   ASSERT_TRUE(train_timeline(recipe_, options_));
   EXPECT_EQ(bytes_of(recipe_.output / "encoder" / "model.safetensors"), whole);
+}
+
+// Validated on the way, it also takes up the best weights of before.
+TEST_F(TimelineLoopTest, AKilledRunResumesToTheSameBestWeights) {
+  recipe_.run.budget.steps = 12;
+  recipe_.run.validate_every = 3;
+  ASSERT_TRUE(train_timeline(recipe_, options_));
+  const std::string whole = bytes_of(recipe_.output / "encoder" / "model.safetensors");
+  recipe_.output = directory_.path() / "again";
+  options_.max_steps = 5;
+  ASSERT_TRUE(train_timeline(recipe_, options_));
+  options_.max_steps = 0;
+  options_.resume = true;
+  ASSERT_TRUE(train_timeline(recipe_, options_));
+  EXPECT_EQ(bytes_of(recipe_.output / "encoder" / "model.safetensors"), whole);
+}
+
+// A rate that wrecks what was learnt: the figures reported are those of the weights kept.
+TEST_F(TimelineLoopTest, EndsWithTheWeightsThatDidBest) {
+  recipe_.run.validate_every = 2;
+  recipe_.optimizer.schedule.kind = ScheduleKind::kConstant;
+  recipe_.optimizer.schedule.peak = 0.5;
+  recipe_.optimizer.schedule.warmup_steps = 60;
+  recipe_.optimizer.clip = 0.0;
+  const auto report = train_timeline(recipe_, options_);
+  ASSERT_TRUE(report) << report.error().message;
+  double best = 0.0;
+  double last = 0.0;
+  std::istringstream log(bytes_of(recipe_.output / "log.jsonl"));
+  for (std::string line; std::getline(log, line);) {
+    const auto json = base::parse_json(line);
+    ASSERT_TRUE(json);
+    if (!json->contains("ranks")) continue;
+    last = (*json)["ranks"]["item"]["ndcg10"].get<double>();
+    best = std::max(best, last);
+  }
+  EXPECT_NEAR(report->ranks[0].ndcg_10, best, 1e-9);
+  EXPECT_NEAR(last, best, 1e-9);
+}
+
+// Whoever took an item never takes it again, though all else is chance: the files say so.
+TEST_F(TimelineLoopTest, LearnsThatNothingComesAgain) {
+  TestTimelines made;
+  base::Rng rng(6);
+  for (int user = 0; user < 200; ++user) {
+    std::vector<std::vector<std::int32_t>> events;
+    std::vector<std::int32_t> items(20);
+    for (std::int32_t i = 0; i < 20; ++i) items[static_cast<std::size_t>(i)] = 2 + i;
+    for (std::size_t i = 0; i < 12; ++i) {
+      std::swap(items[i], items[i + rng.below(20 - i)]);
+      events.push_back({items[i], 2});
+    }
+    made.add(events);
+  }
+  made.write(directory_.path(), {{"item", 22, 1.0}, {"step", 4, 0.0}});
+  recipe_.run.budget.steps = 5;
+  const auto report = train_timeline(recipe_, options_);
+  ASSERT_TRUE(report) << report.error().message;
+  const auto json = base::parse_json(bytes_of(report->result / "met_terms.json"));
+  ASSERT_TRUE(json);
+  const auto& terms = (*json)["item"];
+  for (const std::size_t recency : {0, 1, 2, 3}) {
+    EXPECT_LT(terms["recency"][recency].get<double>() + terms["count"][0].get<double>(), -3.0);
+  }
+  // Nine are left.
+  EXPECT_GT(report->ranks[0].hit_rate_10, 0.95);
 }
 
 TEST_F(TimelineLoopTest, RefusesTimelinesThatTeachNothing) {

@@ -257,8 +257,9 @@ Result<TrainReport> run_timeline(const Recipe& recipe, const TrainOptions& optio
   KITH_ASSIGN_OR_RETURN(auto reporter,
                         ProgressReporter::open(recipe.output / "log.jsonl", options.quiet));
   KITH_ASSIGN_OR_RETURN(const auto data, TimelineData::open(recipe.timeline.data));
-  if (!has_windows(data, 1)) {
-    return Error{ErrorCode::kInvalidArgument, "no user has three events or more"};
+  if (!has_windows(data, HeldOut::of(data))) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "no user has enough events: three, or two where none is kept for validation"};
   }
   ModelConfig shape = recipe.model;
   shape.vocab_size = data.num_ids();
@@ -277,8 +278,9 @@ Result<TrainReport> run_timeline(const Recipe& recipe, const TrainOptions& optio
   KITH_ASSIGN_OR_RETURN(const std::string features,
                         base::read_file(recipe.timeline.data / "features.json"));
   KITH_RETURN_IF_ERROR(base::write_file_atomically(report.result / "features.json", features));
+  KITH_RETURN_IF_ERROR(save_met_terms(loop.met_terms(), report.result / "met_terms.json"));
   if (recipe.timeline.perceiver.num_latents == 0) return report;
-  model.decoder().set_dropout(0.0);
+  model.set_dropout(0.0);
   Perceiver perceiver(recipe.timeline.perceiver, shape.hidden_size, recipe.timeline.window, device,
                       compute_dtype(recipe));
   perceiver.parameters().initialize(recipe.seed);
