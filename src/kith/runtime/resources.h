@@ -9,7 +9,8 @@ namespace kith::runtime {
 // directory, and the source tree that the program was built from.
 std::filesystem::path share_directory();
 
-// share/models/builtin and router, share/web (or web/dist), share/examples/service-desk and medical.
+// share/models/builtin and router, share/web (or web/dist), share/examples/service-desk and
+// medical.
 std::filesystem::path builtin_model_directory();
 std::filesystem::path builtin_encoder_directory();
 std::filesystem::path web_directory();

@@ -57,9 +57,9 @@ class ServedVersionsTest : public TinyEngineTest {
   }
 
   personalize::HeldVersion hold(const std::string& user) {
-    auto held = personalize::hold_version(*generator_, versions_.get(),
-                                          {TenantId("t"), UserId(user)},
-                                          personalize::only_adapter(AdapterId("calm")));
+    auto held =
+        personalize::hold_version(*generator_, versions_.get(), {TenantId("t"), UserId(user)},
+                                  personalize::only_adapter(AdapterId("calm")));
     EXPECT_TRUE(held) << held.error().message;
     return *std::move(held);
   }

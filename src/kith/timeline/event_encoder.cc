@@ -81,7 +81,6 @@ EventState::EventState(EventState&& other) noexcept
       last_(std::move(other.last_)),
       last_at_(other.last_at_),
       met_(std::move(other.met_)),
-      blocks_(std::move(other.blocks_)),
       values_(std::move(other.values_)),
       recent_(std::move(other.recent_)) {}
 
@@ -94,7 +93,6 @@ EventState& EventState::operator=(EventState&& other) noexcept {
   last_ = std::move(other.last_);
   last_at_ = other.last_at_;
   met_ = std::move(other.met_);
-  blocks_ = std::move(other.blocks_);
   values_ = std::move(other.values_);
   recent_ = std::move(other.recent_);
   return *this;
@@ -212,10 +210,13 @@ Status EventEncoder::run(EventState& state, std::vector<float> rows) {
                                               std::to_string(decoder_->config().max_positions) +
                                               " events"};
   }
+  // The slot's blocks are a ring: those that the first row's window reaches, up to the last row's.
+  const std::int64_t first_seen = std::max<std::int64_t>(0, state.num_events_ + 1 - window());
   const int ring = blocks_of_slot();
-  while (static_cast<std::int64_t>(state.blocks_.size()) * nn::kBlockTokens < end) {
-    const auto next = static_cast<int>(state.blocks_.size() % static_cast<std::size_t>(ring));
-    state.blocks_.push_back(state.slot_ * ring + next);
+  std::vector<std::int32_t> blocks;
+  for (std::int64_t block = first_seen / nn::kBlockTokens; block * nn::kBlockTokens < end;
+       ++block) {
+    blocks.push_back(state.slot_ * ring + static_cast<std::int32_t>(block % ring));
   }
   std::vector<text::TokenId> tokens;
   for (int row = 0; row < count; ++row) tokens.push_back(model::soft_token(row));
@@ -223,7 +224,8 @@ Status EventEncoder::run(EventState& state, std::vector<float> rows) {
   model::Chunk chunk;
   chunk.tokens = tokens;
   chunk.position = static_cast<std::int32_t>(state.num_events_);
-  chunk.blocks = state.blocks_;
+  chunk.blocks = blocks;
+  chunk.first_block = static_cast<std::int32_t>(first_seen / nn::kBlockTokens);
   chunk.soft_prompt = prompt.get();
   chunk.all_logits = perceiver_ != nullptr;
   std::vector<float> states;

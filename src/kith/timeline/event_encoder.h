@@ -61,8 +61,6 @@ class EventState {
   std::optional<storage::TimelineEvent> last_;
   std::optional<base::UnixMicros> last_at_;
   MetValues met_;
-  // Of the cache, for the events so far and some more: a ring of the slot's blocks, over and over.
-  std::vector<std::int32_t> blocks_;
   std::vector<float> values_;
   // What a Perceiver reads: the states after the last events, a ring of [its window, width] in
   // which the state after event i, counted from 0, is row i modulo the window.
