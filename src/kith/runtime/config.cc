@@ -58,6 +58,8 @@ const std::vector<Setting>& all_settings() {
       {"embedding.model", [](Config& c) -> Field { return &c.embedding.model; }},
       {"embedding.dtype", [](Config& c) -> Field { return &c.embedding.dtype; }},
       {"user_encoder.directory", [](Config& c) -> Field { return &c.user_encoder.directory; }},
+      {"user_encoder.text_encoder",
+       [](Config& c) -> Field { return &c.user_encoder.text_encoder; }},
       {"user_encoder.threads", [](Config& c) -> Field { return &c.user_encoder.threads; }, 1, 1024},
       {"user_encoder.max_states", [](Config& c) -> Field { return &c.user_encoder.max_states; }, 1,
        100'000},

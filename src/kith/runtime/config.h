@@ -62,8 +62,12 @@ struct Config {
     std::string dtype = "f32";
   } embedding;
   struct {
-    // What `kith-train train timeline` left in OUTPUT/encoder; empty: users have no embeddings.
+    // What `kith-train train timeline` left in OUTPUT/encoder; empty: the version of `kith train
+    // timeline` that serves, and without one users have no embeddings.
     std::string directory;
+    // Directory of the text encoder that it was trained on, if it reads texts; empty: the built-in
+    // one.
+    std::string text_encoder;
     // Compute threads of one pass. One: a pass is a single event of a single user, mostly.
     int threads = 1;
     // Users whose states are kept in memory, each below 2 MB.

@@ -21,5 +21,7 @@ std::filesystem::path medical_directory();
 std::filesystem::path gate_directory();
 // share/models/router-desk: the router of the service desk.
 std::filesystem::path service_desk_router_directory();
+// share/models/user-encoder-desk: the encoder of the service desk's timelines.
+std::filesystem::path service_desk_user_encoder_directory();
 
 }  // namespace kith::runtime

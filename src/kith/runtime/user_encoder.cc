@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "kith/runtime/encoder_choice.h"
 #include "kith/timeline/plane.h"
 
 namespace kith::runtime {
@@ -211,9 +212,11 @@ Result<std::unique_ptr<ServedUserEncoder>> make_user_encoder(const Config& confi
                                                              Installation& installation,
                                                              server::Metrics& metrics) {
   const auto& settings = config.user_encoder;
-  if (settings.directory.empty()) return std::unique_ptr<ServedUserEncoder>();
-  auto encoder = timeline::EventEncoder::load(
-      settings.directory, {.threads = settings.threads, .max_states = settings.max_states});
+  KITH_ASSIGN_OR_RETURN(const auto directory, find_user_encoder(installation, settings.directory));
+  if (directory.empty()) return std::unique_ptr<ServedUserEncoder>();
+  auto encoder =
+      load_user_encoder(directory, settings.text_encoder, installation.clock(),
+                        {.threads = settings.threads, .max_states = settings.max_states});
   if (!encoder) return std::move(encoder).error().with_context("user_encoder.directory");
   timeline::EmbeddingServiceOptions options;
   options.max_states = settings.max_states;

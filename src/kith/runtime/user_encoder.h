@@ -62,8 +62,9 @@ class ServedUserEncoder final : public personalize::UserEncoder,
   timeline::EmbeddingService service_;
 };
 
-// Null if the configuration names no directory.
-// Errors: those of timeline::EventEncoder::load(), naming the setting; those of the stores.
+// Null if the configuration names no encoder and none was promoted.
+// Errors: those of find_user_encoder(); those of load_user_encoder(), naming the setting; those of
+//   the stores.
 Result<std::unique_ptr<ServedUserEncoder>> make_user_encoder(const Config& config,
                                                              engine::ComputeThread* thread,
                                                              Installation& installation,

@@ -11,6 +11,7 @@
 #include "kith/base/fingerprint.h"
 #include "kith/base/json.h"
 #include "kith/tensor/safetensors.h"
+#include "kith/timeline/feature_values.h"
 
 namespace kith::timeline {
 namespace {
@@ -46,6 +47,16 @@ Result<FeatureMap> read_map(const std::filesystem::path& file) {
   auto map = FeatureMap::from_json(json);
   if (!map) return std::move(map).error().with_context(file.string());
   return map;
+}
+
+Status check_texts(const FeatureMap& map, const EventTexts* texts) {
+  if (map.text_features().empty()) return {};
+  const std::string& wanted = map.text_source().hash;
+  if (texts == nullptr) return invalid("it reads texts and needs the text encoder " + wanted);
+  const bool fits = texts->hash() == wanted &&
+                    texts->dimensions() == static_cast<std::size_t>(map.text_source().dimensions);
+  if (fits) return {};
+  return invalid("it was trained on the text encoder " + wanted + ", not on " + texts->hash());
 }
 
 std::vector<float> normalised(std::vector<float> values) {
@@ -127,6 +138,7 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::load(const std::filesystem::
   if (!table) return fail(std::move(table).error());
   auto perceiver = Perceiver::load(dir, config.hidden_size, options.threads);
   if (!perceiver) return fail(std::move(perceiver).error());
+  if (auto fits = check_texts(*map, options.texts.get()); !fits) return fail(fits.error());
   auto met_terms = MetTerms::load(dir / "met_terms.json", *map);
   if (!met_terms) return fail(std::move(met_terms).error());
   std::string version = hash_of(*weights, *map, perceiver->get());
@@ -143,6 +155,8 @@ EventEncoder::EventEncoder(Parts parts, const EventEncoderOptions& options)
       table_(std::move(parts.table)),
       met_terms_(std::move(parts.met_terms)),
       version_(std::move(parts.version)),
+      texts_(options.texts),
+      text_features_(map_.text_features()),
       cache_(decoder_->make_cache(options.max_states * blocks_of_slot())),
       free_slots_(static_cast<std::size_t>(options.max_states)) {
   std::int64_t first = 0;
@@ -181,6 +195,23 @@ void EventEncoder::add_row(std::span<const std::int32_t> ids, std::vector<float>
   }
 }
 
+// Each text's vector through the rows of the table behind its three ids.
+Status EventEncoder::add_texts(const TimelineEvent& event, std::span<float> row) const {
+  for (const std::size_t feature : text_features_) {
+    const std::string_view text = text_of(map_.schema().features[feature], event);
+    if (text.empty()) continue;
+    KITH_ASSIGN_OR_RETURN(const std::vector<float> vector, rounded_vector(*texts_, text));
+    const float* part =
+        table_.data() +
+        static_cast<std::size_t>(first_ids_[feature] + kFirstValue + 1) * row.size();
+    for (const float value : vector) {
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] += value * part[i];
+      part += row.size();
+    }
+  }
+  return {};
+}
+
 Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> events) {
   const auto pass_values = static_cast<std::size_t>(kPassRows * width());
   std::vector<std::int32_t> ids(map_.num_features());
@@ -193,6 +224,7 @@ Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> ev
     map_.encode(event, state.last_at_, ids);
     state.met_.append(ids);
     add_row(ids, rows);
+    KITH_RETURN_IF_ERROR(add_texts(event, std::span(rows).last(static_cast<std::size_t>(width()))));
     state.last_at_ = event.at;
     if (rows.size() < pass_values) continue;
     KITH_RETURN_IF_ERROR(run(state, std::move(rows)));

@@ -19,6 +19,7 @@
 #include "kith/model/decoder.h"
 #include "kith/nn/kv_cache.h"
 #include "kith/storage/timeline_store.h"
+#include "kith/timeline/event_texts.h"
 #include "kith/timeline/feature_map.h"
 #include "kith/timeline/met_terms.h"
 #include "kith/timeline/perceiver.h"
@@ -30,6 +31,8 @@ struct EventEncoderOptions {
   int threads = 1;
   // Users whose states can be held at a time, >= 1.
   int max_states = 64;
+  // For an encoder that was trained on texts: the same text encoder. Others need none.
+  std::shared_ptr<const EventTexts> texts;
 };
 
 class EventEncoder;
@@ -71,8 +74,8 @@ class EventState {
 class EventEncoder {
  public:
   // Reads what `kith-train train timeline` wrote.
-  // Errors: kNotFound for a missing file; kInvalidArgument naming what is wrong with one, or with
-  //   two that do not fit each other.
+  // Errors: kNotFound for a missing file; kInvalidArgument naming what is wrong with one, with two
+  //   that do not fit each other, or with a text encoder that is not the one it was trained on.
   static Result<std::unique_ptr<EventEncoder>> load(const std::filesystem::path& dir,
                                                     const EventEncoderOptions& options = {});
 
@@ -92,7 +95,7 @@ class EventEncoder {
   // Carries the state on by events that follow those it was made of. O(window) an event.
   // Errors: kUnavailable for a timeline of more than a million events; kInternal if a product
   // fails,
-  //   after which the state is no longer good for anything.
+  //   after which the state is no longer good for anything; those of the text encoder.
   Status append(EventState& state, std::span<const storage::TimelineEvent> events);
 
   // Rows of an embedding's latents.
@@ -126,6 +129,7 @@ class EventEncoder {
   Status run(EventState& state, std::vector<float> rows);
   void keep(std::span<const float> states, EventState& state) const;
   void add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const;
+  Status add_texts(const storage::TimelineEvent& event, std::span<float> row) const;
 
   FeatureMap map_;
   std::unique_ptr<model::Decoder> decoder_;
@@ -134,6 +138,8 @@ class EventEncoder {
   std::vector<std::int64_t> first_ids_;         // [features]: of each in the table
   MetTerms met_terms_;
   std::string version_;
+  std::shared_ptr<const EventTexts> texts_;
+  std::vector<std::size_t> text_features_;
   nn::KvCache cache_;
   std::vector<int> free_slots_;
 };
