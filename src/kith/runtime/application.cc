@@ -149,6 +149,8 @@ Result<std::unique_ptr<Application>> Application::create(
   const auto bridge = find_bridge(*application->generator_);
   if (application->user_encoder_ != nullptr && bridge) {
     KITH_RETURN_IF_ERROR(check_bridge(*bridge, application->user_encoder_->shape()));
+  } else if (bridge) {
+    base::log_warn("user_encoder.bridge is not used: there is no user encoder yet");
   }
   const personalize::PipelineServices services{.generator = *application->generator_,
                                                .stores = home.stores(),

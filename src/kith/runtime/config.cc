@@ -315,11 +315,6 @@ Result<Config> ConfigLoader::finish() const {
   KITH_RETURN_IF_ERROR(
       require_one_of("log.level", config_.log.level, {"debug", "info", "warn", "error"}));
   KITH_RETURN_IF_ERROR(require_one_of("log.format", config_.log.format, {"pretty", "json"}));
-  if (!config_.user_encoder.bridge.empty() && config_.user_encoder.directory.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "user_encoder.bridge needs user_encoder.directory, whose memories it brings: " +
-                     config_.user_encoder.bridge};
-  }
   if (config_.server.head_start_urgent_ms < config_.server.head_start_high_ms) {
     return Error{ErrorCode::kInvalidArgument,
                  "server.head_start_urgent_ms must be at least server.head_start_high_ms: " +

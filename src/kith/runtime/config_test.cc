@@ -130,15 +130,6 @@ TEST_F(ConfigTest, AnUpstreamSpeaksADialectThatIsKnown) {
               HasSubstr("upstream.dialect must be one of openai, vllm: esperanto"));
 }
 
-TEST_F(ConfigTest, ABridgeNeedsAnEncoder) {
-  ConfigLoader loader(environment({}));
-  ASSERT_TRUE(loader.set("user_encoder.bridge", "/models/bridge"));
-  EXPECT_THAT(loader.finish().error().message,
-              AllOf(HasSubstr("needs user_encoder.directory"), HasSubstr("/models/bridge")));
-  ASSERT_TRUE(loader.set("user_encoder.directory", "/models/encoder"));
-  EXPECT_EQ(loader.finish()->user_encoder.bridge, "/models/bridge");
-}
-
 TEST_F(ConfigTest, RefusesValuesOutsideTheList) {
   ConfigLoader loader(environment({}));
   ASSERT_TRUE(loader.set("model.dtype", "fp4"));
