@@ -71,6 +71,7 @@ ServedUserEncoder::ServedUserEncoder(std::unique_ptr<timeline::EventEncoder> enc
                                      const timeline::EmbeddingServiceOptions& options)
     : stores_(installation.stores()),
       schema_(encoder->map().schema()),
+      shape_{encoder->num_latents(), encoder->width(), encoder->version()},
       own_thread_(thread == nullptr ? engine::make_compute_thread() : nullptr),
       observer_(std::make_unique<Observer>(metrics)),
       service_(stores_, std::move(encoder), installation.clock(),
@@ -91,6 +92,7 @@ Result<std::optional<personalize::UserMemory>> ServedUserEncoder::memory_of(
   memory.num_events = row.num_events;
   memory.at = row.made_at;
   memory.is_persona_mean = found->is_mean();
+  memory.persona = std::move(found->mean_persona);
   return std::optional<personalize::UserMemory>(std::move(memory));
 }
 

@@ -7,6 +7,7 @@
 #include "kith/engine/compute_thread.h"
 #include "kith/personalize/ports.h"
 #include "kith/runtime/config.h"
+#include "kith/runtime/held_memory.h"
 #include "kith/runtime/installation.h"
 #include "kith/server/metrics.h"
 #include "kith/server/user_embedding_service.h"
@@ -27,6 +28,9 @@ class ServedUserEncoder final : public personalize::UserEncoder,
 
   // Begins to work in the background. Errors: those of the stores.
   Status start() { return service_.start(); }
+
+  // Of the memories that the loaded encoder makes.
+  const EncoderShape& shape() const { return shape_; }
 
   Result<std::optional<personalize::UserMemory>> memory_of(const storage::Scope& scope) override;
 
@@ -52,6 +56,7 @@ class ServedUserEncoder final : public personalize::UserEncoder,
 
   storage::StoreSet& stores_;
   const timeline::TimelineSchema schema_;
+  const EncoderShape shape_;
   std::unique_ptr<engine::ComputeThread> own_thread_;
   std::unique_ptr<Observer> observer_;
   timeline::EmbeddingService service_;

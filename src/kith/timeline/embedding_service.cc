@@ -303,7 +303,8 @@ Result<std::optional<ServedEmbedding>> EmbeddingService::mean_for(const Scope& s
   const auto tenant = tenant_of(scope.tenant_scope());
   if (!tenant) return std::optional<ServedEmbedding>{};
   KITH_ASSIGN_OR_RETURN(const auto changes, stores_.personas().changes(scope));
-  auto mean = tenant->means->find(changes.empty() ? PersonaId() : changes.back().to);
+  const PersonaId persona = changes.empty() ? PersonaId() : changes.back().to;
+  auto mean = tenant->means->find(persona);
   if (!mean) return std::optional<ServedEmbedding>{};
   ServedEmbedding served;
   served.row.version = tenant->served;
@@ -313,6 +314,7 @@ Result<std::optional<ServedEmbedding>> EmbeddingService::mean_for(const Scope& s
   served.row.num_latents = mean->num_latents;
   served.num_mean_users = mean->num_users;
   served.is_of_persona = mean->is_of_persona;
+  if (mean->is_of_persona) served.mean_persona = persona;
   return std::optional<ServedEmbedding>(std::move(served));
 }
 

@@ -58,6 +58,8 @@ struct ServedEmbedding {
   // Users behind the mean that stands in for him; 0: it is his own.
   std::int64_t num_mean_users = 0;
   bool is_of_persona = false;  // the mean
+  // Whose mean it is; empty: that of all.
+  PersonaId mean_persona;
   // Whether it holds all that he did.
   bool is_current = false;
 
