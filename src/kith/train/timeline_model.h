@@ -33,9 +33,9 @@ class TimelineModel {
   const Decoder& decoder() const { return decoder_; }
   const std::vector<TimelineFeature>& features() const { return features_; }
 
-  // Share of the events' rows, and of what every block adds to them, that is left out at random, in
-  // [0, 1); 0 turns it off.
-  void set_dropout(double dropout);
+  // Share of what every block adds to the events' rows that is left out at random, in [0, 1); 0
+  // turns it off.
+  void set_dropout(double dropout) { decoder_.set_dropout(dropout); }
 
   // Normed states after each event.
   //   ids: [rows, length, features] int64, -1 where a row is padded
@@ -57,12 +57,14 @@ class TimelineModel {
  private:
   static ModelConfig with_vocabulary(ModelConfig config,
                                      const std::vector<TimelineFeature>& features);
+  // Over all values of a feature, or by samples where these are many (sampled_loss.h).
+  torch::Tensor feature_loss(std::size_t feature, const torch::Tensor& states,
+                             const torch::Tensor& targets, double scale) const;
   torch::Tensor rows_of(std::size_t feature, const torch::Tensor& table) const;
 
   std::vector<TimelineFeature> features_;
   std::vector<std::int64_t> offsets_;  // of each feature's ids in the table
   torch::Tensor offset_tensor_;        // [features] int64
-  double dropout_ = 0.0;
   Decoder decoder_;
 };
 
