@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "kith/api/base64.h"
 #include "kith/api/completion_request.h"
+#include "kith/base/base64.h"
 
 namespace {
 
@@ -53,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                   : request.error().status == 400 && !request.error().message.empty());
   const auto forwarded = kith::api::parse_forwarded_completion(text);
   require(forwarded ? !forwarded->body.empty() : forwarded.error().status == 400);
-  const auto bytes = kith::api::decode_base64(text);
+  const auto bytes = kith::base::decode_base64(text);
   require(!bytes || bytes->size() <= size / 4 * 3);
   return 0;
 }

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kith/api/base64.h"
 #include "kith/api/chat_request.h"
 
 namespace kith::api {
@@ -188,20 +187,6 @@ TEST(CompletionRequestTest, NamesWhatIsWrongWithRows) {
   EXPECT_EQ(param(R"({"safetensors":"AAAA","dtype":"f32"})"), "kith.soft_prompt.dtype");
   EXPECT_EQ(param(R"({"dtype":"f16","shape":[1,2],"data":"ADwAQA==","x":1})"),
             "kith.soft_prompt.x");
-}
-
-// The vectors of RFC 4648, section 10, and what is not in the alphabet.
-TEST(Base64Test, DecodesTheStandardAndNothingElse) {
-  EXPECT_EQ(decode_base64(""), "");
-  EXPECT_EQ(decode_base64("Zg=="), "f");
-  EXPECT_EQ(decode_base64("Zm8="), "fo");
-  EXPECT_EQ(decode_base64("Zm9v"), "foo");
-  EXPECT_EQ(decode_base64("Zm9vYmFy"), "foobar");
-  EXPECT_EQ(decode_base64("+/+/"), "\xFB\xFF\xBF");
-  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "Zm9=", "Zh==", "-_-_", "Zm9v\n", "Zm 9", "=",
-                           "====", "Z===", "Zg==Zg=="}) {
-    EXPECT_FALSE(decode_base64(text)) << text;
-  }
 }
 
 TEST(ForwardedCompletionTest, TheBodyGoesOnByteForByte) {

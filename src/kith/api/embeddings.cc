@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kith/api/field_reader.h"
+#include "kith/base/base64.h"
 
 namespace kith::api {
 namespace {
@@ -60,8 +61,6 @@ void read_inputs(FieldReader& reader, std::vector<EmbeddingInput>& inputs) {
 }
 
 std::string encode_base64(std::span<const float> values) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string bytes;
   bytes.reserve(values.size() * sizeof(float));
   for (const float value : values) {
@@ -70,20 +69,7 @@ std::string encode_base64(std::span<const float> values) {
       bytes += static_cast<char>((bits >> shift) & 0xFFU);
     }
   }
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      const auto byte = k < count ? static_cast<unsigned char>(bytes[i + k]) : 0U;
-      group = (group << 8) | byte;
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      text += k <= count ? kDigits[(group >> (18 - 6 * k)) & 63U] : '=';
-    }
-  }
-  return text;
+  return base::encode_base64(bytes);
 }
 
 void append_numbers(std::span<const float> values, std::string& out) {

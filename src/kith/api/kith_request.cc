@@ -2,9 +2,9 @@
 
 #include <vector>
 
-#include "kith/api/base64.h"
 #include "kith/api/field_reader.h"
 #include "kith/api/sampling_fields.h"
+#include "kith/base/base64.h"
 
 namespace kith::api {
 namespace {
@@ -51,7 +51,7 @@ void read_plan(FieldReader& reader, KithRequest& kith) {
 std::string read_bytes(FieldReader& reader, const char* key) {
   const auto text = reader.string(key);
   if (!text) return {};
-  auto bytes = decode_base64(*text);
+  auto bytes = base::decode_base64(*text);
   if (!bytes || bytes->empty()) {
     reader.fail(key, "must be base64 in the standard alphabet with its padding, not empty");
     return {};

@@ -176,7 +176,7 @@ constexpr std::string_view kComponents = R"json("components":{
    "user":{"type":"string"},"tenant":{"type":"string"},"conversation":{"type":"string"},
    "context":{"type":"object","description":"device, channel, locale, place, ticket"},
    "temporary":{"type":"boolean"},
-   "plan":{"type":"object","additionalProperties":{"type":"boolean"},"description":"technique to on or off"},
+   "plan":{"type":"object","additionalProperties":{"type":"boolean"},"description":"technique (persona, router, adapter, style, knowledge, history, embedding, candidates, needs, escalation) to on or off"},
    "candidates":{"type":"integer","minimum":1,"maximum":8},
    "soft_prompt":{"$ref":"#/components/schemas/SoftPrompt"},
    "style":{"type":"object","additionalProperties":false,"properties":{"tone":{"type":"string"},"length":{"enum":["short","medium","long"]},"format":{"type":"string"},"language":{"type":"string"},"reading_level":{"type":"number","minimum":1,"maximum":20}}}}},

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "kith/base/base64.h"
 #include "kith/base/bounded_queue.h"
 #include "kith/base/clock.h"
 #include "kith/base/file.h"
@@ -148,6 +149,30 @@ TEST(BoundedQueueTest, WakesAWaitingReader) {
   std::thread writer([&] { queue.try_push(5); });
   EXPECT_EQ(queue.pop(), 5);
   writer.join();
+}
+
+// The vectors of RFC 4648, section 10, and what is not in the alphabet.
+TEST(Base64Test, DecodesTheStandardAndNothingElse) {
+  EXPECT_EQ(decode_base64(""), "");
+  EXPECT_EQ(decode_base64("Zg=="), "f");
+  EXPECT_EQ(decode_base64("Zm8="), "fo");
+  EXPECT_EQ(decode_base64("Zm9v"), "foo");
+  EXPECT_EQ(decode_base64("Zm9vYmFy"), "foobar");
+  EXPECT_EQ(decode_base64("+/+/"), "\xFB\xFF\xBF");
+  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "Zm9=", "Zh==", "-_-_", "Zm9v\n", "Zm 9", "=",
+                           "====", "Z===", "Zg==Zg=="}) {
+    EXPECT_FALSE(decode_base64(text)) << text;
+  }
+}
+
+TEST(Base64Test, EveryLengthComesBack) {
+  EXPECT_EQ(encode_base64(""), "");
+  EXPECT_EQ(encode_base64("foob"), "Zm9vYg==");
+  std::string bytes;
+  for (int i = 0; i < 300; ++i) {
+    bytes += static_cast<char>(i * 37);
+    EXPECT_EQ(decode_base64(encode_base64(bytes)), bytes) << i;
+  }
 }
 
 }  // namespace

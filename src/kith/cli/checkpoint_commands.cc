@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "kith/base/file.h"
+#include "kith/cli/bridge_report.h"
 #include "kith/cli/command.h"
 #include "kith/model/compare.h"
 #include "kith/model/inspect.h"
@@ -114,8 +115,18 @@ OrderedJson adapters_json(const fs::path& dir, const model::DecoderConfig& shape
   return adapters;
 }
 
+// Of a bridge's directory, for which reading it is checking it.
+Status bridge_info(const GlobalOptions& options, const fs::path& dir) {
+  KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
+  KITH_ASSIGN_OR_RETURN(OrderedJson json, describe_bridge(config, dir));
+  json["ok"] = true;
+  print(json, options.json);
+  return {};
+}
+
 Status info(const GlobalOptions& options, const std::string& named) {
   KITH_ASSIGN_OR_RETURN(const fs::path dir, find_directory(options, named));
+  if (is_bridge(dir)) return bridge_info(options, dir);
   KITH_ASSIGN_OR_RETURN(const auto report, model::inspect_checkpoint(dir, model::Depth::kShapes));
   OrderedJson json{{"directory", dir.string()}};
   json.update(shape_json(report));
@@ -180,6 +191,7 @@ Result<OrderedJson> compare_types(const fs::path& dir, const fs::path& reference
 
 Status verify(const GlobalOptions& options, const VerifyArguments& arguments) {
   KITH_ASSIGN_OR_RETURN(const fs::path dir, find_directory(options, arguments.directory));
+  if (is_bridge(dir)) return bridge_info(options, dir);
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
   KITH_ASSIGN_OR_RETURN(const auto report, model::inspect_checkpoint(dir, model::Depth::kValues));
   OrderedJson json{{"directory", dir.string()},
@@ -294,7 +306,8 @@ Status tokenize(const GlobalOptions& options, const TokenizeArguments& arguments
 void add_verify(CLI::App& command, GlobalOptions& options, int& status) {
   const auto arguments = std::make_shared<VerifyArguments>();
   auto* sub = command.add_subcommand(
-      "verify", "check every tensor, and what bf16 and int8 cost against f32 on a text");
+      "verify",
+      "check every tensor, and what bf16 and int8 cost against f32 on a text; or a bridge");
   sub->add_option("directory", arguments->directory, "default: the configured model");
   sub->add_option("--against", arguments->against,
                   "the checkpoint that a quantised or merged one is compared with");
@@ -351,7 +364,8 @@ void add_tokenize(CLI::App& command, GlobalOptions& options, int& status) {
 
 void add_checkpoint_commands(CLI::App& command, GlobalOptions& options, int& status) {
   const auto directory = std::make_shared<std::string>();
-  auto* sub = command.add_subcommand("info", "shape, size, tokenizer, chat format and adapters");
+  auto* sub = command.add_subcommand(
+      "info", "shape, size, tokenizer, chat format and adapters; or of a bridge");
   sub->add_option("directory", *directory, "default: the configured model");
   sub->callback(
       [&options, &status, directory] { status = finish(info(options, *directory), options.json); });

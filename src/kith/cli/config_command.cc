@@ -4,6 +4,7 @@
 #include <iomanip>
 #include <iostream>
 
+#include "kith/cli/bridge_report.h"
 #include "kith/cli/command.h"
 #include "kith/cli/directory_client.h"
 #include "kith/engine/bench_machine.h"
@@ -72,6 +73,23 @@ Finding check_embedding_model(const runtime::Config& config) {
           {}};
 }
 
+Finding check_bridge(const runtime::Config& config) {
+  const std::string& dir = config.user_encoder.bridge;
+  if (dir.empty()) return {"no bridge for users' memories", true, {}};
+  const bool takes_none = !config.upstream.url.empty() && config.upstream.dialect != "vllm";
+  if (takes_none) {
+    return {"bridge: the upstream takes no embeddings", false, "set upstream.dialect to vllm"};
+  }
+  const auto bridge = describe_bridge(config, dir);
+  if (!bridge) {
+    return {"bridge: " + bridge.error().message, false, "name another in user_encoder.bridge"};
+  }
+  return {"bridge in " + dir + ": " + bridge->at("bridge").get<std::string>() + ", memories " +
+              bridge->at("memory_width").dump() + " wide",
+          true,
+          {}};
+}
+
 Finding check_directory(const runtime::Config& config) {
   const auto access = open_directory(config);
   if (!access)
@@ -107,7 +125,7 @@ Status doctor(const GlobalOptions& options, int& status) {
   status = kExitOk;
   for (const Finding& finding :
        {check_processor(), check_descriptors(), check_directory(config), check_model(config),
-        check_embedding_model(config), check_page()}) {
+        check_embedding_model(config), check_bridge(config), check_page()}) {
     if (!finding.ok) status = kExitFailure;
     if (options.json) {
       print_json({{"check", finding.what}, {"ok", finding.ok}, {"advice", finding.advice}});

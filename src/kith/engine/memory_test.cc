@@ -259,7 +259,8 @@ TEST_F(MemoryTest, RowsOfOneUserNeverMeetTheKeysOfAnother) {
   EXPECT_EQ(cached(request(values, std::nextafter(1.0F, 0.0F))), 0);
 }
 
-// Eight users on five adapters, each with a soft prompt and a memory of its own, at once.
+// Eight users on five adapters, each with a soft prompt and a memory of its own, and a retrieved
+// passage that others have in their prompts too, at once.
 TEST_F(MemoryTest, UsersTogetherGetWhatEachGetsAlone) {
   std::vector<std::shared_ptr<const model::Adapter>> adapters;
   for (std::uint64_t i = 0; i < 5; ++i) {
@@ -272,6 +273,8 @@ TEST_F(MemoryTest, UsersTogetherGetWhatEachGetsAlone) {
   for (std::uint64_t i = 0; i < 8; ++i) {
     const int rows = static_cast<int>(1 + i % 4);
     auto prompt = random_tokens(50 + i, 3 + 9 * i);
+    const auto passage = random_tokens(90 + i % 3, 24);
+    prompt.insert(prompt.begin(), passage.begin(), passage.end());
     for (int row = 0; row < rows; ++row)
       prompt.insert(prompt.begin() + row, model::soft_token(row));
     requests.push_back(

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "kith/base/json.h"
+#include "kith/nn/cross_attention.h"
 
 namespace kith::model {
 namespace {
@@ -13,32 +15,45 @@ namespace {
 using base::Json;
 
 constexpr std::int64_t kVersion = 1;
-constexpr const char* kType = "gated_cross_attention";
+constexpr const char* kGatedCrossAttention = "gated_cross_attention";
+constexpr const char* kSoftPrompt = "soft_prompt";
 constexpr std::int64_t kMaxWidth = 1 << 16;
 constexpr std::int64_t kMaxLayers = 1024;
 constexpr std::int64_t kMaxHeads = 1024;
 constexpr std::int64_t kMaxHeadDim = 1024;
+constexpr std::size_t kMaxVersionBytes = 200;
 
-constexpr std::array<std::string_view, 11> kKnownKeys{"bridge_type",
-                                                      "version",
-                                                      "hidden_size",
-                                                      "num_hidden_layers",
-                                                      "memory_width",
-                                                      "num_attention_heads",
-                                                      "num_key_value_heads",
-                                                      "head_dim",
-                                                      "rms_norm_eps",
-                                                      "layers",
-                                                      "base_model_name_or_path"};
+constexpr std::array<std::string_view, 12> kCrossAttentionKeys{"bridge_type",
+                                                               "version",
+                                                               "hidden_size",
+                                                               "num_hidden_layers",
+                                                               "memory_width",
+                                                               "num_attention_heads",
+                                                               "num_key_value_heads",
+                                                               "head_dim",
+                                                               "rms_norm_eps",
+                                                               "layers",
+                                                               "base_model_name_or_path",
+                                                               "encoder_version"};
+constexpr std::array<std::string_view, 9> kSoftPromptKeys{
+    "bridge_type",    "version",           "hidden_size",  "memory_width",
+    "rows",           "intermediate_size", "rms_norm_eps", "base_model_name_or_path",
+    "encoder_version"};
 
 Error invalid(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-Status check_kind(const Json& json) {
+Result<Json> parse_object(std::string_view json_text) {
+  KITH_ASSIGN_OR_RETURN(Json json, base::parse_json(json_text));
+  if (!json.is_object()) return invalid("bridge_config.json must hold an object");
+  return json;
+}
+
+Status check_kind(const Json& json, const char* wanted) {
   KITH_ASSIGN_OR_RETURN(const auto type, base::read_string(json, "bridge_type"));
-  if (!type || *type != kType) {
-    return invalid(std::string("bridge_type must be ") + kType + ": " +
+  if (!type || *type != wanted) {
+    return invalid(std::string("bridge_type must be ") + wanted + ": " +
                    type.value_or("missing").substr(0, 100));
   }
   KITH_ASSIGN_OR_RETURN(const auto version, base::read_integer(json, "version"));
@@ -47,6 +62,23 @@ Status check_kind(const Json& json) {
                    (version ? std::to_string(*version) : "missing"));
   }
   return {};
+}
+
+std::vector<std::string> unknown_keys(const Json& json, std::span<const std::string_view> known) {
+  std::vector<std::string> unknown;
+  for (const auto& [key, value] : json.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) unknown.push_back(key);
+  }
+  return unknown;
+}
+
+Result<std::string> read_encoder_version(const Json& json) {
+  KITH_ASSIGN_OR_RETURN(auto version, base::read_string(json, "encoder_version"));
+  if (version && version->size() > kMaxVersionBytes) {
+    return invalid("encoder_version must have at most " + std::to_string(kMaxVersionBytes) +
+                   " bytes: " + std::to_string(version->size()));
+  }
+  return std::move(version).value_or("");
 }
 
 // An integer in [1, most]; `fallback` where the file does not have it, 0 for none.
@@ -111,21 +143,41 @@ Status read_heads(const Json& json, BridgeConfig& config) {
 
 }  // namespace
 
+Result<BridgeType> parse_bridge_type(std::string_view json_text) {
+  KITH_ASSIGN_OR_RETURN(const Json json, parse_object(json_text));
+  KITH_ASSIGN_OR_RETURN(const auto type, base::read_string(json, "bridge_type"));
+  if (type && *type == kGatedCrossAttention) return BridgeType::kGatedCrossAttention;
+  if (type && *type == kSoftPrompt) return BridgeType::kSoftPrompt;
+  return invalid(std::string("bridge_type must be ") + kGatedCrossAttention + " or " + kSoftPrompt +
+                 ": " + type.value_or("missing").substr(0, 100));
+}
+
 Result<BridgeConfig> parse_bridge_config(std::string_view json_text) {
-  KITH_ASSIGN_OR_RETURN(const Json json, base::parse_json(json_text));
-  if (!json.is_object()) return invalid("bridge_config.json must hold an object");
-  KITH_RETURN_IF_ERROR(check_kind(json));
+  KITH_ASSIGN_OR_RETURN(const Json json, parse_object(json_text));
+  KITH_RETURN_IF_ERROR(check_kind(json, kGatedCrossAttention));
   BridgeConfig config;
-  for (const auto& [key, value] : json.items()) {
-    const bool is_known = std::find(kKnownKeys.begin(), kKnownKeys.end(), key) != kKnownKeys.end();
-    if (!is_known) config.ignored_keys.push_back(key);
-  }
+  config.ignored_keys = unknown_keys(json, kCrossAttentionKeys);
   KITH_ASSIGN_OR_RETURN(config.hidden_size, read_size(json, "hidden_size", kMaxWidth));
   KITH_ASSIGN_OR_RETURN(config.num_layers, read_size(json, "num_hidden_layers", kMaxLayers));
   KITH_ASSIGN_OR_RETURN(config.memory_width, read_size(json, "memory_width", kMaxWidth));
   KITH_RETURN_IF_ERROR(read_heads(json, config));
   KITH_ASSIGN_OR_RETURN(config.rms_norm_eps, read_eps(json));
+  KITH_ASSIGN_OR_RETURN(config.encoder_version, read_encoder_version(json));
   KITH_ASSIGN_OR_RETURN(config.layers, read_layers(json, config.num_layers));
+  return config;
+}
+
+Result<SoftPromptBridgeConfig> parse_soft_prompt_bridge_config(std::string_view json_text) {
+  KITH_ASSIGN_OR_RETURN(const Json json, parse_object(json_text));
+  KITH_RETURN_IF_ERROR(check_kind(json, kSoftPrompt));
+  SoftPromptBridgeConfig config;
+  config.ignored_keys = unknown_keys(json, kSoftPromptKeys);
+  KITH_ASSIGN_OR_RETURN(config.hidden_size, read_size(json, "hidden_size", kMaxWidth));
+  KITH_ASSIGN_OR_RETURN(config.memory_width, read_size(json, "memory_width", kMaxWidth));
+  KITH_ASSIGN_OR_RETURN(config.rows, read_size(json, "rows", nn::kMaxMemoryRows));
+  KITH_ASSIGN_OR_RETURN(config.intermediate_size, read_size(json, "intermediate_size", kMaxWidth));
+  KITH_ASSIGN_OR_RETURN(config.rms_norm_eps, read_eps(json));
+  KITH_ASSIGN_OR_RETURN(config.encoder_version, read_encoder_version(json));
   return config;
 }
 

@@ -4,12 +4,9 @@
 #include <array>
 #include <cmath>
 #include <numeric>
-#include <set>
 #include <utility>
 
-#include "kith/base/file.h"
-#include "kith/base/fingerprint.h"
-#include "kith/base/log.h"
+#include "kith/model/bridge_files.h"
 #include "kith/model/projected_memory.h"
 #include "kith/nn/attention.h"
 #include "kith/tensor/aligned.h"
@@ -20,68 +17,11 @@ namespace {
 
 using tensor::DType;
 
-constexpr const char* kConfigFile = "bridge_config.json";
-constexpr const char* kWeightsFile = "bridge_model.safetensors";
-constexpr const char* kPickleFile = "bridge_model.bin";
-
 std::size_t to_size(std::int64_t value) { return static_cast<std::size_t>(value); }
 
 Error invalid(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message)};
 }
-
-std::string to_string(std::span<const std::int64_t> shape) {
-  std::string text = "[";
-  for (const std::int64_t size : shape) {
-    text += (text.size() > 1 ? ", " : "") + std::to_string(size);
-  }
-  return text + "]";
-}
-
-// Reads tensors by name and remembers which were asked for.
-class TensorSource {
- public:
-  TensorSource(std::span<const std::byte> bytes, const tensor::SafetensorsHeader& header)
-      : bytes_(bytes), header_(header) {}
-
-  // As f32, row-major. Errors: kInvalidArgument naming the tensor.
-  Result<std::vector<float>> read(const std::string& name, std::vector<std::int64_t> shape) {
-    const auto it = header_.tensors.find(name);
-    if (it == header_.tensors.end()) return invalid("the bridge lacks tensor " + name);
-    read_.insert(name);
-    const tensor::TensorInfo& info = it->second;
-    if (!tensor::is_weight_dtype(info.dtype)) {
-      return invalid("tensor " + name +
-                     " must be F32, F16 or BF16: " + std::string(tensor::dtype_name(info.dtype)));
-    }
-    if (info.shape != shape) {
-      return invalid("tensor " + name + " must have shape " + to_string(shape) + ": " +
-                     to_string(info.shape));
-    }
-    const std::size_t size = info.end - info.begin;
-    std::vector<float> values(size / tensor::dtype_size(info.dtype));
-    tensor::convert_to_f32(bytes_.subspan(info.begin, size), info.dtype, values);
-    if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
-      return invalid("tensor " + name + " must hold finite numbers");
-    }
-    return values;
-  }
-
-  // Errors: kInvalidArgument naming a tensor that nobody has read.
-  Status check_all_read() const {
-    for (const auto& [name, info] : header_.tensors) {
-      if (!read_.contains(name)) {
-        return invalid("a tensor belongs to no layer of the bridge: " + name.substr(0, 200));
-      }
-    }
-    return {};
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-  const tensor::SafetensorsHeader& header_;
-  std::set<std::string, std::less<>> read_;
-};
 
 tensor::LinearPart part_of(const std::vector<float>& weights, int out) {
   return {.weights = std::as_bytes(std::span(weights)), .dtype = DType::kF32, .out = out};
@@ -90,7 +30,7 @@ tensor::LinearPart part_of(const std::vector<float>& weights, int out) {
 // No value if the gate is zero.
 Result<std::optional<BridgeLayer>> read_layer(int layer, const BridgeConfig& config,
                                               const tensor::LinearOptions& options,
-                                              TensorSource& source) {
+                                              BridgeTensors& source) {
   const std::string prefix = "layers." + std::to_string(layer) + ".cross_attn";
   KITH_ASSIGN_OR_RETURN(const auto gate, source.read(prefix + "_gate", {1}));
   KITH_ASSIGN_OR_RETURN(auto norm, source.read(prefix + "_norm.weight", {config.hidden_size}));
@@ -123,25 +63,6 @@ Result<std::optional<BridgeLayer>> read_layer(int layer, const BridgeConfig& con
                                                 .o = std::move(o_map)});
 }
 
-// Keys are a stranger's text: a few short ones are enough to see what is going on.
-void log_ignored_keys(const BridgeConfig& config) {
-  if (config.ignored_keys.empty()) return;
-  std::string message = "bridge_config.json: ignored keys:";
-  const std::size_t shown = std::min<std::size_t>(config.ignored_keys.size(), 10);
-  for (std::size_t i = 0; i < shown; ++i) message += " " + config.ignored_keys[i].substr(0, 60);
-  base::log_info(message);
-}
-
-Status check_files(const std::filesystem::path& dir) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(dir / kWeightsFile, ignored) &&
-      std::filesystem::exists(dir / kPickleFile, ignored)) {
-    return invalid("pickled weights can run code and are not loaded: save the bridge as " +
-                   std::string(kWeightsFile));
-  }
-  return {};
-}
-
 }  // namespace
 
 std::size_t BridgeLayer::bytes() const {
@@ -163,7 +84,7 @@ Result<std::shared_ptr<MemoryBridge>> MemoryBridge::read(std::string_view config
                    std::to_string(decoder.num_layers));
   }
   KITH_ASSIGN_OR_RETURN(const auto header, tensor::parse_safetensors(weights));
-  TensorSource source(weights, header);
+  BridgeTensors source(weights, header);
   for (const int layer : bridge->config_.layers) {
     KITH_ASSIGN_OR_RETURN(auto opened, read_layer(layer, bridge->config_, options, source));
     if (!opened) continue;
@@ -171,9 +92,7 @@ Result<std::shared_ptr<MemoryBridge>> MemoryBridge::read(std::string_view config
     bridge->layers_.push_back(*std::move(opened));
   }
   KITH_RETURN_IF_ERROR(source.check_all_read());
-  bridge->version_ =
-      base::to_hex(base::hash_bytes({reinterpret_cast<const char*>(weights.data()), weights.size()},
-                                    base::hash_bytes(config_text)));
+  bridge->version_ = bridge_version(config_text, weights);
   return bridge;
 }
 
@@ -187,18 +106,11 @@ Result<std::shared_ptr<const MemoryBridge>> MemoryBridge::parse(
 Result<std::shared_ptr<const MemoryBridge>> MemoryBridge::load(
     const std::filesystem::path& dir, const DecoderConfig& decoder,
     const tensor::LinearOptions& options) {
-  const auto fail = [&dir](Error error) {
-    return std::move(error).with_context("loading bridge " + dir.string());
-  };
-  if (auto status = check_files(dir); !status) return fail(std::move(status).error());
-  auto config_text = base::read_file(dir / kConfigFile);
-  if (!config_text) return fail(std::move(config_text).error());
-  auto file = base::MappedFile::open(dir / kWeightsFile);
-  if (!file) return fail(std::move(file).error());
-  auto bridge = read(*config_text, file->bytes(), decoder, options);
-  if (!bridge) return fail(std::move(bridge).error());
-  log_ignored_keys((*bridge)->config_);
-  (*bridge)->name_ = (dir / "").parent_path().filename().string();
+  KITH_ASSIGN_OR_RETURN(const BridgeFiles files, BridgeFiles::open(dir));
+  auto bridge = read(files.config_text, files.weights.bytes(), decoder, options);
+  if (!bridge) return std::move(bridge).error().with_context("loading bridge " + dir.string());
+  log_ignored_keys((*bridge)->config_.ignored_keys);
+  (*bridge)->name_ = files.name;
   return std::shared_ptr<const MemoryBridge>(*std::move(bridge));
 }
 

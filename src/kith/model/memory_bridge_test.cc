@@ -185,6 +185,14 @@ TEST_F(MemoryBridgeTest, KeyValueHeadsAreTheHeadsWhereTheFileIsSilent) {
   EXPECT_EQ(config->num_kv_heads, 2);
 }
 
+TEST_F(MemoryBridgeTest, TellsTheEncoderThatItWasTrainedWith) {
+  EXPECT_EQ(parse_bridge_config(base::dump_json(settings_))->encoder_version, "");
+  settings_["encoder_version"] = "0123456789abcdef";
+  const auto config = parse_bridge_config(base::dump_json(settings_));
+  EXPECT_EQ(config->encoder_version, "0123456789abcdef");
+  EXPECT_TRUE(config->ignored_keys.empty());
+}
+
 TEST_F(MemoryBridgeTest, IgnoresKeysItDoesNotKnow) {
   settings_["invented_by_a_later_version"] = {{"deep", true}};
   settings_["base_model_name_or_path"] = nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,6 +29,7 @@ inline constexpr const char* kTechniqueAdapter = "adapter";      // the persona'
 inline constexpr const char* kTechniqueStyle = "style";          // the style card in the prompt
 inline constexpr const char* kTechniqueKnowledge = "knowledge";  // retrieved passages
 inline constexpr const char* kTechniqueHistory = "history";  // from the user's other conversations
+inline constexpr const char* kTechniqueEmbedding = "embedding";    // what the user did, as latents
 inline constexpr const char* kTechniqueCandidates = "candidates";  // more than one candidate
 inline constexpr const char* kTechniqueNeeds = "needs";            // the section that meets a need
 inline constexpr const char* kTechniqueEscalation = "escalation";  // people are named
@@ -153,6 +155,20 @@ inline constexpr const char* kEscalationAsked = "asked for a person";
 // No document answers the question, or the answer is not held by any.
 inline constexpr const char* kEscalationWeak = "weak grounding";
 
+// Which memory of the user stood beside the prompt, and through which bridge.
+struct EmbeddingReport {
+  std::string version;  // of the encoder
+  std::int64_t num_events = 0;
+  base::UnixMicros at = 0;  // when it was made
+  // As those of UserMemory.
+  bool is_persona_mean = false;
+  PersonaId persona;
+  int rows = 0;
+  int prompt_rows = 0;  // of the prompt's tokens
+  std::string bridge;
+  std::string bridge_version;
+};
+
 // A step that was left out because it failed or was late.
 struct Degradation {
   std::string step;
@@ -216,6 +232,8 @@ struct ChatAnswer {
   std::vector<AdapterShare> adapters;
   AdapterId adapter;
   int adapter_version = 0;  // of `adapter`, if it is a registered version; else 0
+  // Absent if the answer knows nothing of the user's events.
+  std::optional<EmbeddingReport> embedding;
   std::vector<PlanStep> plan;
   std::vector<CitedPassage> passages;
   std::vector<CandidateReport> candidates;

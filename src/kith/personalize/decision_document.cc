@@ -59,6 +59,18 @@ Json describe_escalation(const EscalationReport& escalation) {
   return json;
 }
 
+Json describe_embedding(const EmbeddingReport& embedding) {
+  Json json = {{"version", embedding.version}, {"events", embedding.num_events},
+               {"rows", embedding.rows},       {"prompt_rows", embedding.prompt_rows},
+               {"bridge", embedding.bridge},   {"bridge_version", embedding.bridge_version}};
+  if (embedding.is_persona_mean) {
+    json["mean_of"] = embedding.persona.empty() ? "all users" : embedding.persona.str();
+  } else {
+    json["until"] = base::to_iso8601(embedding.at);
+  }
+  return json;
+}
+
 Json describe_scores(const std::vector<storage::PersonaWeight>& weights) {
   Json scores = Json::object();
   for (const auto& weight : weights) scores[weight.persona.str()] = weight.probability;
@@ -174,6 +186,7 @@ std::string to_decision_document(const ChatAnswer& answer, bool keeps_text) {
   put(json, "adapter", answer.adapter.str());
   if (answer.adapter_version > 0) json["adapter_version"] = answer.adapter_version;
   if (answer.escalation) json["escalation"] = describe_escalation(*answer.escalation);
+  if (answer.embedding) json["embedding"] = describe_embedding(*answer.embedding);
   if (answer.route) json["route"] = describe_route(answer);
   if (answer.adapters.size() > 1) {
     for (const AdapterShare& share : answer.adapters) {

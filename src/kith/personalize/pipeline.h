@@ -1,9 +1,9 @@
 // The personal answer: who is asking, what helps them, which text to say.
 //
 // Steps, each with a time budget: identify (user, consent), conversation (the resent history is
-// stored once), persona, knowledge, history, compose (docs/formats/prompt.md), generate, choose,
-// record. Only generation can fail the answer: any other step that fails or is late is left out,
-// named in `degraded` and counted.
+// stored once), persona, knowledge, history, embedding, compose (docs/formats/prompt.md), generate,
+// choose, record. Only generation can fail the answer: any other step that fails or is late is left
+// out, named in `degraded` and counted.
 #pragma once
 
 #include <chrono>
@@ -33,6 +33,7 @@ struct StepBudgets {
   std::chrono::milliseconds persona{250};
   std::chrono::milliseconds knowledge{400};
   std::chrono::milliseconds history{250};
+  std::chrono::milliseconds embedding{250};
   std::chrono::milliseconds score{2000};
   // Writes after the answer is made: a late one is still completed, but not waited for.
   std::chrono::milliseconds record{1000};
@@ -83,6 +84,8 @@ struct PipelineServices {
   const base::Clock& clock;
   // Null: adapters have no registered versions.
   AdapterVersions* versions = nullptr;
+  // Null: nobody is known by what he did.
+  UserEncoder* user_encoder = nullptr;
 };
 
 // Thread-safe: answer() may be called from many threads.

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kith/base/test_directory.h"
@@ -73,6 +75,25 @@ class FakeGenerator final : public Generator {
   std::optional<Error> hold_failure;
   mutable std::atomic<int> num_lookups{0};
 
+  // A memory as this double holds it: the memory itself.
+  struct FakeMemory final : HeldMemory {
+    UserMemory memory;
+    int rows = 0;
+    int prompt_rows() const override { return rows; }
+    std::string bridge() const override { return "fake"; }
+    std::string bridge_version() const override { return "b1"; }
+  };
+  Result<std::shared_ptr<const HeldMemory>> hold_memory(const UserMemory& memory) const override {
+    if (!caps.no_memories.empty()) return Generator::hold_memory(memory);
+    if (memory_failure) return *memory_failure;
+    auto held = std::make_shared<FakeMemory>();
+    held->memory = memory;
+    held->rows = memory_rows;
+    return std::shared_ptr<const HeldMemory>(std::move(held));
+  }
+  std::optional<Error> memory_failure;
+  int memory_rows = 0;  // of a prompt
+
   Result<std::vector<GeneratedText>> generate(const GenerationRequest& request, DeltaSink* sink,
                                               const CancelToken& cancel) override {
     {
@@ -95,9 +116,11 @@ class FakeGenerator final : public Generator {
 
   Result<std::vector<double>> score(const ScoreRequest& request) override {
     scored_lookup = lookup_of(request.held_adapters);
+    scored_memory = request.memory != nullptr;
     return score_of(request.continuations);
   }
   std::atomic<int> scored_lookup{0};
+  std::atomic<bool> scored_memory{false};
 
   // The requests seen so far.
   std::vector<GenerationRequest> requests() const {
@@ -134,6 +157,34 @@ class CountingMetrics final : public PipelineMetrics {
   }
   mutable std::mutex mutex_;
   std::map<std::string, int> counts_;
+};
+
+// Knows the users that a test tells it of.
+class FakeUserEncoder final : public UserEncoder {
+ public:
+  std::map<std::string, UserMemory> memories;
+  std::optional<Error> failure;
+  std::chrono::milliseconds delay{0};
+  std::atomic<int> num_calls{0};
+
+  static UserMemory memory(std::int64_t num_events, base::UnixMicros at) {
+    return {.latents = std::make_shared<const std::vector<float>>(8, 0.5F),
+            .rows = 2,
+            .width = 4,
+            .version = "e1",
+            .num_events = num_events,
+            .at = at,
+            .is_persona_mean = false,
+            .persona = {}};
+  }
+
+  Result<std::optional<UserMemory>> memory_of(const storage::Scope& scope) override {
+    ++num_calls;
+    std::this_thread::sleep_for(delay);
+    if (failure) return *failure;
+    const auto it = memories.find(scope.user.str());
+    return it == memories.end() ? std::nullopt : std::optional(it->second);
+  }
 };
 
 class RecordingSink final : public AnswerSink {
@@ -192,7 +243,8 @@ class PipelineTest : public ::testing::Test {
   void open() {
     pipeline_.reset();
     auto pipeline =
-        Pipeline::create({generator_, *stores_, metrics_, clock_}, assigner_, options_, router_);
+        Pipeline::create({generator_, *stores_, metrics_, clock_, nullptr, user_encoder_.get()},
+                         assigner_, options_, router_);
     ASSERT_TRUE(pipeline) << pipeline.error().message;
     pipeline_ = *std::move(pipeline);
   }
@@ -261,6 +313,7 @@ class PipelineTest : public ::testing::Test {
   CountingMetrics metrics_;
   std::shared_ptr<const persona::Assigner> assigner_;
   std::shared_ptr<const persona::Router> router_;
+  std::unique_ptr<FakeUserEncoder> user_encoder_;  // null unless a test makes one
   PipelineOptions options_;
   std::unique_ptr<Pipeline> pipeline_;
 };

@@ -44,6 +44,10 @@ Result<std::shared_ptr<const SoftPrompt>> Generator::read_soft_prompt(
                "kith.soft_prompt is not supported: only the built-in engine takes embedding rows"};
 }
 
+Result<std::shared_ptr<const HeldMemory>> Generator::hold_memory(const UserMemory&) const {
+  return Error{ErrorCode::kUnavailable, capabilities().no_memories};
+}
+
 std::size_t Generator::count_tokens(std::string_view text) const {
   std::size_t ascii = 0;
   std::size_t others = 0;

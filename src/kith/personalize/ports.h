@@ -1,6 +1,6 @@
-// What personalization needs from others: something that generates text, and something that counts.
-// Implemented in `runtime` (own engine) and `upstream` (any OpenAI-compatible server), and by fakes
-// in tests.
+// What personalization needs from others: something that generates text, something that knows users
+// by what they did, and something that counts. Implemented in `runtime` (own engine, upstreams),
+// and by fakes in tests.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +14,11 @@
 #include <string_view>
 #include <vector>
 
+#include "kith/base/clock.h"
 #include "kith/base/ids.h"
 #include "kith/base/queue_class.h"
 #include "kith/base/result.h"
+#include "kith/storage/scope.h"
 
 namespace kith::personalize {
 
@@ -110,6 +112,22 @@ struct EncodedSoftPrompt {
   std::string bytes;
 };
 
+struct UserMemory;
+
+// A user's memory as a generator gives it to its model, worked out once for all drafts and scores
+// of a request, under one version of the bridge. What is in it, the generator alone knows that gave
+// it.
+class HeldMemory {
+ public:
+  virtual ~HeldMemory() = default;
+
+  // That it takes in the context of every prompt.
+  virtual int prompt_rows() const = 0;
+  // Name and version of the bridge.
+  virtual std::string bridge() const = 0;
+  virtual std::string bridge_version() const = 0;
+};
+
 struct GenerationRequest {
   std::vector<Message> messages;
   // Empty: the base model; several: a blend.
@@ -118,6 +136,10 @@ struct GenerationRequest {
   std::shared_ptr<const HeldAdapters> held_adapters;
   // May be null. From read_soft_prompt() of the same generator.
   std::shared_ptr<const SoftPrompt> soft_prompt;
+  // May be null. From hold_memory() of the same generator. Rows that it puts into the prompt stand
+  // after those of `soft_prompt`: what the application brings comes before what is known of the
+  // user.
+  std::shared_ptr<const HeldMemory> memory;
   // How the answer begins: what is generated goes on from there and does not hold it. Own engine
   // only; an upstream refuses one.
   std::string answer_prefix;
@@ -144,6 +166,7 @@ struct ScoreRequest {
   std::vector<AdapterShare> adapters;
   std::shared_ptr<const HeldAdapters> held_adapters;  // as in a GenerationRequest
   std::shared_ptr<const SoftPrompt> soft_prompt;      // may be null
+  std::shared_ptr<const HeldMemory> memory;           // may be null
   TenantId tenant;
   base::QueueClass queue_class = base::QueueClass::kNormal;
   std::vector<std::string> continuations;
@@ -208,6 +231,8 @@ struct GeneratorCapabilities {
   bool has_tools = false;   // passes "tools" and unknown members on
   bool has_images = false;  // passes message parts other than text on
   bool has_scores = false;  // score() works
+  // Why it gives no user's memory to its model; empty: hold_memory() works.
+  std::string no_memories = "no bridge";
   // Longest prompt with its answer.
   int context_tokens = 4096;
   // Name of the model served.
@@ -256,6 +281,14 @@ class Generator {
   virtual Result<std::shared_ptr<const SoftPrompt>> read_soft_prompt(
       const EncodedSoftPrompt& encoded) const;
 
+  // Brings a memory into the form that the model takes. Computes on the calling thread for
+  // milliseconds.
+  // Errors: kUnavailable if capabilities().no_memories says why (the default); kConflict for a
+  // memory
+  //   of another encoder than the bridge was trained with; kInvalidArgument for one of another
+  //   shape.
+  virtual Result<std::shared_ptr<const HeldMemory>> hold_memory(const UserMemory& memory) const;
+
   // Blocks until all answers are there, in the order of `samples`. A sink, which may be null, sees
   // each answer as it is made; the deltas of a sample add up to its text and its log-probabilities.
   // Errors: kInvalidArgument for a request that this generator cannot take (naming the field; one
@@ -273,6 +306,37 @@ class Generator {
   // Tokens that `text` takes in a prompt. The default is an estimate on the safe side, for
   // generators that cannot count: a token for 3 bytes of ASCII or for each other code point.
   virtual std::size_t count_tokens(std::string_view text) const;
+};
+
+// What the user encoder says of a user, as a language model's bridge reads it
+// (timeline/user_embedder.h, ADR 26).
+struct UserMemory {
+  // [rows, width], row-major; shared and never changed.
+  std::shared_ptr<const std::vector<float>> latents;
+  int rows = 0;
+  int width = 0;
+  // Of the encoder: memories of two versions are never compared.
+  std::string version;
+  // Events that it was made of: 0 for a mean.
+  std::int64_t num_events = 0;
+  // When it was made.
+  base::UnixMicros at = 0;
+  // The user has no events of his own: this is the mean over users of his persona.
+  bool is_persona_mean = false;
+  // Whose mean it is; empty: that of all users.
+  PersonaId persona;
+};
+
+// Thread-safe.
+class UserEncoder {
+ public:
+  virtual ~UserEncoder() = default;
+
+  // The user's memory, at most as old as the implementation says. No value: nothing is known of the
+  // user, or he refuses that Kith learns from him. Never blocks for a history to be read again: who
+  // is not at hand gets what is stored.
+  // Errors: those of the stores.
+  virtual Result<std::optional<UserMemory>> memory_of(const storage::Scope& scope) = 0;
 };
 
 // Tokens of one request.

@@ -97,6 +97,12 @@ class Session {
   void end_part();
   void send_separator(int choice);
 
+  // What the user did (session_embedding.cc).
+  bool may_embed() const;
+  void start_embedding();
+  void embed();
+  void take_memory(const UserMemory& memory);
+
   // The section that the persona's users need (session_needs.cc).
   const persona::Persona* find_own_persona() const;
   void meet_needs();
@@ -217,6 +223,9 @@ class Session {
   // Of the part under way, and their weights, for drafts and scores alike.
   std::vector<AdapterShare> adapters_;
   std::shared_ptr<const HeldAdapters> held_adapters_;
+  // Of the user, for all parts; null: none.
+  std::shared_ptr<const HeldMemory> memory_;
+  Started<std::optional<UserMemory>> reading_memory_;
   std::optional<persona::PromptScores> prompt_scores_;
   double prompt_scores_ms_ = 0.0;
   std::size_t part_ = 0;  // index of the part under way

@@ -64,6 +64,7 @@ GenerationRequest Session::make_generation(int num_drafts) const {
   generation.adapters = adapters_;
   generation.held_adapters = held_adapters_;
   generation.soft_prompt = request_.soft_prompt;
+  generation.memory = memory_;
   generation.tenant = request_.scope.tenant;
   generation.queue_class = answer_.queue_class;
   generation.max_tokens = max_tokens_;
@@ -127,6 +128,7 @@ void Session::score_extractive() {
                                             .adapters = adapters_,
                                             .held_adapters = held_adapters_,
                                             .soft_prompt = request_.soft_prompt,
+                                            .memory = memory_,
                                             .tenant = request_.scope.tenant,
                                             .queue_class = answer_.queue_class,
                                             .continuations = {extractive_text_},
@@ -334,6 +336,7 @@ Result<ChatAnswer> Session::run() {
   score_prompt();
   identify();
   start_search();
+  start_embedding();
   recall_state();
   place_turns();
   assign_persona();
@@ -341,6 +344,7 @@ Result<ChatAnswer> Session::run() {
   KITH_RETURN_IF_ERROR(choose_adapter());
   retrieve();
   recall();
+  embed();
   compose_prompt();
   answer_.timings.personalize_ms = now_ms() - start;
 

@@ -393,7 +393,8 @@ void Session::compose_prompt() {
   ingredients.min_evidence_coverage = kit_.options.min_evidence_coverage;
   ingredients.names_evidence =
       capabilities_.is_own_engine ? kit_.options.own_evidence : kit_.options.upstream_evidence;
-  const int soft_rows = request_.soft_prompt == nullptr ? 0 : request_.soft_prompt->rows();
+  const int soft_rows = (request_.soft_prompt == nullptr ? 0 : request_.soft_prompt->rows()) +
+                        (memory_ == nullptr ? 0 : memory_->prompt_rows());
   const auto context =
       static_cast<std::size_t>(std::max(capabilities_.context_tokens - soft_rows, 0));
   const auto share = [context](double part) {

@@ -18,6 +18,7 @@ Result<std::vector<double>> score_both(Generator& generator, const GenerationReq
                           .adapters = request.adapters,
                           .held_adapters = request.held_adapters,
                           .soft_prompt = request.soft_prompt,
+                          .memory = request.memory,
                           .tenant = request.tenant,
                           .queue_class = request.queue_class,
                           .continuations = {shadow, served},

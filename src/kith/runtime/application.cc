@@ -31,6 +31,7 @@ Result<std::unique_ptr<personalize::Generator>> make_engine(const Config& config
   options.decoder = decoder_options(config);
   options.adapters_dir = config.model.adapters.empty() ? options.model_dir / "adapters"
                                                        : fs::path(config.model.adapters);
+  options.bridge_dir = config.user_encoder.bridge;
   options.max_adapter_bytes = static_cast<std::size_t>(config.model.adapters_mb) << 20;
   options.chat_format = config.model.chat_format;
   options.kv_tokens = config.model.kv_tokens;
@@ -46,9 +47,16 @@ Result<std::unique_ptr<upstream::OpenAiClient>> make_client(const Config& config
 
 Result<std::unique_ptr<personalize::Generator>> make_upstream(const Config& config) {
   KITH_ASSIGN_OR_RETURN(auto client, make_client(config));
-  return std::unique_ptr<personalize::Generator>(std::make_unique<UpstreamGenerator>(
-      std::move(client), UpstreamOptions{.model = config.upstream.model,
-                                         .context_tokens = config.upstream.context_tokens}));
+  UpstreamOptions options{.model = config.upstream.model,
+                          .context_tokens = config.upstream.context_tokens,
+                          .takes_embeddings = config.upstream.dialect == "vllm",
+                          .bridge = nullptr};
+  if (options.takes_embeddings && !config.user_encoder.bridge.empty()) {
+    KITH_ASSIGN_OR_RETURN(options.bridge,
+                          model::SoftPromptBridge::load(config.user_encoder.bridge));
+  }
+  return std::unique_ptr<personalize::Generator>(
+      std::make_unique<UpstreamGenerator>(std::move(client), std::move(options)));
 }
 
 server::ServerOptions server_options(const Config& config, std::string token) {

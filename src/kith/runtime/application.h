@@ -20,7 +20,8 @@
 namespace kith::runtime {
 
 // The generator that the configuration asks for: an upstream, or the own engine.
-// Errors: those of EngineGenerator::create() and upstream::OpenAiClient::create().
+// Errors: those of EngineGenerator::create(), model::SoftPromptBridge::load() and
+//   upstream::OpenAiClient::create().
 Result<std::unique_ptr<personalize::Generator>> make_generator(const Config& config,
                                                                const base::Clock& clock);
 

@@ -62,6 +62,8 @@ const std::vector<Setting>& all_settings() {
       {"upstream.model", [](Config& c) -> Field { return &c.upstream.model; }},
       {"upstream.context_tokens", [](Config& c) -> Field { return &c.upstream.context_tokens; },
        256, 1 << 24},
+      {"upstream.dialect", [](Config& c) -> Field { return &c.upstream.dialect; }},
+      {"user_encoder.bridge", [](Config& c) -> Field { return &c.user_encoder.bridge; }},
       {"personas.file", [](Config& c) -> Field { return &c.personas.file; }},
       {"personas.texts", [](Config& c) -> Field { return &c.personas.texts; }},
       {"personas.min_fleet_users", [](Config& c) -> Field { return &c.personas.min_fleet_users; },
@@ -296,6 +298,8 @@ Result<Config> ConfigLoader::finish() const {
   KITH_RETURN_IF_ERROR(require_one_of("model.dtype", config_.model.dtype, {"f32", "bf16", "int8"}));
   KITH_RETURN_IF_ERROR(
       require_one_of("embedding.dtype", config_.embedding.dtype, {"f32", "bf16", "int8"}));
+  KITH_RETURN_IF_ERROR(
+      require_one_of("upstream.dialect", config_.upstream.dialect, {"openai", "vllm"}));
   KITH_RETURN_IF_ERROR(
       require_one_of("log.level", config_.log.level, {"debug", "info", "warn", "error"}));
   KITH_RETURN_IF_ERROR(require_one_of("log.format", config_.log.format, {"pretty", "json"}));

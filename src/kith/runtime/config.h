@@ -67,7 +67,14 @@ struct Config {
     std::string api_key;
     std::string model;
     int context_tokens = 8192;
+    // What it understands beyond OpenAI's protocol: "openai" (nothing) or "vllm".
+    std::string dialect = "openai";
   } upstream;
+  struct {
+    // Directory of a bridge from the encoder into the language model; empty: answers know nothing
+    // of users' events.
+    std::string bridge;
+  } user_encoder;
   struct {
     // TOML file of personas; empty: personas.toml in the data directory, if there.
     std::string file;

@@ -7,6 +7,7 @@
 #include "kith/personalize/model_names.h"
 #include "kith/runtime/answer_collector.h"
 #include "kith/runtime/engine_request.h"
+#include "kith/runtime/held_memory.h"
 
 namespace kith::runtime {
 namespace {
@@ -31,6 +32,17 @@ struct HeldWeights final : personalize::HeldAdapters {
 
   std::vector<engine::WeightedAdapter> adapters;
 };
+
+// What stands beside the tokens of a prompt, for answers and scores alike.
+template <typename From, typename To>
+Status put_known(const From& request, To& out) {
+  const HeldUserMemory* held = find_held(request.memory);
+  const auto rows =
+      held == nullptr ? request.soft_prompt : join_rows(request.soft_prompt, held->rows());
+  KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(rows, out.prompt));
+  if (held != nullptr) out.memory = held->attended();
+  return {};
+}
 
 // Where the server's files lie is nobody's business.
 std::string without_root(std::string message, const std::filesystem::path& root) {
@@ -83,6 +95,13 @@ Result<std::unique_ptr<EngineGenerator>> EngineGenerator::create(
       base::log_warn("an adapter was left out: " + loaded.error().message);
     }
   }
+  if (!options.bridge_dir.empty()) {
+    const model::Decoder& decoder = *generator->model_->decoder;
+    KITH_ASSIGN_OR_RETURN(
+        generator->bridge_,
+        model::load_bridge(options.bridge_dir, decoder.config(),
+                           {.weights = decoder.weights(), .threads = options.decoder.threads}));
+  }
   const int blocks = (options.kv_tokens + nn::kBlockTokens - 1) / nn::kBlockTokens;
   generator->engine_ = std::make_unique<engine::Engine>(
       std::make_unique<engine::DecoderStepModel>(generator->model_->decoder, blocks),
@@ -96,6 +115,7 @@ personalize::GeneratorCapabilities EngineGenerator::capabilities() const {
           .has_tools = false,
           .has_images = false,
           .has_scores = true,
+          .no_memories = bridge_ ? "" : "no bridge",
           .context_tokens = engine_->max_positions(),
           .model = name_};
 }
@@ -206,6 +226,12 @@ Result<std::shared_ptr<const personalize::SoftPrompt>> EngineGenerator::read_sof
   return std::make_shared<const personalize::SoftPrompt>(std::move(prompt));
 }
 
+Result<std::shared_ptr<const personalize::HeldMemory>> EngineGenerator::hold_memory(
+    const personalize::UserMemory& memory) const {
+  if (!bridge_) return Generator::hold_memory(memory);
+  return hold_through(*bridge_, memory);
+}
+
 Result<engine::GenerateRequest> EngineGenerator::to_engine(
     const personalize::GenerationRequest& request) const {
   engine::GenerateRequest out;
@@ -214,7 +240,7 @@ Result<engine::GenerateRequest> EngineGenerator::to_engine(
     const auto begun = model_->tokenizer.encode(request.answer_prefix);
     out.prompt.insert(out.prompt.end(), begun.begin(), begun.end());
   }
-  KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(request.soft_prompt, out.prompt));
+  KITH_RETURN_IF_ERROR(put_known(request, out));
   KITH_ASSIGN_OR_RETURN(out.adapters, weights_of(request.adapters, request.held_adapters.get()));
   out.cache_space = request.tenant.str();
   out.queue_class = request.queue_class;
@@ -253,7 +279,7 @@ Result<std::vector<GeneratedText>> EngineGenerator::generate(
 Result<std::vector<double>> EngineGenerator::score(const personalize::ScoreRequest& request) {
   engine::ScoreRequest out;
   KITH_ASSIGN_OR_RETURN(out.prompt, model_->encode(to_chat(request.messages)));
-  KITH_ASSIGN_OR_RETURN(out.soft_prompt, put_before(request.soft_prompt, out.prompt));
+  KITH_RETURN_IF_ERROR(put_known(request, out));
   KITH_ASSIGN_OR_RETURN(out.adapters, weights_of(request.adapters, request.held_adapters.get()));
   out.cache_space = request.tenant.str();
   out.queue_class = request.queue_class;

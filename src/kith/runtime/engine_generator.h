@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "kith/engine/adapter_registry.h"
 #include "kith/engine/chat_model.h"
 #include "kith/engine/engine.h"
+#include "kith/model/bridge.h"
 #include "kith/personalize/ports.h"
 #include "kith/runtime/grammar_cache.h"
 
@@ -21,6 +23,8 @@ struct EngineGeneratorOptions {
   std::filesystem::path model_dir;
   // Sub-directories are PEFT adapters; empty or missing means none.
   std::filesystem::path adapters_dir;
+  // A bridge for users' memories (docs/formats/memory-bridge.md); empty means none.
+  std::filesystem::path bridge_dir;
   // Memory for adapters; what is used least leaves it first.
   std::size_t max_adapter_bytes = std::size_t{1} << 30;
   model::DecoderOptions decoder;
@@ -36,8 +40,8 @@ struct EngineGeneratorOptions {
 // Thread-safe.
 class EngineGenerator final : public personalize::Generator {
  public:
-  // Errors: those of engine::ChatModel::load(). An adapter that does not load is logged and left
-  // out.
+  // Errors: those of engine::ChatModel::load() and model::load_bridge(). An adapter that does not
+  // load is logged and left out.
   static Result<std::unique_ptr<EngineGenerator>> create(const EngineGeneratorOptions& options,
                                                          const base::Clock& clock);
 
@@ -47,6 +51,9 @@ class EngineGenerator final : public personalize::Generator {
   std::vector<personalize::LoadedAdapter> loaded_adapters() const override;
   Result<std::shared_ptr<const personalize::SoftPrompt>> read_soft_prompt(
       const personalize::EncodedSoftPrompt& encoded) const override;
+
+  Result<std::shared_ptr<const personalize::HeldMemory>> hold_memory(
+      const personalize::UserMemory& memory) const override;
 
   Result<std::vector<personalize::GeneratedText>> generate(
       const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
@@ -70,6 +77,8 @@ class EngineGenerator final : public personalize::Generator {
   const engine::ChatModel& model() const { return *model_; }
   engine::Engine& engine() { return *engine_; }
   GrammarCache& grammars() { return *grammars_; }
+  // Absent if none was asked for.
+  const std::optional<model::Bridge>& bridge() const { return bridge_; }
   // Errors: those of hold_adapters().
   Result<std::vector<engine::WeightedAdapter>> find_adapters(
       std::span<const personalize::AdapterShare> shares) const;
@@ -90,6 +99,7 @@ class EngineGenerator final : public personalize::Generator {
   std::string name_;
   std::unique_ptr<engine::ChatModel> model_;
   std::unique_ptr<GrammarCache> grammars_;
+  std::optional<model::Bridge> bridge_;
   std::unique_ptr<engine::AdapterRegistry> adapters_;
   std::unique_ptr<engine::Engine> engine_;
 };

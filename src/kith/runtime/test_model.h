@@ -29,6 +29,8 @@ class TinyEngineTest : public ::testing::Test {
   // Positions of the model's context, and tokens of KV cache.
   virtual int context() const { return 256; }
   virtual int kv_tokens() const { return 8192; }
+  // Of model's testdata, for the checkpoint; empty: none.
+  virtual std::string bridge() const { return {}; }
   // Memory for adapters.
   virtual std::size_t max_adapter_bytes() const { return std::size_t{1} << 30; }
 
@@ -50,6 +52,7 @@ class TinyEngineTest : public ::testing::Test {
     options.decoder = {.weights = tensor::DType::kF32};
     options.kv_tokens = kv_tokens();
     options.max_adapter_bytes = max_adapter_bytes();
+    if (!bridge().empty()) options.bridge_dir = testdata / bridge();
     auto created = EngineGenerator::create(options, clock_);
     ASSERT_TRUE(created) << created.error().message;
     generator_ = *std::move(created);

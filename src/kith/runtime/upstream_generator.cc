@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "kith/base/json.h"
+#include "kith/runtime/held_memory.h"
+#include "kith/runtime/prompt_embeds.h"
 
 namespace kith::runtime {
 namespace {
@@ -287,6 +289,10 @@ Result<std::string> upstream_body(const personalize::GenerationRequest& request,
   OrderedJson body = OrderedJson::object();
   body["model"] = model.empty() ? request.model : model;
   KITH_ASSIGN_OR_RETURN(body["messages"], messages_json(request.messages));
+  const HeldUserMemory* held = find_held(request.memory);
+  if (held != nullptr && held->rows() != nullptr) {
+    KITH_RETURN_IF_ERROR(put_prompt_embeds(*held->rows(), body["messages"]));
+  }
   put_sampling(body, sampling);
   if (request.max_tokens) body["max_tokens"] = *request.max_tokens;
   if (!request.stop.empty()) body["stop"] = request.stop;
@@ -323,8 +329,19 @@ personalize::GeneratorCapabilities UpstreamGenerator::capabilities() const {
           .has_tools = true,
           .has_images = true,
           .has_scores = false,
+          .no_memories = !options_.takes_embeddings   ? "the upstream takes no embeddings"
+                         : options_.bridge == nullptr ? "no bridge"
+                                                      : "",
           .context_tokens = options_.context_tokens,
           .model = options_.model};
+}
+
+Result<std::shared_ptr<const personalize::HeldMemory>> UpstreamGenerator::hold_memory(
+    const personalize::UserMemory& memory) const {
+  if (!options_.takes_embeddings || options_.bridge == nullptr) {
+    return Generator::hold_memory(memory);
+  }
+  return hold_through({.cross_attention = nullptr, .soft_prompt = options_.bridge}, memory);
 }
 
 Result<std::vector<GeneratedText>> UpstreamGenerator::generate(

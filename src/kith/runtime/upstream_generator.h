@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "kith/model/soft_prompt_bridge.h"
 #include "kith/personalize/ports.h"
 #include "kith/upstream/openai_client.h"
 
@@ -15,6 +16,10 @@ struct UpstreamOptions {
   // The model to ask for; empty asks for the one that the client named.
   std::string model;
   int context_tokens = 8192;
+  // Whether it understands vLLM's content part "prompt_embeds".
+  bool takes_embeddings = false;
+  // Makes users' memories rows of its prompts; null: none are sent.
+  std::shared_ptr<const model::SoftPromptBridge> bridge;
 };
 
 // Thread-safe.
@@ -26,6 +31,9 @@ class UpstreamGenerator final : public personalize::Generator {
   personalize::GeneratorCapabilities capabilities() const override;
   bool ready() const override { return true; }
   std::vector<AdapterId> adapter_names() const override { return {}; }
+
+  Result<std::shared_ptr<const personalize::HeldMemory>> hold_memory(
+      const personalize::UserMemory& memory) const override;
 
   Result<std::vector<personalize::GeneratedText>> generate(
       const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
@@ -39,7 +47,8 @@ class UpstreamGenerator final : public personalize::Generator {
   UpstreamOptions options_;
 };
 
-// The body of a request for one answer. Errors: kInvalidArgument if a raw member is no JSON object.
+// The body of a request for one answer. Errors: kInvalidArgument if a raw member is no JSON object;
+// those of put_prompt_embeds() for a memory.
 Result<std::string> upstream_body(const personalize::GenerationRequest& request,
                                   const personalize::SamplingParams& sampling,
                                   const std::string& model, bool streams);

@@ -242,8 +242,11 @@ void read_timeline_parts(TomlTable& in, Recipe& recipe) {
   recipe.model.rms_norm_eps = 1e-6;
   recipe.model.max_position_embeddings = timeline.window;
   in.child("model", [&](TomlTable& t) { read_encoder_model(t, recipe.model); });
-  in.child("perceiver",
-           [&](TomlTable& t) { read_perceiver(t, recipe.model.hidden_size, timeline.perceiver); });
+  if (in.has("perceiver")) {
+    in.child("perceiver", [&](TomlTable& t) {
+      read_perceiver(t, recipe.model.hidden_size, timeline.perceiver);
+    });
+  }
   in.child("optimizer", [&](TomlTable& t) { read_optimizer(t, recipe.optimizer); });
   in.require("run");
   in.child("run", [&](TomlTable& t) { read_run(t, RecipeKind::kTimeline, recipe.run); });

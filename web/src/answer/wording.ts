@@ -9,6 +9,7 @@ const kTechniques: Record<string, string> = {
   style: 'Style card',
   knowledge: 'Knowledge',
   history: 'Earlier conversations',
+  embedding: 'What they did',
   candidates: 'Several candidates',
   needs: 'What they need first',
   escalation: 'Who takes over',
