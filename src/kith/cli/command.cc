@@ -37,7 +37,7 @@ std::string trainer_program() {
 bool trains_itself(int argc, char** argv) {
   if (argc < 3) return false;
   const std::string_view what(argv[2]);
-  return what == "router" || what == "encoder" || what == "routing";
+  return what == "router" || what == "encoder" || what == "routing" || what == "timeline";
 }
 
 void configure_log(const GlobalOptions& options) {

@@ -56,6 +56,10 @@ void add_timeline_suite(CLI::App& eval, GlobalOptions& options, int& status);
 void add_route_command(CLI::App& app, GlobalOptions& options, int& status);
 // `kith train routing`, which needs no gradients of a model.
 void add_train_routing(CLI::App& train, GlobalOptions& options, int& status);
+// `kith train timeline`: the user encoder from the store; gradients are kith-train's.
+void add_train_timeline(CLI::App& train, GlobalOptions& options, int& status);
+// The versions of the user encoder, below `kith embed`.
+void add_encoder_version_commands(CLI::App& embed, GlobalOptions& options, int& status);
 void add_knowledge_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_key_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_model_commands(CLI::App& app, GlobalOptions& options, int& status);

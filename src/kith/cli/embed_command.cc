@@ -190,6 +190,7 @@ Status embed_texts(const GlobalOptions& options, const EmbedArguments& arguments
 void add_embed_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("embed", "vectors of texts");
   command->require_subcommand(1);
+  add_encoder_version_commands(*command, options, status);
   const auto arguments = std::make_shared<EmbedArguments>();
   auto* texts = command->add_subcommand("texts", "a vector for each text, as JSON Lines");
   texts

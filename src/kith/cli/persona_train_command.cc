@@ -4,18 +4,16 @@
 #include <cstdio>
 #include <iostream>
 
-#include "kith/cli/directory_client.h"
 #include "kith/cli/persona_version_commands.h"
 #include "kith/cli/progress_bar.h"
+#include "kith/cli/training_directory.h"
 #include "kith/cli/version_bench.h"
 #include "kith/eval/update_share.h"
-#include "kith/persona/version_registry.h"
 #include "kith/runtime/installation.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/runtime/resources.h"
 #include "kith/tuning/child_process.h"
 #include "kith/tuning/pipeline.h"
-#include "kith/tuning/registration.h"
 
 namespace kith::cli {
 namespace {
@@ -54,69 +52,9 @@ void apply_settings(const runtime::Config& config, const TrainArguments& argumen
   }
 }
 
-// Opens the installation for each use, so that a server can start while the trainer runs; reads
-// beside a server that holds it, and lets that register what was trained.
-class Directory {
- public:
-  explicit Directory(const runtime::Config& config) : config_(config) {}
-
-  Status with(const std::function<Status(runtime::Installation&)>& use) const {
-    KITH_ASSIGN_OR_RETURN(const auto installation, open_to_read(config_));
-    return use(*installation);
-  }
-
-  Status view(const std::function<Status(const tuning::InstallationView&)>& use) const {
-    return with([&](runtime::Installation& installation) {
-      return use({.stores = installation.stores(),
-                  .knowledge = installation.knowledge(),
-                  .scope = runtime::default_tenant(),
-                  .clock = installation.clock(),
-                  .assigner = installation.assigner().get()});
-    });
-  }
-
-  Result<std::optional<tuning::StartingPoint>> find_serving(const AdapterId& adapter) const {
-    std::optional<tuning::StartingPoint> start;
-    KITH_RETURN_IF_ERROR(with([&](runtime::Installation& installation) -> Status {
-      const persona::VersionRegistry registry(installation.stores().adapter_versions(),
-                                              installation.path(), installation.clock());
-      KITH_ASSIGN_OR_RETURN(const auto row, registry.find_serving(adapter));
-      if (!row) return {};
-      KITH_ASSIGN_OR_RETURN(auto path, registry.verified_path(*row));
-      start = tuning::StartingPoint{std::move(path), to_string(row->id)};
-      return {};
-    }));
-    return start;
-  }
-
-  // In the directory itself, or by the server that holds it, which knows the persona by `name`.
-  Result<std::string> register_version(const std::string& name,
-                                       const tuning::FinishedTraining& finished) const {
-    KITH_ASSIGN_OR_RETURN(const DirectoryAccess access, open_directory(config_));
-    if (access.installation != nullptr) {
-      runtime::Installation& home = *access.installation;
-      persona::VersionRegistry registry(home.stores().adapter_versions(), home.path(),
-                                        home.clock());
-      KITH_ASSIGN_OR_RETURN(const auto row, tuning::register_training(registry, finished));
-      return to_string(row.id);
-    }
-    KITH_ASSIGN_OR_RETURN(
-        const std::string answer,
-        call_server(*access.server, {.method = "POST",
-                                     .url = "/v1/personas/" + encode_segment(name) + "/register",
-                                     .headers = {"Content-Type: application/json"},
-                                     .body = "{}"}));
-    KITH_ASSIGN_OR_RETURN(const OrderedJson row, base::parse_ordered_json(answer));
-    return row.value("adapter", "") + "@" + std::to_string(row.value("version", 0));
-  }
-
- private:
-  const runtime::Config& config_;
-};
-
 // How much of the update may stay (eval/update_share.h), against what answers the persona's users
 // now.
-Result<double> choose_share(const runtime::Config& config, const Directory& directory,
+Result<double> choose_share(const runtime::Config& config, const TrainingDirectory& directory,
                             const AdapterId& adapter, const fs::path& trained,
                             const fs::path& choice) {
   eval::GateData data;
@@ -137,7 +75,7 @@ Result<double> choose_share(const runtime::Config& config, const Directory& dire
 }
 
 // The adapter that the persona's answers come from. Errors: kNotFound.
-Status choose_personas(const Directory& directory, TrainArguments& arguments) {
+Status choose_personas(const TrainingDirectory& directory, TrainArguments& arguments) {
   auto& request = arguments.request;
   if (arguments.is_together) {
     request.adapter = AdapterId(storage::kSharedAdapter);
@@ -182,7 +120,7 @@ Status train(const GlobalOptions& options, TrainArguments arguments) {
     return Error{ErrorCode::kInvalidArgument, "name a persona, or say --all-together"};
   }
   KITH_ASSIGN_OR_RETURN(const runtime::Config config, load_config(options));
-  const Directory directory(config);
+  const TrainingDirectory directory(config);
   KITH_RETURN_IF_ERROR(choose_personas(directory, arguments));
   auto& request = arguments.request;
   apply_settings(config, arguments, request);

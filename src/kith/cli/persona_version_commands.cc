@@ -229,4 +229,37 @@ void add_persona_version_commands(CLI::App& command, GlobalOptions& options, int
   registered->add_option("--parent", arguments->parents, "a version that it was trained from");
 }
 
+// The same of the user encoder, which is registered under a name of its own.
+void add_encoder_version_commands(CLI::App& embed, GlobalOptions& options, int& status) {
+  const auto arguments = std::make_shared<VersionArguments>();
+  arguments->persona = storage::kUserEncoder;
+  const auto add_command = [&](const char* name, const char* help,
+                               Status (*call)(const GlobalOptions&, const VersionArguments&)) {
+    auto* sub = embed.add_subcommand(name, help);
+    sub->callback([&options, &status, arguments, call] {
+      status = finish(call(options, *arguments), options.json);
+    });
+    return sub;
+  };
+  const auto with_reason = [&](CLI::App* sub) {
+    sub->add_option("--reason", arguments->reason, "why, for the history");
+    return sub;
+  };
+  const auto with_version = [&](CLI::App* sub) {
+    sub->add_option("version", arguments->version, "its number")
+        ->required()
+        ->check(CLI::PositiveNumber);
+    return with_reason(sub);
+  };
+  add_command("versions", "the versions of the user encoder, newest first", versions);
+  with_version(add_command("promote", "let a version serve whose gate has passed", promote))
+      ->add_flag("--yes", arguments->yes, "do not ask");
+  with_reason(add_command("rollback", "back to the version that served before", rollback));
+  with_version(add_command("withdraw", "take a version out", withdraw));
+  auto* registered =
+      with_reason(add_command("register", "bring an encoder in that was trained elsewhere", add));
+  registered->add_option("directory", arguments->source, "OUTPUT/encoder of kith-train")
+      ->required();
+}
+
 }  // namespace kith::cli

@@ -1,8 +1,11 @@
 // kith serve, kith demo
 #include <iostream>
+#include <thread>
 
+#include "kith/base/log.h"
 #include "kith/cli/command.h"
 #include "kith/runtime/application.h"
+#include "kith/runtime/encoder_choice.h"
 #include "kith/runtime/heaps.h"
 #include "kith/runtime/resources.h"
 #include "kith/runtime/seed.h"
@@ -38,6 +41,16 @@ Status serve(const GlobalOptions& options) {
   return application->serve([&](const std::string& url) { print_ready(url, options.json); });
 }
 
+// Beside the server, which has no need to wait for them.
+void seed_events(runtime::Installation& installation) {
+  const auto seeded = runtime::seed_events(installation, runtime::service_desk_directory());
+  if (!seeded) {
+    base::log_warn("the example's events are not all there: " + seeded.error().message);
+  } else if (*seeded > 0) {
+    base::log_info("seeded " + std::to_string(*seeded) + " events");
+  }
+}
+
 Status demo(GlobalOptions options) {
   runtime::limit_heaps();
   options.overrides.try_emplace("data.dir", "data/demo");
@@ -48,6 +61,8 @@ Status demo(GlobalOptions options) {
   KITH_ASSIGN_OR_RETURN(const auto seeded,
                         runtime::seed_service_desk(*installation, runtime::service_desk_directory(),
                                                    runtime::service_desk_router_directory()));
+  KITH_RETURN_IF_ERROR(
+      runtime::seed_user_encoder(*installation, runtime::service_desk_user_encoder_directory()));
   KITH_RETURN_IF_ERROR(installation->load_personas(config));
   if (!options.json) {
     std::cout << "The service desk: " << seeded.users.num_added + seeded.users.num_unchanged
@@ -58,10 +73,14 @@ Status demo(GlobalOptions options) {
   }
   KITH_ASSIGN_OR_RETURN(const auto application,
                         runtime::Application::create(config, std::move(installation)));
-  return application->serve([&](const std::string& url) {
+  std::thread events;
+  const Status served = application->serve([&](const std::string& url) {
+    events = std::thread([&] { seed_events(application->installation()); });
     print_ready(url, options.json);
     if (!options.json) print_suggestions(url, config.data.dir);
   });
+  if (events.joinable()) events.join();
+  return served;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// kith train router|encoder: what Kith trains without gradients of libtorch.
+// kith train router|encoder: what Kith trains without gradients of libtorch; timeline stands in
+// train_timeline_command.cc.
 #include <unistd.h>
 
 #include <filesystem>
@@ -109,6 +110,7 @@ void add_train_commands(CLI::App& app, GlobalOptions& options, int& status) {
   auto* command = app.add_subcommand("train", "train models and adapters (kith-train)");
   command->require_subcommand(1);
   add_train_routing(*command, options, status);
+  add_train_timeline(*command, options, status);
   const auto arguments = std::make_shared<TrainArguments>();
   auto* router = command->add_subcommand("router", "a prompt classifier, with its calibration");
   router

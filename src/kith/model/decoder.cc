@@ -56,7 +56,14 @@ Status check_chunk(const Chunk& chunk, const DecoderConfig& config, const nn::Kv
     return invalid("the sequence must fit into " + std::to_string(config.max_positions) +
                    " positions: " + std::to_string(end));
   }
-  if (chunk.blocks.size() * nn::kBlockTokens < end) {
+  const int hidden =
+      config.sliding_window > 0 ? std::max(0, chunk.position + 1 - config.sliding_window) : 0;
+  if (chunk.first_block < 0 || chunk.first_block > hidden / nn::kBlockTokens) {
+    return invalid("the first cache block must be in [0, " +
+                   std::to_string(hidden / nn::kBlockTokens) +
+                   "]: " + std::to_string(chunk.first_block));
+  }
+  if ((to_size(chunk.first_block) + chunk.blocks.size()) * nn::kBlockTokens < end) {
     return invalid("too few cache blocks for " + std::to_string(end) +
                    " tokens: " + std::to_string(chunk.blocks.size()));
   }
@@ -111,7 +118,8 @@ Plan make_plan(std::span<const Chunk> batch) {
   for (const Chunk& chunk : batch) {
     const int num_tokens = static_cast<int>(chunk.tokens.size());
     plan.is_decode = plan.is_decode && num_tokens == 1;
-    plan.chunks.push_back({chunk.position, num_tokens, plan.num_rows, chunk.blocks});
+    plan.chunks.push_back(
+        {chunk.position, num_tokens, plan.num_rows, chunk.blocks, chunk.first_block});
     for (int i = 0; i < num_tokens; ++i) {
       const int row = plan.num_rows + i;
       plan.positions.push_back(chunk.position + i);

@@ -61,6 +61,9 @@ struct Chunk {
   const SoftPrompt* soft_prompt = nullptr;
   // What all tokens of the sequence attend to, those that are in the cache too; may be null.
   const ProjectedMemory* memory = nullptr;
+  // Where layers attend in windows (sliding_window), the blocks before the first row's window may
+  // be left out: then the first of `blocks` is this one of the sequence.
+  std::int32_t first_block = 0;
 };
 
 // Weights are immutable; forward() works in buffers of the object: call it from one thread at a

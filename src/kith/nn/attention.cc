@@ -71,7 +71,7 @@ void append_head(const float* key, const float* value, const Slot& slot, const K
 }
 
 Slot slot_of(const AttentionChunk& chunk, std::size_t position, int layer, KvCache& cache) {
-  const std::int32_t block = chunk.blocks[position / kBlockTokens];
+  const std::int32_t block = chunk.blocks[position / kBlockTokens - to_size(chunk.first_block)];
   return {0, position % kBlockTokens, cache.keys(layer, block), cache.values(layer, block)};
 }
 
@@ -113,8 +113,8 @@ struct Scratch {
   tensor::AlignedVector<float> sums;
 };
 
-// Where each block of the sequence keeps this head's keys and values.
-void find_blocks(const Work& work, int num_blocks, int layer, const KvCache& cache,
+// Where each block of the sequence from `first` up to `end` keeps this head's keys and values.
+void find_blocks(const Work& work, int first, int end, int layer, const KvCache& cache,
                  Scratch& scratch) {
   const KvShape& shape = cache.shape();
   const std::size_t element = tensor::dtype_size(shape.dtype);
@@ -122,10 +122,10 @@ void find_blocks(const Work& work, int num_blocks, int layer, const KvCache& cac
       to_size(work.kv_head) * to_size(shape.head_dim) * kBlockTokens * element;
   const std::size_t value_offset =
       to_size(work.kv_head) * to_size(shape.value_stride()) * kBlockTokens * element;
-  scratch.keys.resize(to_size(num_blocks));
-  scratch.values.resize(to_size(num_blocks));
-  for (std::size_t i = 0; i < to_size(num_blocks); ++i) {
-    const std::int32_t block = work.chunk->blocks[i];
+  scratch.keys.resize(to_size(end - first));
+  scratch.values.resize(to_size(end - first));
+  for (std::size_t i = 0; i < to_size(end - first); ++i) {
+    const std::int32_t block = work.chunk->blocks[i + to_size(first - work.chunk->first_block)];
     scratch.keys[i] = cache.keys(layer, block) + key_offset;
     scratch.values[i] = cache.values(layer, block) + value_offset;
   }
@@ -137,8 +137,14 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
   const AttentionChunk& chunk = *work.chunk;
   const int group = io.num_heads / shape.num_kv_heads;
   const int last_row = io.is_causal ? (work.first + work.num - 1) / group : chunk.num_rows - 1;
-  const int num_blocks = (chunk.position + last_row) / kBlockTokens + 1;
-  find_blocks(work, num_blocks, layer, cache, scratch);
+  const int end = (chunk.position + last_row) / kBlockTokens + 1;
+  // What lies before every window costs nothing, however long the sequence.
+  const int first_row = work.first / group;
+  const int begin =
+      io.window > 0 ? std::max(0, chunk.position + first_row + 1 - io.window) / kBlockTokens : 0;
+  const int num_blocks = end - begin;
+  const int hidden = begin * kBlockTokens;
+  find_blocks(work, begin, end, layer, cache, scratch);
   const int most = query_tile(kernels(), shape.dtype);
   scratch.scores.resize(to_size(most) * to_size(num_blocks) * kBlockTokens);
   scratch.sums.resize(to_size(most) * to_size(shape.value_stride()));
@@ -162,7 +168,7 @@ void run(const Work& work, const AttentionIo& io, int layer, const KvCache& cach
       const std::size_t column = to_size(head) * to_size(shape.head_dim);
       tile.queries[q] = io.queries.data() + batch_row * io.query_stride + column;
       tile.results[q] = io.out.data() + batch_row * out_stride + column;
-      tile.lengths[q] = chunk.position + (io.is_causal ? row + 1 : chunk.num_rows);
+      tile.lengths[q] = chunk.position + (io.is_causal ? row + 1 : chunk.num_rows) - hidden;
       tile.begins[q] = io.window > 0 ? std::max(0, tile.lengths[q] - io.window) : 0;
     }
     tile.is_cold = first == work.first;

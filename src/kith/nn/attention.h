@@ -21,6 +21,9 @@ struct AttentionChunk {
   int first_row = 0;
   // The sequence's cache blocks, covering position + num_rows tokens.
   std::span<const std::int32_t> blocks;
+  // Which of the sequence's blocks the first of these is. Above 0 only where a window leaves the
+  // tokens before out of every row's sight.
+  std::int32_t first_block = 0;
 };
 
 // Writes keys and values of the rows [first, last) of the batch into the cache. The chunks follow

@@ -155,6 +155,36 @@ TEST(AttentionTest, ASlidingWindowHidesWhatIsFurtherBack) {
   }
 }
 
+// The blocks before the window may be somebody else's by then, or not be named at all.
+TEST(AttentionTest, WhatAWindowHidesNeedNoBlocks) {
+  const Problem p{.heads = 4, .kv_heads = 2, .head_dim = 16, .tokens = 90};
+  const auto rows = random_values(9, static_cast<std::size_t>(p.tokens) * p.stride());
+  const std::span<const float> all(rows);
+  const std::vector<std::int32_t> blocks{2, 0, 5, 4, 3, 1};
+  const auto kv = static_cast<std::size_t>(p.kv_heads * p.head_dim);
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBf16}) {
+    for (const int window : {1, 7, 16, 33}) {
+      KvCache cache({1, p.kv_heads, p.head_dim, dtype}, 6);
+      const auto expected = run(p, rows, blocks, cache, window);
+      for (int token = 0; token < p.tokens; ++token) {
+        std::vector<float> out(expected.size());
+        const int first = std::max(0, token + 1 - window) / kBlockTokens;
+        const auto named = std::span(blocks).subspan(static_cast<std::size_t>(first));
+        const AttentionChunk chunk{token, 1, token, named, first};
+        const auto row = static_cast<std::size_t>(token);
+        append_kv({&chunk, 1}, row, row + 1, all.subspan(p.out_stride()),
+                  all.subspan(p.out_stride() + kv), p.stride(), 0, cache);
+        attend({&chunk, 1}, {all, p.stride(), out, p.heads, window}, 0, cache);
+        ASSERT_TRUE(
+            std::equal(out.begin() + static_cast<std::ptrdiff_t>(row * p.out_stride()),
+                       out.begin() + static_cast<std::ptrdiff_t>((row + 1) * p.out_stride()),
+                       expected.begin() + static_cast<std::ptrdiff_t>(row * p.out_stride())))
+            << tensor::dtype_name(dtype) << ", window " << window << ", token " << token;
+      }
+    }
+  }
+}
+
 // What an earlier sequence left behind the last token of a block must not reach the result, not
 // even when it is not a number.
 TEST(AttentionTest, IgnoresWhatLiesBehindTheLastToken) {

@@ -10,6 +10,7 @@
 #include "kith/base/json.h"
 #include "kith/persona/near_duplicates.h"
 #include "kith/persona/person_names.h"
+#include "kith/persona/validation_draw.h"
 #include "kith/storage/digest.h"
 
 namespace kith::persona {
@@ -55,17 +56,11 @@ Status check_options(const DataOptions& options) {
   return {};
 }
 
-// In [0, 1), the same for a user in every dataset: who validates the one never trains the other.
-double draw_of(const UserId& user) {
-  const std::string hash = storage::digest({"validation", user.str()});
-  return static_cast<double>(base::hash_bytes(hash) >> 11) * 0x1.0p-53;
-}
-
 // Of each persona those whose draw falls below the share; at least one, if there are two.
 std::set<UserId> draw_validation_users(const std::vector<Member>& members, double share) {
   std::map<PersonaId, std::vector<std::pair<double, UserId>>> draws;
   for (const Member& member : members) {
-    draws[member.persona].emplace_back(draw_of(member.user), member.user);
+    draws[member.persona].emplace_back(validation_draw(member.user), member.user);
   }
   std::set<UserId> users;
   if (share <= 0.0) return users;

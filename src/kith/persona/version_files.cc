@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <string>
 #include <system_error>
 
 #include "kith/base/file.h"
@@ -17,10 +19,39 @@ namespace fs = std::filesystem;
 constexpr int kCardSchema = 1;
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::size_t kMaxConfigBytes = std::size_t{4} << 20;
-constexpr const char* kConfig = "adapter_config.json";
-constexpr std::array<const char*, 3> kFiles = {kConfig, "adapter_model.safetensors", "README.md"};
 
-bool is_optional(const char* name) { return std::string_view(name) == "README.md"; }
+// A file of a directory that can be registered.
+struct FileRule {
+  const char* name;
+  bool is_required = true;
+};
+// Of each kind the configuration comes first.
+constexpr std::array kAdapterFiles = std::to_array<FileRule>(
+    {{"adapter_config.json"}, {"adapter_model.safetensors"}, {"README.md", false}});
+constexpr std::array kEncoderFiles = std::to_array<FileRule>(
+    {{"config.json"}, {"model.safetensors"}, {"features.json"}, {"README.md", false}});
+
+// What only an encoder has tells which of the two a directory is.
+bool is_encoder(const fs::path& source) {
+  std::error_code error;
+  return fs::exists(source / "features.json", error);
+}
+
+// What an encoder may have beside: more weights with their configurations.
+bool is_further_part(const fs::directory_entry& entry) {
+  const fs::path name = entry.path().filename();
+  const bool is_known = std::any_of(kEncoderFiles.begin(), kEncoderFiles.end(),
+                                    [&](const FileRule& rule) { return name == rule.name; });
+  std::error_code error;
+  return !is_known && name != kVersionCard &&
+         entry.symlink_status(error).type() == fs::file_type::regular &&
+         (name.extension() == ".json" || name.extension() == ".safetensors");
+}
+
+std::span<const FileRule> files_of(const fs::path& source) {
+  if (is_encoder(source)) return kEncoderFiles;
+  return kAdapterFiles;
+}
 
 Error system_error(const fs::path& path, const std::error_code& error) {
   return Error{ErrorCode::kUnavailable, path.string() + ": " + error.message()};
@@ -51,10 +82,10 @@ Status copy_version_file(const fs::path& from, const fs::path& to) {
 }  // namespace
 
 Status check_adapter_files(const fs::path& source) {
-  for (const char* name : kFiles) {
+  for (const auto& [name, is_required] : files_of(source)) {
     std::error_code error;
     const auto type = fs::symlink_status(source / name, error).type();
-    if (type == fs::file_type::regular || (type == fs::file_type::not_found && is_optional(name))) {
+    if (type == fs::file_type::regular || (type == fs::file_type::not_found && !is_required)) {
       continue;
     }
     if (type == fs::file_type::not_found) {
@@ -62,17 +93,23 @@ Status check_adapter_files(const fs::path& source) {
     }
     return Error{ErrorCode::kInvalidArgument, "not a regular file: " + (source / name).string()};
   }
-  KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(source / kConfig, kMaxConfigBytes));
+  const fs::path config = source / files_of(source).front().name;
+  KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(config, kMaxConfigBytes));
   const auto json = base::parse_json(text);
   if (json && json->is_object()) return {};
-  return Error{ErrorCode::kInvalidArgument, (source / kConfig).string() + " is no JSON object"};
+  return Error{ErrorCode::kInvalidArgument, config.string() + " is no JSON object"};
 }
 
 Status copy_adapter_files(const fs::path& source, const fs::path& target) {
-  for (const char* name : kFiles) {
-    std::error_code error;
+  std::error_code error;
+  for (const auto& [name, is_required] : files_of(source)) {
     if (!fs::exists(source / name, error)) continue;
     KITH_RETURN_IF_ERROR(copy_version_file(source / name, target / name));
+  }
+  if (!is_encoder(source)) return {};
+  for (const auto& entry : fs::directory_iterator(source, error)) {
+    if (!is_further_part(entry)) continue;
+    KITH_RETURN_IF_ERROR(copy_version_file(entry.path(), target / entry.path().filename()));
   }
   return {};
 }
@@ -99,6 +136,12 @@ std::string version_path(const storage::AdapterVersionId& id) {
 Result<std::string> write_version_files(const fs::path& source, const fs::path& data_dir,
                                         const storage::AdapterVersionRow& row) {
   KITH_RETURN_IF_ERROR(check_adapter_files(source));
+  if (is_encoder(source) != (row.id.adapter.str() == storage::kUserEncoder)) {
+    return Error{ErrorCode::kInvalidArgument, std::string(storage::kUserEncoder) +
+                                                  " is the name of user encoders, and of them "
+                                                  "alone: " +
+                                                  source.string()};
+  }
   const fs::path target = data_dir / row.path;
   std::error_code error;
   fs::create_directories(target.parent_path(), error);

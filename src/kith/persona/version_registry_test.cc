@@ -294,5 +294,30 @@ TEST_F(VersionRegistryTest, AKillAtAnyMomentLeavesAWholeState) {
   }
 }
 
+TEST_F(VersionRegistryTest, AUserEncoderStandsUnderItsOwnNameAlone) {
+  const fs::path encoder = directory_.path() / "encoder";
+  fs::create_directories(encoder);
+  for (const char* name : {"config.json", "model.safetensors", "features.json",
+                           "perceiver.safetensors", "log.jsonl"}) {
+    std::ofstream(encoder / name) << "{}";
+  }
+  const auto add_as = [&](const char* name, const fs::path& source) {
+    NewVersion version;
+    version.adapter = AdapterId(name);
+    version.source = source;
+    return registry_.add(version);
+  };
+  const auto row = add_as(storage::kUserEncoder, encoder);
+  ASSERT_TRUE(row) << row.error().message;
+  const auto path = registry_.verified_path(*row);
+  ASSERT_TRUE(path);
+  EXPECT_TRUE(fs::exists(*path / "perceiver.safetensors"));
+  EXPECT_FALSE(fs::exists(*path / "log.jsonl"));
+  EXPECT_EQ(add_as("field", encoder).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(add_as(storage::kUserEncoder, adapter("w")).error().code, ErrorCode::kInvalidArgument);
+  fs::remove(encoder / "model.safetensors");
+  EXPECT_EQ(add_as(storage::kUserEncoder, encoder).error().code, ErrorCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace kith::persona

@@ -13,8 +13,9 @@ Result<storage::EraseReceipt> erase_user(storage::StoreSet& stores, const storag
   KITH_ASSIGN_OR_RETURN(const auto feedback, stores.feedback().list(scope, 1));
   KITH_ASSIGN_OR_RETURN(const auto events, stores.events().list(scope, {}, 1));
   KITH_ASSIGN_OR_RETURN(const auto timeline, stores.timelines().newest(scope, {}, 1));
-  if (!events.empty() || !timeline.empty() || user || !turns.empty() || !decisions.empty() ||
-      !feedback.empty()) {
+  KITH_ASSIGN_OR_RETURN(const auto embeddings, stores.embeddings().list(scope));
+  if (!embeddings.empty() || !events.empty() || !timeline.empty() || user || !turns.empty() ||
+      !decisions.empty() || !feedback.empty()) {
     return Error{ErrorCode::kInternal, "rows of the erased user are left"};
   }
   return receipt;

@@ -137,6 +137,20 @@ OrderedJson timeline_of(const std::vector<storage::PlacedEvent>& rows) {
   return list;
 }
 
+// What it is and what it was made of; its numbers say nothing to a person.
+OrderedJson embeddings_of(const std::vector<storage::EmbeddingRow>& rows) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& row : rows) {
+    list.push_back({{"encoder_version", row.version},
+                    {"made_at", to_iso8601(row.made_at)},
+                    {"num_events", row.num_events},
+                    {"last_event_at", to_iso8601(row.head.last.at)},
+                    {"dimensions", row.vector.size()},
+                    {"num_latents", row.num_latents}});
+  }
+  return list;
+}
+
 Result<OrderedJson> keys_of(StoreSet& stores, const Scope& scope) {
   OrderedJson list = OrderedJson::array();
   KITH_ASSIGN_OR_RETURN(const auto rows, stores.keys().list(scope.tenant_scope()));
@@ -181,6 +195,8 @@ Result<std::string> export_user(StoreSet& stores, const Scope& scope, const base
   out["events"] = events_of(events);
   KITH_ASSIGN_OR_RETURN(const auto timeline, stores.timelines().newest(scope, {}, kAll));
   if (!timeline.empty()) out["timeline"] = timeline_of(timeline);
+  KITH_ASSIGN_OR_RETURN(const auto embeddings, stores.embeddings().list(scope));
+  if (!embeddings.empty()) out["embeddings"] = embeddings_of(embeddings);
   KITH_ASSIGN_OR_RETURN(out["api_keys"], keys_of(stores, scope));
   KITH_ASSIGN_OR_RETURN(const auto contributions, stores.adapter_versions().contributions(scope));
   out["trained_into"] = OrderedJson::array();

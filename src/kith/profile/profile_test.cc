@@ -89,6 +89,30 @@ TEST_F(ProfileTest, TheExportHoldsEveryWordOfTheUserAndNoneOfAnother) {
   EXPECT_EQ(exported->find("secret_hash"), std::string::npos);
 }
 
+TEST_F(ProfileTest, TheExportSaysWhatTheEncoderMadeOfTheUserAndErasureRemovesIt) {
+  ASSERT_TRUE(stores_->timelines().add(
+      ada_.tenant_scope(), std::array{storage::UserEvent{ada_.user, {"a", 5, 5, "click"}}}));
+  storage::EmbeddingRow row;
+  row.version = "encoder-one";
+  row.num_events = 1;
+  row.head = **stores_->timelines().head(ada_);
+  row.made_at = clock_.now();
+  row.vector = {0.6F, 0.8F};
+  row.latents = {1.0F, 2.0F};
+  row.num_latents = 1;
+  ASSERT_TRUE(stores_->embeddings().put(ada_, row));
+  const auto exported = export_user(*stores_, ada_, clock_);
+  ASSERT_TRUE(exported) << exported.error().message;
+  const auto embeddings = (*base::parse_json(*exported))["embeddings"];
+  ASSERT_EQ(embeddings.size(), 1U);
+  EXPECT_EQ(embeddings[0]["encoder_version"], "encoder-one");
+  EXPECT_EQ(embeddings[0]["num_events"], 1);
+  EXPECT_EQ(embeddings[0]["dimensions"], 2);
+  EXPECT_EQ(embeddings[0]["last_event_at"], base::to_iso8601(5));
+  EXPECT_EQ(erase_user(*stores_, ada_, clock_)->rows.at("user_embeddings"), 1);
+  EXPECT_THAT(directory_.files_holding("encoder-one"), IsEmpty());
+}
+
 TEST_F(ProfileTest, NothingIsExportedOfAnUnknownUser) {
   EXPECT_EQ(export_user(*stores_, ada_, clock_).error().code, ErrorCode::kNotFound);
 }

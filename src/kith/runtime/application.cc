@@ -131,11 +131,16 @@ Result<std::unique_ptr<Application>> Application::create(
     KITH_ASSIGN_OR_RETURN(application->versions_,
                           ServedVersions::create(home, &own_engine->adapters()));
   }
+  KITH_ASSIGN_OR_RETURN(
+      application->user_encoder_,
+      make_user_encoder(config, own_engine == nullptr ? nullptr : &own_engine->compute_thread(),
+                        home, application->metrics_));
   const personalize::PipelineServices services{.generator = *application->generator_,
                                                .stores = home.stores(),
                                                .metrics = application->metrics_,
                                                .clock = home.clock(),
-                                               .versions = application->versions_.get()};
+                                               .versions = application->versions_.get(),
+                                               .user_encoder = application->user_encoder_.get()};
   KITH_ASSIGN_OR_RETURN(application->pipeline_,
                         personalize::Pipeline::create(services, home.assigner(),
                                                       pipeline_options(config), home.router()));
@@ -163,8 +168,10 @@ Status Application::serve(const std::function<void(const std::string& url)>& on_
       .versions = versions_.get(),
       .learner = learner_.get(),
       .newcomers = newcomers_.get(),
+      .user_embeddings = user_encoder_.get(),
       .forget_elsewhere = [this](const storage::Scope& scope) -> Status {
         KITH_RETURN_IF_ERROR(tuning::forget_user(installation_->path(), scope));
+        if (user_encoder_ != nullptr) user_encoder_->forget(scope);
         return {};
       }};
   KITH_ASSIGN_OR_RETURN(const std::string token, make_token());

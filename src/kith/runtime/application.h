@@ -13,6 +13,7 @@
 #include "kith/runtime/installation.h"
 #include "kith/runtime/served_versions.h"
 #include "kith/runtime/stop_signals.h"
+#include "kith/runtime/user_encoder.h"
 #include "kith/server/completion_service.h"
 #include "kith/server/embedding_service.h"
 #include "kith/server/metrics.h"
@@ -51,6 +52,8 @@ class Application {
   personalize::Pipeline& pipeline() { return *pipeline_; }
   // Null for an upstream.
   ServedVersions* versions() { return versions_.get(); }
+  // Null without one.
+  ServedUserEncoder* user_encoder() { return user_encoder_.get(); }
 
  private:
   explicit Application(Config config) : config_(std::move(config)) {}
@@ -67,6 +70,8 @@ class Application {
   std::unique_ptr<server::CompletionService> completions_;
   // Null for an upstream, which has no adapters of ours.
   std::unique_ptr<ServedVersions> versions_;
+  // Computes on the generator's thread. Null: no user encoder is configured.
+  std::unique_ptr<ServedUserEncoder> user_encoder_;
   // Its threads use what stands above.
   std::unique_ptr<personalize::Pipeline> pipeline_;
   // Pass the pipeline's gate.

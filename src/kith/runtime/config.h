@@ -62,6 +62,29 @@ struct Config {
     std::string dtype = "f32";
   } embedding;
   struct {
+    // What `kith-train train timeline` left in OUTPUT/encoder; empty: the version of `kith train
+    // timeline` that serves, and without one users have no embeddings.
+    std::string directory;
+    // Directory of the text encoder that it was trained on, if it reads texts; empty: the built-in
+    // one.
+    std::string text_encoder;
+    // Compute threads of one pass. One: a pass is a single event of a single user, mostly.
+    int threads = 1;
+    // Users whose states are kept in memory, each below 2 MB.
+    int max_states = 64;
+    // Users that are brought up to date in the background, a second. A user of 200 events takes
+    // some 10 ms: 20 of them leave four fifths of a core to answers.
+    int users_per_second = 20;
+    // How long an answer waits for its user's last events, in milliseconds, before it takes the
+    // stored embedding.
+    int answer_wait_ms = 20;
+    // A mean that stands in for a user without events is over at least so many.
+    int min_mean_users = 10;
+    // Directory of a bridge from the encoder into the language model; empty: answers know nothing
+    // of users' events.
+    std::string bridge;
+  } user_encoder;
+  struct {
     // When set, answers come from there and no own model is loaded.
     std::string url;
     std::string api_key;
@@ -70,11 +93,6 @@ struct Config {
     // What it understands beyond OpenAI's protocol: "openai" (nothing) or "vllm".
     std::string dialect = "openai";
   } upstream;
-  struct {
-    // Directory of a bridge from the encoder into the language model; empty: answers know nothing
-    // of users' events.
-    std::string bridge;
-  } user_encoder;
   struct {
     // TOML file of personas; empty: personas.toml in the data directory, if there.
     std::string file;

@@ -41,4 +41,8 @@ fs::path gate_directory() { return share_directory() / "examples" / "gate"; }
 
 fs::path service_desk_router_directory() { return share_directory() / "models" / "router-desk"; }
 
+fs::path service_desk_user_encoder_directory() {
+  return share_directory() / "models" / "user-encoder-desk";
+}
+
 }  // namespace kith::runtime

@@ -9,7 +9,8 @@ namespace kith::runtime {
 // directory, and the source tree that the program was built from.
 std::filesystem::path share_directory();
 
-// share/models/builtin and router, share/web (or web/dist), share/examples/service-desk and medical.
+// share/models/builtin and router, share/web (or web/dist), share/examples/service-desk and
+// medical.
 std::filesystem::path builtin_model_directory();
 std::filesystem::path builtin_encoder_directory();
 std::filesystem::path web_directory();
@@ -20,5 +21,7 @@ std::filesystem::path medical_directory();
 std::filesystem::path gate_directory();
 // share/models/router-desk: the router of the service desk.
 std::filesystem::path service_desk_router_directory();
+// share/models/user-encoder-desk: the encoder of the service desk's timelines.
+std::filesystem::path service_desk_user_encoder_directory();
 
 }  // namespace kith::runtime

@@ -1,18 +1,25 @@
 #include "kith/runtime/seed.h"
 
 #include <map>
+#include <optional>
+#include <span>
 #include <system_error>
+#include <vector>
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"
 #include "kith/base/new_directory.h"
+#include "kith/profile/event_import.h"
 #include "kith/profile/import.h"
+#include "kith/storage/digest.h"
 #include "kith/storage/record_files.h"
 
 namespace kith::runtime {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kSchemaFile = "timeline.toml";
 
 // The example is ours: a bad line in it is a defect and not something to skip.
 template <typename Import>
@@ -56,8 +63,8 @@ Result<std::string> persona_texts(const fs::path& example) {
   return texts;
 }
 
-// Of the example's personas and texts, which are the same everywhere.
-Status copy_assignment_model(const fs::path& from, const fs::path& to) {
+// What is the same everywhere.
+Status copy_if_there(const fs::path& from, const fs::path& to) {
   std::error_code error;
   if (!fs::exists(from, error)) return {};
   KITH_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(from));
@@ -78,6 +85,53 @@ Status copy_router(const fs::path& from, const fs::path& to) {
   }
   return directory.commit();
 }
+
+// Stores events of users who are there, in one transaction with the look whether they are: whoever
+// is erased meanwhile does not come back with his events.
+class TimelinesOfUsers final : public storage::TimelineStore {
+ public:
+  explicit TimelinesOfUsers(storage::StoreSet& stores) : stores_(stores) {}
+
+  Result<std::vector<storage::WriteOutcome>> add(
+      const storage::TenantScope& scope, std::span<const storage::UserEvent> events) override {
+    std::vector<storage::WriteOutcome> outcomes(events.size(), storage::WriteOutcome::kUnchanged);
+    KITH_RETURN_IF_ERROR(stores_.group([&]() -> Status {
+      std::vector<storage::UserEvent> known;
+      std::vector<std::size_t> places;
+      for (std::size_t i = 0; i < events.size(); ++i) {
+        KITH_ASSIGN_OR_RETURN(const auto user,
+                              stores_.users().find({scope.tenant, events[i].user}));
+        if (!user) continue;
+        known.push_back(events[i]);
+        places.push_back(i);
+      }
+      KITH_ASSIGN_OR_RETURN(const auto stored, stores_.timelines().add(scope, known));
+      for (std::size_t i = 0; i < places.size(); ++i) outcomes[places[i]] = stored[i];
+      return {};
+    }));
+    return outcomes;
+  }
+  Result<std::optional<storage::TimelineHead>> head(const storage::Scope& scope) override {
+    return stores_.timelines().head(scope);
+  }
+  Result<std::vector<storage::PlacedEvent>> after(const storage::Scope& scope,
+                                                  const storage::TimelinePosition& position,
+                                                  std::size_t limit) override {
+    return stores_.timelines().after(scope, position, limit);
+  }
+  Result<std::vector<storage::PlacedEvent>> newest(
+      const storage::Scope& scope, std::optional<storage::TimelinePosition> position,
+      std::size_t limit) override {
+    return stores_.timelines().newest(scope, position, limit);
+  }
+  Result<std::vector<UserId>> users(const storage::TenantScope& scope, const UserId& after,
+                                    std::size_t limit) override {
+    return stores_.timelines().users(scope, after, limit);
+  }
+
+ private:
+  storage::StoreSet& stores_;
+};
 
 }  // namespace
 
@@ -104,9 +158,28 @@ Result<SeedReport> seed_service_desk(Installation& installation, const fs::path&
   KITH_RETURN_IF_ERROR(
       base::write_file_atomically(installation.path() / "persona_texts.jsonl", texts));
   KITH_RETURN_IF_ERROR(
-      copy_assignment_model(example / kAssignmentFile, installation.path() / kAssignmentFile));
+      copy_if_there(example / kAssignmentFile, installation.path() / kAssignmentFile));
+  KITH_RETURN_IF_ERROR(copy_if_there(example / kSchemaFile, installation.path() / kSchemaFile));
   KITH_RETURN_IF_ERROR(copy_router(router, installation.path() / "router"));
   return report;
+}
+
+Result<std::int64_t> seed_events(Installation& installation, const fs::path& example) {
+  // Short transactions, so that requests come between.
+  constexpr std::size_t kBatch = 256;
+  const fs::path file = example / "events.csv";
+  KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(file));
+  const fs::path marker = installation.path() / "events.seeded";
+  const std::string digest = storage::digest({text}) + "\n";
+  if (const auto known = base::read_file(marker); known && *known == digest) return 0;
+  profile::EventImportOptions options;
+  options.batch = kBatch;
+  TimelinesOfUsers timelines(installation.stores());
+  KITH_ASSIGN_OR_RETURN(const auto report,
+                        profile::import_events(timelines, installation.clock(), options, file));
+  KITH_RETURN_IF_ERROR(storage::require_clean(report.records));
+  KITH_RETURN_IF_ERROR(base::write_file_atomically(marker, digest));
+  return report.records.num_added;
 }
 
 }  // namespace kith::runtime

@@ -42,6 +42,31 @@ TEST_F(InstallationTest, SeedingTwiceChangesNothing) {
   EXPECT_EQ((*installation)->assigner()->catalogue().personas().size(), 5U);
 }
 
+TEST_F(InstallationTest, EventsAreSeededOnceAndWhoIsErasedStaysErased) {
+  const char* source = std::getenv("KITH_SOURCE_DIR");
+  if (source == nullptr) GTEST_SKIP() << "KITH_SOURCE_DIR is not set";
+  auto installation = Installation::open(config_);
+  ASSERT_TRUE(installation) << installation.error().message;
+  const fs::path example = fs::path(source) / "examples/service-desk";
+  ASSERT_TRUE(seed_service_desk(**installation, example));
+  auto& stores = (*installation)->stores();
+  const auto scope = [](const char* user) {
+    return storage::Scope{default_tenant().tenant, UserId(user)};
+  };
+  ASSERT_TRUE(stores.users().erase(scope("e258"), 1));
+  const auto first = seed_events(**installation, example);
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_GT(*first, 40'000);
+  EXPECT_FALSE(stores.timelines().head(scope("e258"))->has_value());
+  EXPECT_FALSE(stores.users().find(scope("e258"))->has_value());
+  ASSERT_TRUE(stores.timelines().head(scope("e073"))->has_value());
+  ASSERT_TRUE(stores.users().erase(scope("e073"), 1));
+  const auto second = seed_events(**installation, example);
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(*second, 0);
+  EXPECT_FALSE(stores.timelines().head(scope("e073"))->has_value());
+}
+
 TEST_F(InstallationTest, ASecondHolderOfTheDirectoryIsRefused) {
   const auto first = Installation::open(config_);
   ASSERT_TRUE(first);

@@ -18,6 +18,9 @@ using storage::VersionStatus;
 
 constexpr std::size_t kHistoryRows = 200;
 
+// The user encoder is no adapter of the language model: a server reads it when it starts.
+bool is_loaded(const AdapterId& adapter) { return adapter.str() != storage::kUserEncoder; }
+
 AdapterId loaded_name(const AdapterVersionId& id) { return AdapterId(storage::to_string(id)); }
 
 persona::VoteCounts votes_of(const std::vector<storage::VersionThumbs>& thumbs, int version) {
@@ -73,6 +76,7 @@ Status ServedVersions::load_live() {
   for (const auto& info : adapters_->list()) own_[info.id] = info.dir;
   KITH_ASSIGN_OR_RETURN(const auto rows, registry_.list_live());
   for (const AdapterVersionRow& row : rows) {
+    if (!is_loaded(row.id.adapter)) continue;
     if (const auto loaded = load(row); !loaded) {
       base::log_error("a version was left out: " + loaded.error().message);
       continue;
@@ -116,7 +120,7 @@ void ServedVersions::remember(const AdapterId& loaded, int version) {
 
 // The version is loaded under its own name already, so this cannot fail.
 void ServedVersions::serve(const AdapterVersionRow& row) {
-  if (adapters_ == nullptr) return;
+  if (adapters_ == nullptr || !is_loaded(row.id.adapter)) return;
   const AdapterId name = loaded_name(row.id);
   // Before the change: whoever gets the new weights finds their number.
   for (const auto& info : adapters_->list()) {
@@ -132,7 +136,7 @@ void ServedVersions::serve(const AdapterVersionRow& row) {
 }
 
 void ServedVersions::restore_own(const AdapterId& adapter) {
-  if (adapters_ == nullptr) return;
+  if (adapters_ == nullptr || !is_loaded(adapter)) return;
   const auto own = own_.find(adapter);
   const Status done =
       own == own_.end() ? adapters_->unload(adapter) : adapters_->load(adapter, own->second);
@@ -159,6 +163,7 @@ void ServedVersions::refresh_trials(const AdapterId& adapter) {
 persona::Prepare ServedVersions::preparation() {
   if (adapters_ == nullptr) return {};
   return [this](const AdapterVersionRow& row) -> Status {
+    if (!is_loaded(row.id.adapter)) return {};
     KITH_RETURN_IF_ERROR(load(row));
     return {};
   };
@@ -271,7 +276,7 @@ Result<AdapterId> ServedVersions::adapter_of(const std::string& persona) {
     if (found != nullptr) return found->adapter;
   }
   const AdapterId adapter(persona);
-  if (persona == storage::kSharedAdapter) return adapter;
+  if (persona == storage::kSharedAdapter || persona == storage::kUserEncoder) return adapter;
   KITH_ASSIGN_OR_RETURN(const auto rows, registry_.list(adapter));
   if (!persona.empty() && !rows.empty()) return adapter;
   return Error{ErrorCode::kNotFound,
@@ -315,6 +320,11 @@ Result<AdapterVersionRow> ServedVersions::rollback(const AdapterId& adapter,
 
 Result<AdapterVersionRow> ServedVersions::try_on(const AdapterVersionId& id, VersionStatus as,
                                                  double share, const persona::ChangeOrder& order) {
+  if (!is_loaded(id.adapter)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "a user encoder serves everybody or nobody: vectors of two versions are never "
+                 "compared"};
+  }
   const std::lock_guard lock(change_mutex_);
   KITH_ASSIGN_OR_RETURN(auto row, registry_.try_on(id, as, share, order, preparation()));
   if (adapters_ == nullptr) return row;

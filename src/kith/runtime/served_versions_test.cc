@@ -57,9 +57,9 @@ class ServedVersionsTest : public TinyEngineTest {
   }
 
   personalize::HeldVersion hold(const std::string& user) {
-    auto held = personalize::hold_version(*generator_, versions_.get(),
-                                          {TenantId("t"), UserId(user)},
-                                          personalize::only_adapter(AdapterId("calm")));
+    auto held =
+        personalize::hold_version(*generator_, versions_.get(), {TenantId("t"), UserId(user)},
+                                  personalize::only_adapter(AdapterId("calm")));
     EXPECT_TRUE(held) << held.error().message;
     return *std::move(held);
   }
@@ -220,6 +220,31 @@ TEST_F(ServedVersionsTest, AnAnswerGoesOnWithItsPrefix) {
   request.max_tokens = 4;
   // One token a character in this tokenizer.
   EXPECT_EQ(generator_->generate(request, nullptr, {})->front().text, whole.substr(2));
+}
+
+TEST_F(ServedVersionsTest, AUserEncoderServesWithoutBeingLoadedAsAnAdapter) {
+  const fs::path encoder = directory_.path() / "encoder";
+  fs::create_directories(encoder);
+  for (const char* name : {"config.json", "model.safetensors", "features.json"}) {
+    ASSERT_TRUE(base::write_file_atomically(encoder / name, "{}"));
+  }
+  persona::NewVersion version;
+  version.adapter = AdapterId(storage::kUserEncoder);
+  version.source = encoder;
+  const auto row = versions_->registry().add(version);
+  ASSERT_TRUE(row) << row.error().message;
+  EXPECT_EQ(versions_->promote(row->id, {"ann", ""}).error().code, ErrorCode::kConflict);
+  ASSERT_TRUE(versions_->set_gate(row->id, true, "{}", "gate"));
+  const std::size_t before = generator_->adapters().list().size();
+  const auto served = versions_->promote(row->id, {"ann", ""});
+  ASSERT_TRUE(served) << served.error().message;
+  EXPECT_EQ(served->status, VersionStatus::kServing);
+  EXPECT_EQ(versions_->try_on(row->id, VersionStatus::kCanary, 0.5, {"ann", ""}).error().code,
+            ErrorCode::kInvalidArgument);
+  open();
+  EXPECT_EQ(generator_->adapters().list().size(), before);
+  ASSERT_TRUE(versions_->withdraw(row->id, {"ann", ""}));
+  EXPECT_EQ(generator_->adapters().list().size(), before);
 }
 
 }  // namespace

@@ -118,6 +118,9 @@ api::Outcome<HttpResponse> post_import(const Context& context, const Call& call)
     if (at != std::string::npos) error.message.replace(at, file.path().size(), "body");
     return explain(error, call);
   }
+  if (context.services.user_embeddings != nullptr && call.params[0] == "events") {
+    context.services.user_embeddings->wake();
+  }
   const storage::ImportReport& records = report->records;
   api::ImportView view{records.num_added,  records.num_updated,         records.num_unchanged,
                        records.num_failed, report->num_from_the_future, {}};

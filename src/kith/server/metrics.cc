@@ -53,6 +53,13 @@ struct Metrics::Impl {
           .Add({}, kSeconds);
   prometheus::Counter& feedback =
       counter("kith_feedback_total", "Feedback signals recorded.").Add({});
+  prometheus::Family<prometheus::Counter>& user_embeddings =
+      counter("kith_user_embeddings_total", "Embeddings of users looked at, by outcome.");
+  prometheus::Family<Histogram>& user_embedding_seconds = histogram(
+      "kith_user_embedding_duration_seconds", "Time to bring a user's embedding up to date.");
+  prometheus::Family<prometheus::Gauge>& embedded_users =
+      gauge("kith_embedded_users",
+            "Users with events: all, those with an embedding, and those whose embedding is stale.");
   prometheus::Family<prometheus::Counter>& outcomes =
       counter("kith_chat_requests_total", "Chat requests by outcome.");
   prometheus::Family<Histogram>& steps =
@@ -135,6 +142,18 @@ void Metrics::on_embeddings(std::size_t num_texts, std::int64_t tokens, double s
   impl_->embedded_texts.Increment(static_cast<double>(num_texts));
   impl_->embedding_seconds.Observe(seconds);
   impl_->tokens.Add({{"kind", "embedding"}}).Increment(static_cast<double>(tokens));
+}
+
+void Metrics::on_user_embedding(std::string_view outcome, double seconds) {
+  impl_->user_embeddings.Add({{"outcome", std::string(outcome)}}).Increment();
+  if (outcome != "carried_on" && outcome != "rebuilt") return;
+  impl_->user_embedding_seconds.Add({{"outcome", std::string(outcome)}}, kSeconds).Observe(seconds);
+}
+
+void Metrics::set_user_embeddings(std::int64_t users, std::int64_t embedded, std::int64_t current) {
+  impl_->embedded_users.Add({{"state", "all"}}).Set(static_cast<double>(users));
+  impl_->embedded_users.Add({{"state", "embedded"}}).Set(static_cast<double>(embedded));
+  impl_->embedded_users.Add({{"state", "stale"}}).Set(static_cast<double>(users - current));
 }
 
 void Metrics::on_feedback(int num_added) { impl_->feedback.Increment(num_added); }

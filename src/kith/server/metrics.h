@@ -41,6 +41,10 @@ class Metrics final : public personalize::PipelineMetrics {
   // Texts of one request and their tokens.
   void on_embeddings(std::size_t num_texts, std::int64_t tokens, double seconds);
   void on_feedback(int num_added);
+  // A user's embedding was looked at: "current", "carried_on", "rebuilt", "nothing" or "failed".
+  void on_user_embedding(std::string_view outcome, double seconds);
+  // Users who have events and let learn, those of them with an embedding, and with a current one.
+  void set_user_embeddings(std::int64_t users, std::int64_t embedded, std::int64_t current);
 
   // Prometheus text format 0.0.4.
   std::string to_text() const;

@@ -55,6 +55,11 @@ api::Outcome<HttpResponse> delete_user(const Context& context, const Call& call)
 api::Outcome<HttpResponse> get_user_profile(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_user_export(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_user_timeline(const Context& context, const Call& call);
+api::Outcome<HttpResponse> get_user_embedding(const Context& context, const Call& call);
+api::Outcome<HttpResponse> get_similar_users(const Context& context, const Call& call);
+api::Outcome<HttpResponse> get_next_values(const Context& context, const Call& call);
+api::Outcome<HttpResponse> get_user_map(const Context& context, const Call& call);
+api::Outcome<HttpResponse> post_user_cohort(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_decision(const Context& context, const Call& call);
 api::Outcome<HttpResponse> post_import(const Context& context, const Call& call);
 api::Outcome<HttpResponse> get_document(const Context& context, const Call& call);

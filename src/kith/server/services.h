@@ -14,6 +14,7 @@
 #include "kith/server/completion_service.h"
 #include "kith/server/embedding_service.h"
 #include "kith/server/metrics.h"
+#include "kith/server/user_embedding_service.h"
 #include "kith/server/version_service.h"
 #include "kith/storage/store_set.h"
 
@@ -41,6 +42,8 @@ struct Services {
   personalize::PersonaLearner* learner = nullptr;
   // Null: who has never asked is in no figure.
   personalize::NewcomerPass* newcomers = nullptr;
+  // Null: there is no user encoder.
+  UserEmbeddingService* user_embeddings = nullptr;
   // Removes what is kept of a user outside of the stores (rows of unfinished trainings), before the
   // stores erase him; empty: there is nothing.
   std::function<Status(const storage::Scope& scope)> forget_elsewhere = {};

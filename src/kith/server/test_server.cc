@@ -219,18 +219,20 @@ personalize::Generator& TestServer::model() {
 Services TestServer::services() {
   CompletionService* service =
       options_.completions != nullptr ? options_.completions : &completions;
-  return {*pipeline_,
-          model(),
-          *feedback_,
-          *knowledge_,
-          *faulty_,
-          assigner_,
-          metrics_,
-          clock_,
-          options_.has_embeddings ? &embeddings : nullptr,
-          service,
-          options_.versions,
-          learner_.get()};
+  Services services{*pipeline_,
+                    model(),
+                    *feedback_,
+                    *knowledge_,
+                    *faulty_,
+                    assigner_,
+                    metrics_,
+                    clock_,
+                    options_.has_embeddings ? &embeddings : nullptr,
+                    service,
+                    options_.versions,
+                    learner_.get()};
+  services.user_embeddings = options_.user_embeddings;
+  return services;
 }
 
 std::string TestServer::add_key(storage::KeyRole role, const std::string& user) {

@@ -115,6 +115,7 @@ struct TestServerOptions {
   personalize::Generator* generator = nullptr;
   CompletionService* completions = nullptr;
   VersionService* versions = nullptr;
+  UserEmbeddingService* user_embeddings = nullptr;
 };
 
 // Options whose drafts go straight to the client.

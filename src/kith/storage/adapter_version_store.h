@@ -22,6 +22,9 @@ namespace kith::storage {
 
 // The adapter of all personas' conversations together: fallback and baseline.
 inline constexpr const char* kSharedAdapter = "use_case";
+// Under this name stand the versions of the encoder of users' timelines, which is no adapter but
+// has the same life: files, lineage, contributors, gate, promotion and rollback.
+inline constexpr const char* kUserEncoder = "user_encoder";
 
 // Set by erasure: somebody's rows were in the version's data who is erased since.
 inline constexpr const char* kFlagErasedContributor = "erased_contributor";

@@ -717,8 +717,7 @@ TEST_P(StorageConformanceTest, KeepsATimelineInOrderOfTimeThenOfArrival) {
                         {"z", 20, 90, "rating", "item", {{"genre", "\"drama\""}}, 4.5, "a text"}};
   const std::array events{whole, event_of(ada_, "b", 30), event_of(ada_, "a", 30),
                           event_of(bob_, "z", 5)};
-  EXPECT_THAT(*timelines.add(ada_.tenant_scope(), events),
-              testing::Each(WriteOutcome::kAdded));
+  EXPECT_THAT(*timelines.add(ada_.tenant_scope(), events), testing::Each(WriteOutcome::kAdded));
   reopen();
   const auto all = stores().timelines().newest(ada_, {}, 9);
   EXPECT_THAT(ids_of(all), ElementsAre("z", "b", "a"));
@@ -930,7 +929,7 @@ TEST_P(StorageConformanceTest, RefusesFiguresOfNoTimeOrOfTooManySpans) {
 inline void write_everything(StoreSet& stores, const Scope& scope, const std::string& word) {
   const std::string id = scope.tenant.str() + scope.user.str();
   ASSERT_TRUE(stores.users().upsert(scope, {{"note", word}}, 1));
-  ASSERT_TRUE(stores.consents().set(scope, kConsentLearn, false, 1));
+  ASSERT_TRUE(stores.consents().set(scope, kConsentProfile, false, 1));
   ASSERT_TRUE(stores.personas().put(
       scope, {{{PersonaId("field"), 1.0}}, "{\"said\":\"" + word + "\"}", "v1", 1}));
   const std::array turns{NewTurn{"user", word, 1, {}, {}, ""},
@@ -947,11 +946,108 @@ inline void write_everything(StoreSet& stores, const Scope& scope, const std::st
   ASSERT_TRUE(stores.timelines().add(
       scope.tenant_scope(),
       std::array{UserEvent{scope.user, {"t", 5, 5, "note", word, {{"said", word}}, {}, word}}}));
+  EmbeddingRow embedding;
+  embedding.version = word;
+  embedding.vector = {1.0F};
+  const auto embedded = stores.embeddings().put(scope, embedding);
+  ASSERT_TRUE(embedded && *embedded);
   ASSERT_TRUE(stores.keys().add(
       {"key" + id, "00", KeyRole::kEndUser, scope.tenant, scope.user, word, 1, {}}));
   const auto number = stores.adapter_versions().next_version(AdapterId("field"));
   ASSERT_TRUE(number);
   ASSERT_TRUE(stores.adapter_versions().add(new_version("field", *number), std::array{scope}));
+}
+
+inline EmbeddingRow embedding_of(const std::string& version, const TimelineHead& head,
+                                 float first) {
+  return {version, head.num_events, head, 9, {first, 0.5F}, {1.0F, -2.0F, first, 4.0F}, 2};
+}
+
+TEST_P(StorageConformanceTest, KeepsAnEmbeddingOfEachVersion) {
+  EmbeddingStore& embeddings = stores().embeddings();
+  EXPECT_FALSE(*embeddings.put(ada_, embedding_of("v1", {}, 1.0F)));  // there are no events
+  EXPECT_FALSE(stores().users().find(ada_)->has_value());
+  ASSERT_TRUE(stores().timelines().add(ada_.tenant_scope(),
+                                       std::array{UserEvent{ada_.user, {"a", 5, 5, "click"}}}));
+  const TimelineHead head = **stores().timelines().head(ada_);
+  const EmbeddingRow row = embedding_of("v1", head, 1.0F);
+  EXPECT_TRUE(*embeddings.put(ada_, embedding_of("v1", {}, 3.0F)));
+  EXPECT_TRUE(*embeddings.put(ada_, row));
+  EXPECT_TRUE(*embeddings.put(ada_, embedding_of("v2", {}, 2.0F)));
+  reopen();
+  EXPECT_EQ(**stores().embeddings().find(ada_, "v1"), row);
+  EXPECT_FALSE(stores().embeddings().find(ada_, "v3")->has_value());
+  EXPECT_FALSE(stores().embeddings().find(other_ada_, "v1")->has_value());
+  EXPECT_THAT(*stores().embeddings().list(ada_), SizeIs(2));
+  EXPECT_THAT(*stores().embeddings().versions(ada_.tenant_scope()),
+              ElementsAre(Pair("v1", 1), Pair("v2", 1)));
+  EXPECT_EQ(*stores().embeddings().remove_others(ada_.tenant_scope(), "v2", 9), 1);
+  EXPECT_THAT(*stores().embeddings().versions(ada_.tenant_scope()), ElementsAre(Pair("v2", 1)));
+}
+
+TEST_P(StorageConformanceTest, TellsWhoseEmbeddingIsBehind) {
+  EmbeddingStore& embeddings = stores().embeddings();
+  const TenantScope acme = ada_.tenant_scope();
+  const auto add = [&](const Scope& scope, const std::string& id, base::UnixMicros at) {
+    EXPECT_TRUE(stores().timelines().add(scope.tenant_scope(),
+                                         std::array{UserEvent{scope.user, {id, at, at, "click"}}}));
+  };
+  const auto embed = [&](const Scope& scope) {
+    EXPECT_TRUE(
+        *embeddings.put(scope, embedding_of("v1", **stores().timelines().head(scope), 1.0F)));
+  };
+  for (const Scope& scope : {ada_, bob_, other_ada_}) add(scope, "a", 5);
+  EXPECT_THAT(*embeddings.tenants(), ElementsAre(ada_.tenant, other_ada_.tenant));
+  EXPECT_THAT(*embeddings.stale(acme, "v1", UserId(), 9), ElementsAre(ada_.user, bob_.user));
+  EXPECT_THAT(*embeddings.stale(acme, "v1", ada_.user, 9), ElementsAre(bob_.user));
+  embed(ada_);
+  embed(bob_);
+  EXPECT_THAT(*embeddings.stale(acme, "v1", UserId(), 9), IsEmpty());
+  EXPECT_THAT(*embeddings.stale(acme, "v2", UserId(), 9), SizeIs(2));
+  add(ada_, "b", 6);  // at the end
+  EXPECT_THAT(*embeddings.stale(acme, "v1", UserId(), 9), ElementsAre(ada_.user));
+  EXPECT_EQ(*embeddings.coverage(acme, "v1"), (EmbeddingCoverage{2, 2, 1}));
+  embed(ada_);
+  const std::array changed{UserEvent{bob_.user, {"a", 5, 5, "purchase"}}};
+  ASSERT_TRUE(stores().timelines().add(acme, changed));  // as many events, another revision
+  EXPECT_THAT(*embeddings.stale(acme, "v1", UserId(), 9), ElementsAre(bob_.user));
+  EXPECT_EQ(*embeddings.coverage(acme, "v1"), (EmbeddingCoverage{2, 2, 1}));
+  EXPECT_EQ(*embeddings.coverage({TenantId("none")}, "v1"), EmbeddingCoverage{});
+}
+
+TEST_P(StorageConformanceTest, WhoRefusesToBeLearnedFromHasNoEmbedding) {
+  EmbeddingStore& embeddings = stores().embeddings();
+  const TenantScope acme = ada_.tenant_scope();
+  for (const Scope& scope : {ada_, bob_}) {
+    ASSERT_TRUE(
+        stores().timelines().add(acme, std::array{UserEvent{scope.user, {"a", 5, 5, "click"}}}));
+    ASSERT_TRUE(*embeddings.put(scope, embedding_of("v1", {}, 1.0F)));
+  }
+  ASSERT_TRUE(stores().personas().put(bob_, {{{PersonaId("field"), 1.0}}, "{}", "v1", 1}));
+  ASSERT_TRUE(stores().consents().set(ada_, kConsentLearn, false, 6));
+  const auto page = embeddings.page(acme, "v1", UserId(), 9);
+  ASSERT_EQ(page->size(), 1U);
+  EXPECT_EQ(page->front().user, bob_.user);
+  EXPECT_EQ(page->front().persona, PersonaId("field"));
+  EXPECT_EQ(page->front().embedding, embedding_of("v1", {}, 1.0F));
+  EXPECT_FALSE(*embeddings.put(ada_, embedding_of("v1", {}, 2.0F)));
+  EXPECT_THAT(*embeddings.stale(acme, "v2", UserId(), 9), ElementsAre(bob_.user));
+  EXPECT_EQ(embeddings.coverage(acme, "v1")->num_users, 1);
+  EXPECT_EQ(*embeddings.remove_refused(acme), 1);
+  EXPECT_THAT(*embeddings.list(ada_), IsEmpty());
+}
+
+TEST_P(StorageConformanceTest, RefusesEmbeddingsThatAreNone) {
+  const auto code = [&](const EmbeddingRow& row) {
+    return code_of(stores().embeddings().put(ada_, row));
+  };
+  EmbeddingRow row = embedding_of("v1", {}, 1.0F);
+  row.num_latents = 3;
+  EXPECT_EQ(code(row), ErrorCode::kInvalidArgument);
+  row = embedding_of("", {}, 1.0F);
+  EXPECT_EQ(code(row), ErrorCode::kInvalidArgument);
+  row = embedding_of("v1", {}, std::numeric_limits<float>::quiet_NaN());
+  EXPECT_EQ(code(row), ErrorCode::kInvalidArgument);
 }
 
 TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
@@ -967,9 +1063,9 @@ TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
                           Pair("persona_assignments", 1), Pair("persona_changes", 1),
                           Pair("persona_weights", 1), Pair("timeline_events", 1),
                           Pair("timelines", 1), Pair("turns", 3), Pair("user_attributes", 1),
-                          Pair("user_events", 1), Pair("users", 1)));
+                          Pair("user_embeddings", 1), Pair("user_events", 1), Pair("users", 1)));
   EXPECT_FALSE(stores().users().find(ada_)->has_value());
-  EXPECT_TRUE(*stores().consents().allows(ada_, kConsentLearn));
+  EXPECT_TRUE(*stores().consents().allows(ada_, kConsentProfile));
   EXPECT_FALSE(stores().personas().find(ada_)->has_value());
   EXPECT_THAT(*conversations().list(ada_, 9), IsEmpty());
   EXPECT_THAT(*conversations().recent_turns(ada_, 9), IsEmpty());
@@ -978,11 +1074,13 @@ TEST_P(StorageConformanceTest, ErasesEverythingAboutOneUserAndNothingElse) {
   EXPECT_THAT(*stores().events().list(ada_, "", 9), IsEmpty());
   EXPECT_FALSE(stores().timelines().head(ada_)->has_value());
   EXPECT_THAT(*stores().timelines().newest(ada_, {}, 9), IsEmpty());
+  EXPECT_THAT(*stores().embeddings().list(ada_), IsEmpty());
   for (const Scope& scope : {bob_, other_ada_}) {
     EXPECT_TRUE(stores().users().find(scope)->has_value());
     EXPECT_THAT(*conversations().recent_turns(scope, 9), SizeIs(2));
     EXPECT_THAT(*stores().feedback().list(scope, 9), SizeIs(1));
-    EXPECT_FALSE(*stores().consents().allows(scope, kConsentLearn));
+    EXPECT_FALSE(*stores().consents().allows(scope, kConsentProfile));
+    EXPECT_THAT(*stores().embeddings().list(scope), SizeIs(1));
   }
   EXPECT_EQ(stores().users().erase(ada_, 78)->total(), 0);
 }

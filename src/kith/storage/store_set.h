@@ -6,6 +6,7 @@
 #include "kith/storage/adapter_version_store.h"
 #include "kith/storage/conversation_store.h"
 #include "kith/storage/decision_store.h"
+#include "kith/storage/embedding_store.h"
 #include "kith/storage/event_store.h"
 #include "kith/storage/fleet_store.h"
 #include "kith/storage/key_store.h"
@@ -36,6 +37,7 @@ class StoreSet {
   virtual FleetStore& fleet() = 0;
   virtual EventStore& events() = 0;
   virtual TimelineStore& timelines() = 0;
+  virtual EmbeddingStore& embeddings() = 0;
   virtual KnowledgeStore& knowledge() = 0;
   virtual KeyStore& keys() = 0;
   virtual AdapterVersionStore& adapter_versions() = 0;

@@ -11,6 +11,7 @@
 #include "kith/base/fingerprint.h"
 #include "kith/base/json.h"
 #include "kith/tensor/safetensors.h"
+#include "kith/timeline/feature_values.h"
 
 namespace kith::timeline {
 namespace {
@@ -48,6 +49,16 @@ Result<FeatureMap> read_map(const std::filesystem::path& file) {
   return map;
 }
 
+Status check_texts(const FeatureMap& map, const EventTexts* texts) {
+  if (map.text_features().empty()) return {};
+  const std::string& wanted = map.text_source().hash;
+  if (texts == nullptr) return invalid("it reads texts and needs the text encoder " + wanted);
+  const bool fits = texts->hash() == wanted &&
+                    texts->dimensions() == static_cast<std::size_t>(map.text_source().dimensions);
+  if (fits) return {};
+  return invalid("it was trained on the text encoder " + wanted + ", not on " + texts->hash());
+}
+
 std::vector<float> normalised(std::vector<float> values) {
   const double square = std::inner_product(values.begin(), values.end(), values.begin(), 0.0);
   const auto scale = static_cast<float>(1.0 / std::sqrt(std::max(square, 1e-12)));
@@ -81,7 +92,6 @@ EventState::EventState(EventState&& other) noexcept
       last_(std::move(other.last_)),
       last_at_(other.last_at_),
       met_(std::move(other.met_)),
-      blocks_(std::move(other.blocks_)),
       values_(std::move(other.values_)),
       recent_(std::move(other.recent_)) {}
 
@@ -94,7 +104,6 @@ EventState& EventState::operator=(EventState&& other) noexcept {
   last_ = std::move(other.last_);
   last_at_ = other.last_at_;
   met_ = std::move(other.met_);
-  blocks_ = std::move(other.blocks_);
   values_ = std::move(other.values_);
   recent_ = std::move(other.recent_);
   return *this;
@@ -129,6 +138,7 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::load(const std::filesystem::
   if (!table) return fail(std::move(table).error());
   auto perceiver = Perceiver::load(dir, config.hidden_size, options.threads);
   if (!perceiver) return fail(std::move(perceiver).error());
+  if (auto fits = check_texts(*map, options.texts.get()); !fits) return fail(fits.error());
   auto met_terms = MetTerms::load(dir / "met_terms.json", *map);
   if (!met_terms) return fail(std::move(met_terms).error());
   std::string version = hash_of(*weights, *map, perceiver->get());
@@ -145,6 +155,8 @@ EventEncoder::EventEncoder(Parts parts, const EventEncoderOptions& options)
       table_(std::move(parts.table)),
       met_terms_(std::move(parts.met_terms)),
       version_(std::move(parts.version)),
+      texts_(options.texts),
+      text_features_(map_.text_features()),
       cache_(decoder_->make_cache(options.max_states * blocks_of_slot())),
       free_slots_(static_cast<std::size_t>(options.max_states)) {
   std::int64_t first = 0;
@@ -183,6 +195,23 @@ void EventEncoder::add_row(std::span<const std::int32_t> ids, std::vector<float>
   }
 }
 
+// Each text's vector through the rows of the table behind its three ids.
+Status EventEncoder::add_texts(const TimelineEvent& event, std::span<float> row) const {
+  for (const std::size_t feature : text_features_) {
+    const std::string_view text = text_of(map_.schema().features[feature], event);
+    if (text.empty()) continue;
+    KITH_ASSIGN_OR_RETURN(const std::vector<float> vector, rounded_vector(*texts_, text));
+    const float* part =
+        table_.data() +
+        static_cast<std::size_t>(first_ids_[feature] + kFirstValue + 1) * row.size();
+    for (const float value : vector) {
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] += value * part[i];
+      part += row.size();
+    }
+  }
+  return {};
+}
+
 Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> events) {
   const auto pass_values = static_cast<std::size_t>(kPassRows * width());
   std::vector<std::int32_t> ids(map_.num_features());
@@ -195,6 +224,7 @@ Status EventEncoder::append(EventState& state, std::span<const TimelineEvent> ev
     map_.encode(event, state.last_at_, ids);
     state.met_.append(ids);
     add_row(ids, rows);
+    KITH_RETURN_IF_ERROR(add_texts(event, std::span(rows).last(static_cast<std::size_t>(width()))));
     state.last_at_ = event.at;
     if (rows.size() < pass_values) continue;
     KITH_RETURN_IF_ERROR(run(state, std::move(rows)));
@@ -212,10 +242,13 @@ Status EventEncoder::run(EventState& state, std::vector<float> rows) {
                                               std::to_string(decoder_->config().max_positions) +
                                               " events"};
   }
+  // The slot's blocks are a ring: those that the first row's window reaches, up to the last row's.
+  const std::int64_t first_seen = std::max<std::int64_t>(0, state.num_events_ + 1 - window());
   const int ring = blocks_of_slot();
-  while (static_cast<std::int64_t>(state.blocks_.size()) * nn::kBlockTokens < end) {
-    const auto next = static_cast<int>(state.blocks_.size() % static_cast<std::size_t>(ring));
-    state.blocks_.push_back(state.slot_ * ring + next);
+  std::vector<std::int32_t> blocks;
+  for (std::int64_t block = first_seen / nn::kBlockTokens; block * nn::kBlockTokens < end;
+       ++block) {
+    blocks.push_back(state.slot_ * ring + static_cast<std::int32_t>(block % ring));
   }
   std::vector<text::TokenId> tokens;
   for (int row = 0; row < count; ++row) tokens.push_back(model::soft_token(row));
@@ -223,7 +256,8 @@ Status EventEncoder::run(EventState& state, std::vector<float> rows) {
   model::Chunk chunk;
   chunk.tokens = tokens;
   chunk.position = static_cast<std::int32_t>(state.num_events_);
-  chunk.blocks = state.blocks_;
+  chunk.blocks = blocks;
+  chunk.first_block = static_cast<std::int32_t>(first_seen / nn::kBlockTokens);
   chunk.soft_prompt = prompt.get();
   chunk.all_logits = perceiver_ != nullptr;
   std::vector<float> states;

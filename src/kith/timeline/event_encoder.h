@@ -19,6 +19,7 @@
 #include "kith/model/decoder.h"
 #include "kith/nn/kv_cache.h"
 #include "kith/storage/timeline_store.h"
+#include "kith/timeline/event_texts.h"
 #include "kith/timeline/feature_map.h"
 #include "kith/timeline/met_terms.h"
 #include "kith/timeline/perceiver.h"
@@ -30,6 +31,8 @@ struct EventEncoderOptions {
   int threads = 1;
   // Users whose states can be held at a time, >= 1.
   int max_states = 64;
+  // For an encoder that was trained on texts: the same text encoder. Others need none.
+  std::shared_ptr<const EventTexts> texts;
 };
 
 class EventEncoder;
@@ -61,8 +64,6 @@ class EventState {
   std::optional<storage::TimelineEvent> last_;
   std::optional<base::UnixMicros> last_at_;
   MetValues met_;
-  // Of the cache, for the events so far and some more: a ring of the slot's blocks, over and over.
-  std::vector<std::int32_t> blocks_;
   std::vector<float> values_;
   // What a Perceiver reads: the states after the last events, a ring of [its window, width] in
   // which the state after event i, counted from 0, is row i modulo the window.
@@ -73,8 +74,8 @@ class EventState {
 class EventEncoder {
  public:
   // Reads what `kith-train train timeline` wrote.
-  // Errors: kNotFound for a missing file; kInvalidArgument naming what is wrong with one, or with
-  //   two that do not fit each other.
+  // Errors: kNotFound for a missing file; kInvalidArgument naming what is wrong with one, with two
+  //   that do not fit each other, or with a text encoder that is not the one it was trained on.
   static Result<std::unique_ptr<EventEncoder>> load(const std::filesystem::path& dir,
                                                     const EventEncoderOptions& options = {});
 
@@ -94,7 +95,7 @@ class EventEncoder {
   // Carries the state on by events that follow those it was made of. O(window) an event.
   // Errors: kUnavailable for a timeline of more than a million events; kInternal if a product
   // fails,
-  //   after which the state is no longer good for anything.
+  //   after which the state is no longer good for anything; those of the text encoder.
   Status append(EventState& state, std::span<const storage::TimelineEvent> events);
 
   // Rows of an embedding's latents.
@@ -128,6 +129,7 @@ class EventEncoder {
   Status run(EventState& state, std::vector<float> rows);
   void keep(std::span<const float> states, EventState& state) const;
   void add_row(std::span<const std::int32_t> ids, std::vector<float>& rows) const;
+  Status add_texts(const storage::TimelineEvent& event, std::span<float> row) const;
 
   FeatureMap map_;
   std::unique_ptr<model::Decoder> decoder_;
@@ -136,6 +138,8 @@ class EventEncoder {
   std::vector<std::int64_t> first_ids_;         // [features]: of each in the table
   MetTerms met_terms_;
   std::string version_;
+  std::shared_ptr<const EventTexts> texts_;
+  std::vector<std::size_t> text_features_;
   nn::KvCache cache_;
   std::vector<int> free_slots_;
 };

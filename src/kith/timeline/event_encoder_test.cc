@@ -11,6 +11,7 @@
 #include "kith/base/test_directory.h"
 #include "kith/model/test_model.h"
 #include "kith/timeline/test_perceiver.h"
+#include "kith/timeline/test_texts.h"
 
 namespace kith::timeline {
 namespace {
@@ -216,6 +217,53 @@ TEST_F(EventEncoderTest, RefusesFilesThatDoNotFitEachOther) {
   model::write_tiny_model(dir_.path(), 4, model::TinyFamily::kMistral);
   write_features(48);
   EXPECT_NE(load()->version(), version);
+}
+
+// 97 ids: 48 hashed items with two more, the gap, and a text with 3 + 15 ids.
+class TextEventEncoderTest : public EventEncoderTest {
+ protected:
+  TextEventEncoderTest() {
+    const auto schema = parse_schema(
+        "name = \"t\"\n[[feature]]\nname = \"item\"\ntype = \"hashed\"\nbuckets = 48\npredict = "
+        "1\n[[feature]]\nname = \"gap\"\ntype = \"gap\"\n[[feature]]\nname = \"words\"\ntype = "
+        "\"text\"\n",
+        "t");
+    EXPECT_TRUE(schema) << schema.error().message;
+    FeatureMapBuilder builder(*schema);
+    builder.set_text_source({"test", 15});
+    model::write_text(dir_.path() / "features.json", base::dump_json(builder.build().to_json()));
+  }
+
+  std::vector<float> state_after(EventEncoder& encoder, const std::string& words) {
+    TimelineEvent event;
+    event.item = "item 1";
+    event.text = words;
+    auto state = encoder.start();
+    EXPECT_TRUE(state);
+    EXPECT_TRUE(encoder.append(*state, {&event, 1}));
+    return {state->values().begin(), state->values().end()};
+  }
+};
+
+TEST_F(TextEventEncoderTest, WhatWasSaidCountsAndNotOnlyThatSomethingWas) {
+  const auto encoder = load({.texts = std::make_shared<TestTexts>(15)});
+  ASSERT_NE(encoder, nullptr);
+  const auto first = state_after(*encoder, "my laptop is slow");
+  EXPECT_EQ(first, state_after(*encoder, "my laptop is slow"));
+  EXPECT_NE(first, state_after(*encoder, "my phone is lost"));
+  EXPECT_NE(first, state_after(*encoder, ""));
+}
+
+TEST_F(TextEventEncoderTest, AnotherTextEncoderIsRefused) {
+  EXPECT_THAT(error(), HasSubstr("needs the text encoder test"));
+  for (const auto& [dimensions, hash] : {std::pair{15, "other"}, std::pair{16, "test"}}) {
+    const auto refused = EventEncoder::load(
+        dir_.path(),
+        {.texts = std::make_shared<TestTexts>(static_cast<std::size_t>(dimensions), hash)});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(refused.error().message, HasSubstr("trained on the text encoder test"));
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "kith/base/fingerprint.h"
 #include "kith/base/json.h"
+#include "kith/timeline/feature_values.h"
 
 namespace kith::timeline {
 namespace {
@@ -17,24 +18,6 @@ using storage::TimelineEvent;
 
 Error wrong(const std::string& what) {
   return Error{ErrorCode::kInvalidArgument, "features: " + what};
-}
-
-// The value of a text-like source; empty: missing.
-std::string_view text_of(const FeatureSpec& spec, const TimelineEvent& event) {
-  switch (spec.source) {
-    case FeatureSource::kKind:
-      return event.kind;
-    case FeatureSource::kItem:
-      return event.item;
-    case FeatureSource::kText:
-      return event.text;
-    case FeatureSource::kCategory: {
-      const auto found = event.categories.find(spec.category);
-      return found == event.categories.end() ? std::string_view() : found->second;
-    }
-    default:
-      return {};
-  }
 }
 
 int calendar_value(CalendarUnit unit, base::UnixMicros at) {
@@ -57,41 +40,13 @@ int gap_bin(base::UnixMicros gap) {
   return std::min(static_cast<int>(std::bit_width(seconds)), kGapBins - 1);
 }
 
-// The inner edges of bins with equally many of the numbers; fewer where numbers repeat.
-std::vector<double> quantile_edges(std::vector<double> numbers, int bins) {
-  std::sort(numbers.begin(), numbers.end());
-  std::vector<double> edges;
-  for (int bin = 1; bin < bins && !numbers.empty(); ++bin) {
-    const auto place =
-        numbers.size() * static_cast<std::size_t>(bin) / static_cast<std::size_t>(bins);
-    const double edge = numbers[place];
-    if (edge > numbers.front() && (edges.empty() || edge > edges.back())) edges.push_back(edge);
-  }
-  return edges;
-}
-
-// The most frequent values, in the order of their counts and then of their bytes.
-std::vector<std::string> frequent_values(
-    const std::unordered_map<std::string, std::int64_t>& counts, const FeatureSpec& spec) {
-  std::vector<std::pair<std::int64_t, std::string>> ranked;
-  for (const auto& [value, count] : counts) {
-    if (count >= spec.min_count) ranked.emplace_back(-count, value);
-  }
-  std::sort(ranked.begin(), ranked.end());
-  if (ranked.size() > static_cast<std::size_t>(spec.size)) {
-    ranked.resize(static_cast<std::size_t>(spec.size));
-  }
-  std::vector<std::string> values;
-  for (auto& [count, value] : ranked) values.push_back(std::move(value));
-  return values;
-}
-
 }  // namespace
 
 FeatureMap::FeatureMap(TimelineSchema schema)
     : schema_(std::move(schema)),
       values_(schema_.features.size()),
       edges_(schema_.features.size()),
+      known_buckets_(schema_.features.size()),
       ids_(schema_.features.size()) {}
 
 void FeatureMap::index_values() {
@@ -115,9 +70,18 @@ std::int32_t FeatureMap::num_ids(std::size_t feature) const {
     case FeatureKind::kCalendar:
       return kFirstValue + calendar_size(spec.unit);
     case FeatureKind::kText:
-      return kFirstValue + 1;
+      return kFirstValue + 1 + text_source_.dimensions;
   }
   return 0;
+}
+
+std::vector<std::size_t> FeatureMap::text_features() const {
+  std::vector<std::size_t> features;
+  if (text_source_.dimensions == 0) return features;
+  for (std::size_t feature = 0; feature < num_features(); ++feature) {
+    if (schema_.features[feature].kind == FeatureKind::kText) features.push_back(feature);
+  }
+  return features;
 }
 
 std::string_view FeatureMap::value(std::size_t feature, std::int32_t id) const {
@@ -144,7 +108,9 @@ std::int32_t FeatureMap::encode_value(std::size_t feature, const TimelineEvent& 
   if (text.empty()) return kMissing;
   if (spec.kind == FeatureKind::kText) return kFirstValue;
   if (spec.kind == FeatureKind::kHashed) {
-    const auto bucket = base::hash_bytes(text) % static_cast<std::uint64_t>(spec.size);
+    const std::uint64_t bucket = bucket_of(text, spec);
+    const auto& known = known_buckets_[feature];
+    if (!known.empty() && !known[bucket]) return kUnknown;
     return kFirstValue + static_cast<std::int32_t>(bucket);
   }
   const auto found = ids_[feature].find(text);
@@ -167,40 +133,6 @@ void FeatureMap::encode(const TimelineEvent& event, std::optional<base::UnixMicr
 
 std::string FeatureMap::version() const {
   return base::to_hex(base::hash_bytes(base::dump_json(to_json())));
-}
-
-FeatureMapBuilder::FeatureMapBuilder(TimelineSchema schema)
-    : schema_(std::move(schema)),
-      counts_(schema_.features.size()),
-      numbers_(schema_.features.size()) {}
-
-void FeatureMapBuilder::add(std::span<const TimelineEvent> events) {
-  for (std::size_t feature = 0; feature < schema_.features.size(); ++feature) {
-    const FeatureSpec& spec = schema_.features[feature];
-    for (const TimelineEvent& event : events) {
-      if (spec.kind == FeatureKind::kNumber && event.number) {
-        numbers_[feature].push_back(*event.number);
-      }
-      if (spec.kind != FeatureKind::kCategory) continue;
-      const std::string_view text = text_of(spec, event);
-      if (!text.empty()) ++counts_[feature][std::string(text)];
-    }
-  }
-}
-
-FeatureMap FeatureMapBuilder::build() const {
-  FeatureMap map(schema_);
-  for (std::size_t feature = 0; feature < schema_.features.size(); ++feature) {
-    const FeatureSpec& spec = schema_.features[feature];
-    if (spec.kind == FeatureKind::kCategory) {
-      map.values_[feature] = frequent_values(counts_[feature], spec);
-    }
-    if (spec.kind == FeatureKind::kNumber) {
-      map.edges_[feature] = quantile_edges(numbers_[feature], spec.size);
-    }
-  }
-  map.index_values();
-  return map;
 }
 
 namespace {
@@ -298,6 +230,33 @@ Result<std::vector<double>> read_edges(const Json& json) {
   return edges;
 }
 
+// Of a hashed feature; absent: every bucket is known.
+Result<std::vector<bool>> read_buckets(const Json& json, int size) {
+  std::vector<bool> known;
+  const auto found = json.find("buckets");
+  if (found == json.end()) return known;
+  if (!found->is_array()) return wrong("buckets must be a list of numbers");
+  known.resize(static_cast<std::size_t>(size));
+  for (const Json& bucket : *found) {
+    const bool fits = bucket.is_number_integer() && bucket.get<std::int64_t>() >= 0 &&
+                      bucket.get<std::int64_t>() < size;
+    if (!fits) return wrong("a bucket is out of range");
+    known[bucket.get<std::size_t>()] = true;
+  }
+  return known;
+}
+
+Result<TextSource> read_text_source(const Json& json) {
+  constexpr int kMaxDimensions = 16'384;
+  const auto found = json.find("text_encoder");
+  if (found == json.end()) return TextSource{};
+  if (!found->is_object()) return wrong("text_encoder must be an object");
+  KITH_ASSIGN_OR_RETURN(auto hash, base::read_string(*found, "hash"));
+  KITH_ASSIGN_OR_RETURN(const double dimensions,
+                        read_number(*found, "dimensions", 1, kMaxDimensions));
+  return TextSource{hash.value_or(""), static_cast<int>(dimensions)};
+}
+
 }  // namespace
 
 Json FeatureMap::to_json() const {
@@ -307,11 +266,25 @@ Json FeatureMap::to_json() const {
     json["num_ids"] = num_ids(feature);
     if (schema_.features[feature].kind == FeatureKind::kCategory) json["values"] = values_[feature];
     if (schema_.features[feature].kind == FeatureKind::kNumber) json["edges"] = edges_[feature];
+    if (!known_buckets_[feature].empty()) {
+      Json buckets = Json::array();
+      for (std::size_t bucket = 0; bucket < known_buckets_[feature].size(); ++bucket) {
+        if (known_buckets_[feature][bucket]) buckets.push_back(bucket);
+      }
+      json["buckets"] = std::move(buckets);
+    }
+    if (schema_.features[feature].kind == FeatureKind::kText && text_source_.dimensions > 0) {
+      json["text_dimensions"] = text_source_.dimensions;
+    }
     features.push_back(std::move(json));
   }
-  return {{"name", schema_.name},
-          {"burst_seconds", schema_.burst_seconds},
-          {"features", std::move(features)}};
+  Json json{{"name", schema_.name},
+            {"burst_seconds", schema_.burst_seconds},
+            {"features", std::move(features)}};
+  if (text_source_.dimensions > 0) {
+    json["text_encoder"] = {{"hash", text_source_.hash}, {"dimensions", text_source_.dimensions}};
+  }
+  return json;
 }
 
 Result<FeatureMap> FeatureMap::from_json(const Json& json) {
@@ -331,9 +304,13 @@ Result<FeatureMap> FeatureMap::from_json(const Json& json) {
     schema.features.push_back(std::move(spec));
   }
   FeatureMap map(std::move(schema));
+  KITH_ASSIGN_OR_RETURN(map.text_source_, read_text_source(json));
   for (std::size_t i = 0; i < map.num_features(); ++i) {
     KITH_ASSIGN_OR_RETURN(map.values_[i], read_values((*features)[i]));
     KITH_ASSIGN_OR_RETURN(map.edges_[i], read_edges((*features)[i]));
+    if (map.schema_.features[i].kind != FeatureKind::kHashed) continue;
+    KITH_ASSIGN_OR_RETURN(map.known_buckets_[i],
+                          read_buckets((*features)[i], map.schema_.features[i].size));
   }
   map.index_values();
   return map;

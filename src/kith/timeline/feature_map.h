@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "kith/base/clock.h"
@@ -30,6 +31,14 @@ inline constexpr std::int32_t kFirstValue = 2;
 // makes a gap of 0.
 inline constexpr int kGapBins = 27;
 
+// Whose vectors the text features are; no dimensions: only whether there is a text is read.
+struct TextSource {
+  std::string hash;  // EventTexts::hash()
+  int dimensions = 0;
+
+  friend bool operator==(const TextSource&, const TextSource&) = default;
+};
+
 // Immutable; thread-safe.
 class FeatureMap {
  public:
@@ -40,14 +49,19 @@ class FeatureMap {
 
   // What to_json() wrote. Errors: kInvalidArgument naming the member.
   static Result<FeatureMap> from_json(const nlohmann::json& json);
-  // {"name", "burst_seconds", "features": [{"name", "type", ..., "num_ids", "values" or "edges"}]};
-  // the trainer reads each feature's name, num_ids and predict.
+  // {"name", "burst_seconds", "text_encoder": {"hash", "dimensions"}?, "features": [{"name",
+  // "type", ..., "num_ids", "values", "edges" or "buckets"}]}; the trainer reads each feature's
+  // name, num_ids and predict.
   nlohmann::json to_json() const;
 
   const TimelineSchema& schema() const { return schema_; }
   std::size_t num_features() const { return schema_.features.size(); }
+  // Whose vectors of texts the encoder was trained on.
+  const TextSource& text_source() const { return text_source_; }
+  // The features that are texts with vectors, ascending.
+  std::vector<std::size_t> text_features() const;
   // Ids of a feature, those of missing and unknown included; of a text, one more says that there is
-  // one.
+  // one, and behind it stands one for each dimension of its vector: the rows of a linear map.
   std::int32_t num_ids(std::size_t feature) const;
   // The value behind an id of a kCategory; empty for missing and unknown.
   // REQUIRES: 0 <= id < num_ids(feature).
@@ -72,26 +86,65 @@ class FeatureMap {
   std::int32_t encode_value(std::size_t feature, const storage::TimelineEvent& event) const;
 
   TimelineSchema schema_;
+  TextSource text_source_;
   std::vector<std::vector<std::string>> values_;  // [features]: those of id 2, 3, ...
   std::vector<std::vector<double>> edges_;        // [features]: inner edges of bins, ascending
+  // [features]: of a kHashed the buckets that enough users fall into; empty: all of them.
+  std::vector<std::vector<bool>> known_buckets_;
   std::vector<std::unordered_map<std::string_view, std::int32_t>> ids_;  // views of values_
+};
+
+// What too few users did to be learned, of one feature.
+struct WithheldValues {
+  std::string feature;
+  // Values of a category, buckets of a hashed feature; of a number the bins that became part of a
+  // wider one.
+  std::int64_t values = 0;
+  // Events that have such a value; of a number 0, as all of them keep a bin.
+  std::int64_t events = 0;
+
+  friend bool operator==(const WithheldValues&, const WithheldValues&) = default;
 };
 
 // Counts values, then makes the map. Not thread-safe.
 class FeatureMapBuilder {
  public:
-  explicit FeatureMapBuilder(TimelineSchema schema);
+  // min_users: k of k-anonymity, >= 1. A value that fewer users have is unknown to the map, a
+  // bucket that fewer users fall into as well, and a bin with fewer users is part of its neighbour.
+  explicit FeatureMapBuilder(TimelineSchema schema, std::int64_t min_users = 1);
 
-  // Events of one user, oldest first, of which only training ones should be given.
+  // Without one, texts are only there or missing.
+  void set_text_source(TextSource source) { text_source_ = std::move(source); }
+
+  // All events of one user, oldest first, of which only training ones should be given.
   void add(std::span<const storage::TimelineEvent> events);
 
   // Values of equal counts stand in the order of their bytes, so equal events give an equal map.
   FeatureMap build() const;
+  // Of each feature that withholds something because of `min_users`.
+  std::vector<WithheldValues> withheld() const;
 
  private:
+  struct Count {
+    std::int64_t events = 0;
+    std::int64_t users = 0;
+    std::int64_t last_user = -1;
+  };
+  struct Number {
+    double value;
+    std::int64_t user;
+  };
+
+  std::vector<std::string> frequent_values(std::size_t feature) const;
+  std::vector<double> all_edges(std::size_t feature) const;
+  std::vector<double> shared_edges(std::size_t feature) const;
+
   TimelineSchema schema_;
-  std::vector<std::unordered_map<std::string, std::int64_t>> counts_;  // [features]
-  std::vector<std::vector<double>> numbers_;                           // [features]
+  TextSource text_source_;
+  std::int64_t min_users_;
+  std::int64_t num_users_ = 0;
+  std::vector<std::unordered_map<std::string, Count>> counts_;  // [features]: buckets by number
+  std::vector<std::vector<Number>> numbers_;                    // [features]
 };
 
 // Events without the ones that a burst repeats (TimelineSchema::burst_seconds).

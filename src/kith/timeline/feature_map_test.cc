@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "kith/base/json.h"
 
 namespace kith::timeline {
@@ -151,6 +154,53 @@ TEST(FeatureMapTest, ABurstIsOneEvent) {
   for (const auto& kept : without_bursts(events, 2)) times.push_back(kept.at / kSecond);
   EXPECT_THAT(times, ElementsAre(0, 4, 5, 9));
   EXPECT_EQ(without_bursts(events, 0).size(), events.size());
+}
+
+// By hand: three users have the item a, one has b; the sites p and q fall into two buckets.
+TEST(FeatureMapTest, WhatTooFewUsersDidIsUnknown) {
+  FeatureMapBuilder builder(schema(), 2);
+  const auto at_site = [](TimelineEvent row, const char* site) {
+    row.categories["site"] = site;
+    return row;
+  };
+  builder.add(std::array{at_site(event("a", 1), "p"), event("b", 9), event("b", 9)});
+  builder.add(std::array{at_site(event("a", 2), "p"), event("", 3)});
+  builder.add(std::array{at_site(event("a", 3), "q")});
+  EXPECT_THAT(builder.withheld(),
+              ElementsAre(WithheldValues{"item", 1, 2}, WithheldValues{"site", 1, 1}));
+  const FeatureMap map = builder.build();
+  EXPECT_EQ(ids_of(map, event("a", 1))[0], kFirstValue);
+  EXPECT_EQ(ids_of(map, event("b", 1))[0], kUnknown);
+  EXPECT_GE(ids_of(map, at_site({}, "p"))[1], kFirstValue);
+  EXPECT_EQ(ids_of(map, at_site({}, "q"))[1], kUnknown);
+  // The map is read back as it was.
+  const auto again = FeatureMap::from_json(map.to_json());
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->version(), map.version());
+  EXPECT_EQ(ids_of(*again, at_site({}, "q"))[1], kUnknown);
+}
+
+TEST(FeatureMapTest, EveryBinHasEnoughUsers) {
+  auto wide = schema();
+  wide.features[2].size = 8;
+  FeatureMapBuilder free(wide);
+  FeatureMapBuilder anonymous(wide, 3);
+  std::vector<std::vector<TimelineEvent>> users(12);
+  for (std::size_t user = 0; user < users.size(); ++user) {
+    // One of them has all of the high numbers.
+    for (int i = 0; i < 4; ++i) users[user].push_back(event("x", (i + 1) * 2));
+    for (int i = 0; i < 20 && user == 0; ++i) users[user].push_back(event("x", 100 + i));
+    free.add(users[user]);
+    anonymous.add(users[user]);
+  }
+  const FeatureMap map = anonymous.build();
+  EXPECT_LT(map.num_ids(2), free.build().num_ids(2));
+  std::map<std::int32_t, std::set<std::size_t>> in_bin;
+  for (std::size_t user = 0; user < users.size(); ++user) {
+    for (const auto& row : users[user]) in_bin[ids_of(map, row)[2]].insert(user);
+  }
+  EXPECT_EQ(in_bin.size(), static_cast<std::size_t>(map.num_ids(2) - kFirstValue));
+  for (const auto& [bin, who] : in_bin) EXPECT_GE(who.size(), 3U) << bin;
 }
 
 }  // namespace

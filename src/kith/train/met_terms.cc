@@ -69,7 +69,7 @@ std::unordered_map<std::int32_t, std::int64_t> met_kinds(const TimelineData& dat
                                                          std::size_t feature) {
   const std::int64_t first = std::max<std::int64_t>(0, num_events - kMetEvents);
   const auto events = data.events(user, first, num_events);
-  const auto width = static_cast<std::size_t>(data.num_features());
+  const auto width = static_cast<std::size_t>(data.num_columns());
   std::unordered_map<std::int32_t, std::pair<std::int64_t, std::int64_t>> meetings;
   for (std::int64_t since = 1; since <= num_events - first; ++since) {
     const auto row = static_cast<std::size_t>(num_events - first - since);

@@ -92,7 +92,7 @@ PerceiverLoop::PerceiverLoop(Parts parts)
 Status PerceiverLoop::train_step() {
   const double start = RunClock::now();
   const TimelineBatch batch = stream_.next(recipe_.run.batch_tokens);
-  const Tensor ids = to_tensor(batch, parts_.data.num_features(), parts_.model.decoder().device());
+  const Tensor ids = to_tensor(batch, parts_.data.num_columns(), parts_.model.decoder().device());
   Tensor states;
   {
     const torch::NoGradGuard no_grad;

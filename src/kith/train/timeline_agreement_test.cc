@@ -5,6 +5,7 @@
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
 #include "kith/timeline/event_encoder.h"
+#include "kith/timeline/test_texts.h"
 #include "kith/timeline/training_file.h"
 #include "kith/train/met_terms.h"
 #include "kith/train/model_files.h"
@@ -26,6 +27,7 @@ std::vector<storage::TimelineEvent> random_events(std::uint64_t seed, int count)
                static_cast<base::UnixMicros>(rng.below(3'000'000'000));
     event.item = std::to_string(rng.below(12));
     if (rng.below(4) != 0) event.number = static_cast<double>(rng.below(6));
+    if (rng.below(3) != 0) event.text = "words " + std::to_string(rng.below(8));
     events.push_back(std::move(event));
   }
   return events;
@@ -52,14 +54,17 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScoresAndEmbeddings) {
   const auto schema = timeline::parse_schema(
       "name = \"t\"\n[[feature]]\nname = \"item\"\npredict = 1\n"
       "[[feature]]\nname = \"number\"\ntype = \"number\"\nbins = 4\npredict = 0.5\n"
-      "[[feature]]\nname = \"gap\"\ntype = \"gap\"\n",
+      "[[feature]]\nname = \"gap\"\ntype = \"gap\"\n"
+      "[[feature]]\nname = \"words\"\ntype = \"text\"\n",
       "t");
   ASSERT_TRUE(schema) << schema.error().message;
   const auto events = random_events(1, kWindow);
   timeline::FeatureMapBuilder builder(*schema);
   builder.add(events);
+  const auto texts = std::make_shared<timeline::TestTexts>(20);
+  builder.set_text_source({texts->hash(), 20});
   const timeline::FeatureMap map = builder.build();
-  timeline::TrainingFileWriter writer(map);
+  timeline::TrainingFileWriter writer(map, texts.get());
   writer.add(events);
   const base::TestDirectory directory;
   ASSERT_TRUE(writer.save(directory.path()));
@@ -75,6 +80,7 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScoresAndEmbeddings) {
   shape.intermediate_size = 48;
   shape.max_position_embeddings = kWindow;
   TimelineModel model(shape, data->features(), torch::kCPU, torch::kFloat);
+  model.set_texts(data->texts());
   model.decoder().parameters().initialize(5);
   const torch::NoGradGuard no_grad;
   // Larger than at the start of training, so that attention is not flat.
@@ -92,14 +98,19 @@ TEST(TimelineAgreementTest, ServingAndTrainingGiveTheSameScoresAndEmbeddings) {
   perceiver.parameters().refresh();
   ASSERT_TRUE(save_perceiver(perceiver, directory.path()));
 
-  const auto encoder = timeline::EventEncoder::load(directory.path());
+  const auto encoder = timeline::EventEncoder::load(directory.path(), {.texts = texts});
   ASSERT_TRUE(encoder) << encoder.error().message;
   auto state = (*encoder)->start();
   ASSERT_TRUE(state);
   ASSERT_TRUE((*encoder)->append(*state, events));
   const auto ids = data->events(0, 0, kWindow);
   const std::vector<std::int64_t> wide(ids.begin(), ids.end());
-  const torch::Tensor states = model.states(torch::tensor(wide).view({1, kWindow, 3}));
+  const torch::Tensor states =
+      model.states(torch::tensor(wide).view({1, kWindow, data->num_columns()}));
+  // Texts do count.
+  model.set_texts({20, std::vector<std::uint16_t>(data->texts().values.size(), 0)});
+  EXPECT_FALSE(torch::equal(
+      states, model.states(torch::tensor(wide).view({1, kWindow, data->num_columns()}))));
   for (const std::size_t feature : {std::size_t{0}, std::size_t{1}}) {
     torch::Tensor want =
         model.scores(states.narrow(0, kWindow - 1, 1), feature).reshape({-1}).contiguous();

@@ -24,7 +24,11 @@ Result<TimelineFeature> read_feature(const base::Json& json) {
   if (!name || !num_ids || *num_ids < 0 || *num_ids > (std::int64_t{1} << 24)) {
     return invalid("a feature must have a name and a num_ids in [0, 16777216]");
   }
-  return TimelineFeature{*name, *num_ids, predict.value_or(0.0)};
+  KITH_ASSIGN_OR_RETURN(const auto dimensions, base::read_integer(json, "text_dimensions"));
+  if (dimensions.value_or(0) < 0 || dimensions.value_or(0) > *num_ids) {
+    return invalid("text_dimensions of " + *name + " is out of range");
+  }
+  return TimelineFeature{*name, *num_ids, predict.value_or(0.0), dimensions.value_or(0)};
 }
 
 Result<std::vector<TimelineFeature>> read_features(const std::filesystem::path& file) {
@@ -70,7 +74,47 @@ Result<TimelineData> TimelineData::open(const std::filesystem::path& directory) 
   if (auto checked = data.check(); !checked) {
     return std::move(checked).error().with_context(path.string());
   }
+  if (auto read = data.read_texts(path); !read) {
+    return std::move(read).error().with_context(path.string());
+  }
   return data;
+}
+
+// Puts the rows of the texts behind the ids of each event.
+Status TimelineData::read_texts(const std::filesystem::path& path) {
+  const auto width = static_cast<std::size_t>(num_features());
+  for (const TimelineFeature& feature : features_) {
+    if (feature.text_dimensions == 0) continue;
+    ++num_texts_;
+    if (texts_.dimensions != 0 && texts_.dimensions != feature.text_dimensions) {
+      return invalid("all texts must have vectors of one length");
+    }
+    texts_.dimensions = feature.text_dimensions;
+  }
+  if (num_texts_ == 0) return {};
+  KITH_ASSIGN_OR_RETURN(const auto file, tensor::SafetensorsFile::open(path));
+  KITH_ASSIGN_OR_RETURN(texts_.values,
+                        read_tensor<std::uint16_t>(file, "texts", tensor::DType::kF16, 2));
+  KITH_ASSIGN_OR_RETURN(const auto rows,
+                        read_tensor<std::int32_t>(file, "text_rows", tensor::DType::kInt32, 2));
+  const auto shape = file.find("texts")->shape;
+  const std::size_t events = ids_.size() / width;
+  const auto texts = static_cast<std::size_t>(num_texts_);
+  const bool fits = shape[1] == texts_.dimensions && rows.size() == events * texts &&
+                    file.find("text_rows")->shape[1] == num_texts_ &&
+                    std::all_of(rows.begin(), rows.end(),
+                                [&](std::int32_t row) { return row >= -1 && row < shape[0]; });
+  if (!fits) return invalid("texts and text_rows do not fit the features");
+  std::vector<std::int32_t> columns;
+  columns.reserve(events * (width + texts));
+  for (std::size_t event = 0; event < events; ++event) {
+    const auto id = ids_.begin() + static_cast<std::ptrdiff_t>(event * width);
+    const auto row = rows.begin() + static_cast<std::ptrdiff_t>(event * texts);
+    columns.insert(columns.end(), id, id + num_features());
+    columns.insert(columns.end(), row, row + num_texts_);
+  }
+  ids_ = std::move(columns);
+  return {};
 }
 
 Status TimelineData::check() const {
@@ -105,8 +149,8 @@ std::int64_t TimelineData::num_events(std::int64_t user) const {
 std::span<const std::int32_t> TimelineData::events(std::int64_t user, std::int64_t first,
                                                    std::int64_t last) const {
   const std::int64_t begin = offsets_[static_cast<std::size_t>(user)];
-  return std::span(ids_).subspan(static_cast<std::size_t>((begin + first) * num_features()),
-                                 static_cast<std::size_t>((last - first) * num_features()));
+  return std::span(ids_).subspan(static_cast<std::size_t>((begin + first) * num_columns()),
+                                 static_cast<std::size_t>((last - first) * num_columns()));
 }
 
 HeldOut HeldOut::of(const TimelineData& data) {
@@ -199,7 +243,7 @@ TimelineBatch TimelineStream::next(std::int64_t batch_events) {
   for (const std::size_t index : chosen) {
     batch.length = std::max(batch.length, windows_[index].length());
   }
-  const auto row_size = static_cast<std::size_t>(batch.length * data_.num_features());
+  const auto row_size = static_cast<std::size_t>(batch.length * data_.num_columns());
   batch.ids.assign(row_size * chosen.size(), -1);
   for (std::size_t row = 0; row < chosen.size(); ++row) {
     const Window& window = windows_[chosen[row]];

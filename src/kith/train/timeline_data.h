@@ -4,6 +4,9 @@
 // feature's number of ids and its weight in the loss) and `timelines.safetensors`:
 //   offsets  I64 [users + 1]: events of user u are [offsets[u], offsets[u + 1])
 //   ids      I32 [events, features], oldest first: 0 missing, 1 unknown, 2 and up values
+// and, if features are texts with vectors:
+//   texts      F16 [texts, dimensions]
+//   text_rows  I32 [events, text features]: which of them the event has, -1 none
 #pragma once
 
 #include <cstdint>
@@ -22,6 +25,15 @@ struct TimelineFeature {
   std::int64_t num_ids = 0;
   // Weight of the next event's value in the loss; 0: not predicted.
   double predict = 0.0;
+  // Of a text with a vector: as many of its ids, the last ones, are rows of the linear map from the
+  // vector to the event's row. 0: none.
+  std::int64_t text_dimensions = 0;
+};
+
+// Vectors of texts, in half precision.
+struct TextTable {
+  std::int64_t dimensions = 0;
+  std::vector<std::uint16_t> values;  // [texts, dimensions]
 };
 
 // Immutable.
@@ -37,16 +49,22 @@ class TimelineData {
   std::int64_t num_ids() const;
   std::int64_t num_users() const { return static_cast<std::int64_t>(offsets_.size()) - 1; }
   std::int64_t num_events(std::int64_t user) const;
-  // [last - first, num_features()]. REQUIRES: 0 <= first <= last <= num_events(user).
+  // What is known of an event: an id a feature, then a row of texts() a text feature.
+  std::int64_t num_columns() const { return num_features() + num_texts_; }
+  const TextTable& texts() const { return texts_; }
+  // [last - first, num_columns()]. REQUIRES: 0 <= first <= last <= num_events(user).
   std::span<const std::int32_t> events(std::int64_t user, std::int64_t first,
                                        std::int64_t last) const;
 
  private:
   Status check() const;
+  Status read_texts(const std::filesystem::path& file);
 
   std::vector<TimelineFeature> features_;
+  std::int64_t num_texts_ = 0;
+  TextTable texts_;
   std::vector<std::int64_t> offsets_;
-  std::vector<std::int32_t> ids_;
+  std::vector<std::int32_t> ids_;  // [events, num_columns()]
 };
 
 // Windows padded to the longest of them; what pads has id -1 everywhere.
@@ -54,7 +72,7 @@ struct TimelineBatch {
   std::int64_t rows = 0;
   // Events of a row, at least 2.
   std::int64_t length = 0;
-  std::vector<std::int64_t> ids;  // [rows, length, features]
+  std::vector<std::int64_t> ids;  // [rows, length, columns]
 };
 
 // Which users' last event is kept from training, for validation: some of them, spread evenly.

@@ -29,7 +29,7 @@ double TimelineLoop::accumulate_gradients(std::int64_t& events) {
   events = batch.rows * (batch.length - 1);
   torch::manual_seed(parts_.recipe.seed + static_cast<std::uint64_t>(run_.state().step));
   const Tensor loss = parts_.model.loss(
-      to_tensor(batch, parts_.data.num_features(), parts_.model.decoder().device()));
+      to_tensor(batch, parts_.data.num_columns(), parts_.model.decoder().device()));
   // A batch may hold no value to predict.
   if (!loss.defined()) return run_.last_loss();
   loss.backward();

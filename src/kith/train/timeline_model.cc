@@ -1,5 +1,7 @@
 #include "kith/train/timeline_model.h"
 
+#include <cstring>
+
 #include "kith/train/ops.h"
 #include "kith/train/sampled_loss.h"
 
@@ -20,9 +22,9 @@ std::vector<std::int64_t> table_offsets(const std::vector<TimelineFeature>& feat
 
 }  // namespace
 
-Tensor to_tensor(const TimelineBatch& batch, std::int64_t features, torch::Device device) {
+Tensor to_tensor(const TimelineBatch& batch, std::int64_t columns, torch::Device device) {
   return torch::tensor(batch.ids, torch::kLong)
-      .view({batch.rows, batch.length, features})
+      .view({batch.rows, batch.length, columns})
       .to(device);
 }
 
@@ -44,9 +46,35 @@ TimelineModel::TimelineModel(ModelConfig config, std::vector<TimelineFeature> fe
 
 Tensor TimelineModel::states(const Tensor& ids) const {
   const std::int64_t events = ids.size(0) * ids.size(1);
-  const Tensor places = (ids.clamp_min(0) + offset_tensor_).reshape({-1});
-  const Tensor rows = decoder_.embed(places).view({events, ids.size(2), -1}).sum(1);
+  const auto width = static_cast<std::int64_t>(features_.size());
+  const Tensor places = (ids.narrow(2, 0, width).clamp_min(0) + offset_tensor_).reshape({-1});
+  const Tensor rows = add_texts(decoder_.embed(places).view({events, width, -1}).sum(1), ids);
   return decoder_.hidden_of(rows, ids.size(0), ids.size(1));
+}
+
+void TimelineModel::set_texts(const TextTable& texts) {
+  if (texts.dimensions == 0) return;
+  texts_ = torch::empty(
+      {static_cast<std::int64_t>(texts.values.size()) / texts.dimensions, texts.dimensions},
+      torch::kHalf);
+  std::memcpy(texts_.data_ptr(), texts.values.data(), texts.values.size() * sizeof(std::uint16_t));
+  texts_ = texts_.to(offset_tensor_.device());
+}
+
+Tensor TimelineModel::add_texts(Tensor rows, const Tensor& ids) const {
+  if (!texts_.defined() || texts_.size(0) == 0) return rows;
+  auto column = static_cast<std::int64_t>(features_.size());
+  for (std::size_t feature = 0; feature < features_.size(); ++feature) {
+    const std::int64_t dimensions = features_[feature].text_dimensions;
+    if (dimensions == 0) continue;
+    const Tensor row = ids.select(2, column++).reshape({-1});
+    const Tensor vectors =
+        texts_.index_select(0, row.clamp_min(0)).to(rows.dtype()) * row.ge(0).unsqueeze(1);
+    const std::int64_t first = offsets_[feature] + features_[feature].num_ids - dimensions;
+    rows =
+        rows + vectors.matmul(decoder_.embedding().narrow(0, first, dimensions).to(rows.dtype()));
+  }
+  return rows;
 }
 
 Tensor TimelineModel::rows_of(std::size_t feature, const Tensor& table) const {

@@ -2,7 +2,8 @@
 // event's features (User-LLM, Ning et al. 2024; SASRec, Kang and McAuley 2018, with the loss over
 // the whole catalogue of Klenitskiy and Vasilev 2023).
 //
-// An event is the sum of the embeddings of its features. All embeddings are rows of one table, the
+// An event is the sum of the embeddings of its features; a text's vector is added through a linear
+// map, whose rows are ids of the feature as well. All embeddings are rows of one table, the
 // decoder's own, in which every feature has a range of ids; the table is the head as well, so the
 // score of a value is the product of the state with the value's row.
 #pragma once
@@ -19,15 +20,18 @@
 namespace kith::train {
 
 // The batch's ids as a tensor [rows, length, features] int64.
-torch::Tensor to_tensor(const TimelineBatch& batch, std::int64_t features, torch::Device device);
+torch::Tensor to_tensor(const TimelineBatch& batch, std::int64_t columns, torch::Device device);
 
 // Not thread-safe. Library exceptions pass through.
 class TimelineModel {
  public:
-  // config.vocab_size is set to the number of ids of all features. Texts are not read.
+  // config.vocab_size is set to the number of ids of all features.
   // REQUIRES: check_model_config(config) with that size; tied embeddings.
   TimelineModel(ModelConfig config, std::vector<TimelineFeature> features, torch::Device device,
                 torch::Dtype dtype);
+
+  // The vectors of texts that ids point to; without them only ids are read.
+  void set_texts(const TextTable& texts);
 
   Decoder& decoder() { return decoder_; }
   const Decoder& decoder() const { return decoder_; }
@@ -38,7 +42,7 @@ class TimelineModel {
   void set_dropout(double dropout) { decoder_.set_dropout(dropout); }
 
   // Normed states after each event.
-  //   ids: [rows, length, features] int64, -1 where a row is padded
+  //   ids: [rows, length, features and then texts] int64, -1 where a row is padded or has no text
   //   returns: [rows * length, hidden], compute dtype
   torch::Tensor states(const torch::Tensor& ids) const;
 
@@ -60,11 +64,13 @@ class TimelineModel {
   // Over all values of a feature, or by samples where these are many (sampled_loss.h).
   torch::Tensor feature_loss(std::size_t feature, const torch::Tensor& states,
                              const torch::Tensor& targets, double scale) const;
+  torch::Tensor add_texts(torch::Tensor rows, const torch::Tensor& ids) const;
   torch::Tensor rows_of(std::size_t feature, const torch::Tensor& table) const;
 
   std::vector<TimelineFeature> features_;
   std::vector<std::int64_t> offsets_;  // of each feature's ids in the table
   torch::Tensor offset_tensor_;        // [features] int64
+  torch::Tensor texts_;                // [texts, dimensions] half; undefined without texts
   Decoder decoder_;
 };
 

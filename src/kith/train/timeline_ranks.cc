@@ -47,7 +47,7 @@ std::vector<Case> cases_of(const TimelineData& data, std::size_t feature, std::i
 // The encoder's scores of each case: [cases, num_ids] float, on the CPU.
 Tensor scores_of(const TimelineModel& model, const TimelineData& data, std::int64_t window,
                  std::size_t feature, std::span<const Case> cases) {
-  const std::int64_t width = data.num_features();
+  const std::int64_t width = data.num_columns();
   std::int64_t length = 0;
   for (const Case& one : cases) length = std::max(length, std::min(one.num_events, window));
   const auto rows = static_cast<std::int64_t>(cases.size());

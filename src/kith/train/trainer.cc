@@ -265,6 +265,7 @@ Result<TrainReport> run_timeline(const Recipe& recipe, const TrainOptions& optio
   shape.vocab_size = data.num_ids();
   KITH_RETURN_IF_ERROR(check_model_config(shape));
   TimelineModel model(shape, data.features(), device, compute_dtype(recipe));
+  model.set_texts(data.texts());
   model.decoder().parameters().initialize(recipe.seed);
   reporter.say(std::to_string(model.decoder().parameters().num_parameters()) + " parameters, " +
                std::to_string(data.num_users()) + " users");

@@ -79,7 +79,8 @@ Result<std::vector<Participant>> read_contributors(const fs::path& directory) {
 
 // The dataset's rows and what was made of them; the card stays.
 Status remove_rows_in(const fs::path& directory) {
-  for (const char* name : {"train.jsonl", "valid_users.jsonl", "valid_latest.jsonl"}) {
+  for (const char* name : {"train.jsonl", "valid_users.jsonl", "valid_latest.jsonl",
+                           "timelines.safetensors", "features.json", "valid.jsonl"}) {
     KITH_RETURN_IF_ERROR(remove_tree(directory / "data" / name));
   }
   for (const char* name : {"others", "choice"}) {

@@ -10,7 +10,6 @@
 #include "kith/text/tokenizer.h"
 #include "kith/tuning/base_model.h"
 #include "kith/tuning/canaries.h"
-#include "kith/tuning/child_process.h"
 #include "kith/tuning/neighbours.h"
 #include "kith/tuning/prompt_source.h"
 #include "kith/tuning/scaled_adapter.h"
@@ -21,11 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using base::Json;
 using base::OrderedJson;
-
-// Of a timed run: the first steps are slower.
-constexpr int kTimedSteps = 4;
-// Reading the model, encoding, validating and writing, on top of the steps.
-constexpr double kOverheadSeconds = 10.0;
 
 // What the first stages find out.
 struct Selected {
@@ -139,27 +133,6 @@ RecipeTemplate::Parts recipe_parts(const TrainingRequest& request, const Selecte
           .has_valid_latest = selected.has_valid_latest};
 }
 
-// The trainer's report. Its own words stand in the log, or on the terminal.
-Result<Json> run_trainer(const std::vector<std::string>& command, const fs::path& log,
-                         ChildResult& child) {
-  KITH_ASSIGN_OR_RETURN(child, run_child({.command = command, .error_log = log}));
-  if (child.signal != 0) {
-    return Error{ErrorCode::kCancelled,
-                 "kith-train was ended by signal " + std::to_string(child.signal)};
-  }
-  if (child.exit_status != 0) {
-    std::string last;
-    if (const auto text = base::read_file(log)) {
-      last = text->substr(std::min(text->size(), text->find_last_not_of('\n') + 1 > 400
-                                                     ? text->find_last_not_of('\n') + 1 - 400
-                                                     : std::size_t{0}));
-    }
-    return Error{child.exit_status == 2 ? ErrorCode::kInvalidArgument : ErrorCode::kUnavailable,
-                 "kith-train failed" + (last.empty() ? std::string() : ": " + last)};
-  }
-  return base::parse_json(child.output);
-}
-
 // Perplexities of the validation before the first step, from the trainer's log.
 Json first_validation(const fs::path& log) {
   const auto text = base::read_file(log);
@@ -196,75 +169,35 @@ Result<OrderedJson> metrics_of(const Json& report, const fs::path& run) {
   return metrics;
 }
 
-// Works through the stages of one job.
-class Training {
- public:
-  Training(const TrainingRequest& request, const TrainingPorts& ports, Job job)
-      : request_(request), ports_(ports), job_(std::move(job)) {}
+StageOptions stage_options(const TrainingRequest& request) {
+  return {.kind = "adapter",
+          .trainer = request.trainer,
+          .resumes = request.resumes,
+          .is_fresh = request.is_fresh,
+          .is_quiet = request.is_quiet};
+}
 
-  Result<JobState> run() {
-    KITH_RETURN_IF_ERROR(begin());
-    if (job_.state().stage == JobStage::kNew) KITH_RETURN_IF_ERROR(select_data());
-    if (job_.state().stage == JobStage::kSelected) KITH_RETURN_IF_ERROR(fine_tune());
-    if (job_.state().stage == JobStage::kTrained) KITH_RETURN_IF_ERROR(evaluate());
-    if (job_.state().stage == JobStage::kEvaluated) KITH_RETURN_IF_ERROR(register_version());
-    // Also after a crash between the two.
-    KITH_RETURN_IF_ERROR(job_.remove_rows());
-    return job_.state();
-  }
+class AdapterTraining final : public StagedTraining {
+ public:
+  AdapterTraining(const TrainingRequest& request, const TrainingPorts& ports, Job job)
+      : StagedTraining(std::move(job), stage_options(request),
+                       {ports.with_installation, ports.register_version, ports.say}),
+        request_(request),
+        ports_(ports) {}
 
  private:
-  void say(const std::string& message) const {
-    if (ports_.say) ports_.say(message);
-  }
-
-  Status begin() {
-    const JobStage stage = job_.state().stage;
-    const bool is_unfinished = stage != JobStage::kNew && stage != JobStage::kRegistered;
-    if (is_unfinished && !request_.resumes && !request_.is_fresh) {
-      return Error{ErrorCode::kConflict, "an unfinished training of " + request_.adapter.str() +
-                                             " is there (" + std::string(to_string(stage)) +
-                                             "): --resume goes on with it, --fresh drops it"};
-    }
-    if (!is_unfinished || request_.is_fresh) return job_.restart();
-    KITH_ASSIGN_OR_RETURN(const bool may, contributors_agree());
-    if (may) {
-      say("going on with the training that is " + std::string(to_string(stage)));
-      return {};
-    }
-    say("somebody whose conversations take part was erased or withdrew: data is selected anew");
-    return job_.restart();
-  }
-
-  // Consent is asked for at each use of the data, and an erased user has none.
-  Result<bool> contributors_agree() {
-    const auto users = job_.contributors();
-    if (!users) return false;
-    bool agree = true;
-    KITH_RETURN_IF_ERROR(ports_.with_installation([&](const InstallationView& view) -> Status {
-      for (const auto& [scope, trains] : *users) {
-        KITH_ASSIGN_OR_RETURN(const auto user, view.stores.users().find(scope));
-        KITH_ASSIGN_OR_RETURN(const bool allowed,
-                              view.stores.consents().allows(scope, storage::kConsentLearn));
-        agree = agree && user && allowed;
-      }
-      return {};
-    }));
-    return agree;
-  }
-
-  Status select_data() {
+  Status select_data() override {
     say("selecting the conversations");
     KITH_ASSIGN_OR_RETURN(const Selected selected, select(request_, ports_));
-    JobState state = job_.state();
+    JobState state = job().state();
     KITH_ASSIGN_OR_RETURN(state.base_hash, hash_base_model(request_.base_model));
     std::error_code error;
-    fs::remove_all(job_.run(), error);
-    KITH_RETURN_IF_ERROR(write_data(selected, job_.data()));
+    fs::remove_all(job().run(), error);
+    KITH_RETURN_IF_ERROR(write_data(selected, job().data()));
     const std::string recipe =
-        request_.recipe.complete(recipe_parts(request_, selected, job_.data(), job_.run()));
-    KITH_RETURN_IF_ERROR(base::write_file_atomically(job_.recipe(), recipe, 0600));
-    KITH_RETURN_IF_ERROR(job_.save_contributors(all_users(selected)));
+        request_.recipe.complete(recipe_parts(request_, selected, job().data(), job().run()));
+    KITH_RETURN_IF_ERROR(base::write_file_atomically(job().recipe(), recipe, 0600));
+    KITH_RETURN_IF_ERROR(job().save_contributors(all_users(selected)));
     state.stage = JobStage::kSelected;
     state.data_hash = selected.card.data_hash;
     // Where the installation lies does not change what is trained.
@@ -276,8 +209,8 @@ class Training {
                                 state.base_hash, state.parent});
     say(std::to_string(selected.data.contributors.size()) + " users, " +
         std::to_string(selected.data_tokens) +
-        " tokens; card: " + (job_.data() / "card.md").string());
-    return job_.save(state);
+        " tokens; card: " + (job().data() / "card.md").string());
+    return job().save(state);
   }
 
   // Validation users and those of other personas too: their words are in the files.
@@ -294,42 +227,23 @@ class Training {
     return participants;
   }
 
-  Status fine_tune() {
-    say("fine-tuning " + request_.adapter.str());
-    std::vector<std::string> command{request_.trainer.string(), "train",    "adapter",
-                                     job_.recipe().string(),    "--resume", "--json"};
-    if (request_.is_quiet) command.emplace_back("--quiet");
-    ChildResult child;
-    KITH_ASSIGN_OR_RETURN(const Json report,
-                          run_trainer(command, request_.is_quiet ? job_.log() : fs::path(), child));
-    if (!report.value("finished", false)) {
-      return Error{ErrorCode::kCancelled, "the training was stopped; --resume goes on with it"};
-    }
-    KITH_RETURN_IF_ERROR(
-        base::write_file_atomically(job_.run() / "report.json", report.dump(1) + "\n"));
-    JobState state = job_.state();
-    state.stage = JobStage::kTrained;
-    return job_.save(state);
-  }
-
-  Status evaluate() {
-    KITH_ASSIGN_OR_RETURN(const std::string text, base::read_file(job_.run() / "report.json"));
-    KITH_ASSIGN_OR_RETURN(const Json report, base::parse_json(text));
-    JobState state = job_.state();
-    KITH_ASSIGN_OR_RETURN(OrderedJson metrics, metrics_of(report, job_.run()));
+  Status evaluate() override {
+    KITH_ASSIGN_OR_RETURN(const Json report, this->report());
+    JobState state = job().state();
+    KITH_ASSIGN_OR_RETURN(OrderedJson metrics, metrics_of(report, job().run()));
     KITH_ASSIGN_OR_RETURN(const double share, choose_share());
     metrics["update_share"] = share;
-    KITH_RETURN_IF_ERROR(write_scaled_adapter(job_.run() / "adapter", share, job_.kept()));
+    KITH_RETURN_IF_ERROR(write_scaled_adapter(job().run() / "adapter", share, job().kept()));
     state.metrics = metrics.dump();
     state.stage = JobStage::kEvaluated;
-    return job_.save(state);
+    return job().save(state);
   }
 
   Result<double> choose_share() const {
     if (!ports_.choose_share) return 1.0;
     say("measuring how much of the update may stay");
     KITH_ASSIGN_OR_RETURN(const double share,
-                          ports_.choose_share(job_.run() / "adapter", job_.data() / "choice"));
+                          ports_.choose_share(job().run() / "adapter", job().data() / "choice"));
     if (share > 0.0) {
       say("a share of " + std::to_string(share) + " of the update stays");
       return share;
@@ -339,79 +253,27 @@ class Training {
     return 1.0;
   }
 
-  // Those of the training part: validation leaves no trace in the weights.
-  Result<std::vector<storage::Scope>> training_users() const {
-    KITH_ASSIGN_OR_RETURN(const auto participants, job_.contributors());
-    std::vector<storage::Scope> users;
-    for (const auto& [scope, trains] : participants) {
-      if (trains) users.push_back(scope);
-    }
-    return users;
-  }
-
   // For the gate, which measures on users that never trained: only where the operator asks.
-  Status keep_data() const {
+  Status keep_data() override {
     if (request_.keep_data.empty()) return {};
     std::error_code error;
     fs::create_directories(request_.keep_data, error);
-    fs::copy(job_.data(), request_.keep_data,
+    fs::copy(job().data(), request_.keep_data,
              fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
     if (!error) return {};
     return Error{ErrorCode::kUnavailable,
                  "cannot copy the data to " + request_.keep_data.string() + ": " + error.message()};
   }
 
-  Status register_version() {
-    KITH_ASSIGN_OR_RETURN(const bool may, contributors_agree());
-    if (!may) {
-      KITH_RETURN_IF_ERROR(job_.restart());
-      return Error{
-          ErrorCode::kConflict,
-          "somebody whose conversations took part was erased or withdrew meanwhile; what was "
-          "trained is dropped: start again"};
-    }
-    KITH_RETURN_IF_ERROR(keep_data());
-    KITH_ASSIGN_OR_RETURN(auto users, training_users());
-    JobState state = job_.state();
-    if (ports_.register_version) {
-      KITH_ASSIGN_OR_RETURN(
-          state.version,
-          ports_.register_version(
-              {.job = state, .adapter = job_.kept(), .contributors = std::move(users)}));
-    }
-    state.stage = JobStage::kRegistered;
-    return job_.save(state);
-  }
-
   const TrainingRequest& request_;
   const TrainingPorts& ports_;
-  Job job_;
-};
-
-// Removed with all that is in it.
-class ScratchDirectory {
- public:
-  explicit ScratchDirectory(fs::path path) : path_(std::move(path)) { remove(); }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  ~ScratchDirectory() { remove(); }
-
-  const fs::path& path() const { return path_; }
-
- private:
-  void remove() const {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-
-  fs::path path_;
 };
 
 }  // namespace
 
 Result<JobState> train_adapter(const TrainingRequest& request, const TrainingPorts& ports) {
   KITH_ASSIGN_OR_RETURN(Job job, Job::open(request.data_dir, request.adapter));
-  Training training(request, ports, std::move(job));
+  AdapterTraining training(request, ports, std::move(job));
   return training.run();
 }
 
@@ -421,29 +283,20 @@ Result<TrainingForecast> forecast_training(const TrainingRequest& request,
   TrainingForecast forecast{.card = selected.card,
                             .data_tokens = selected.data_tokens,
                             .steps = request.recipe.steps_for(selected.data_tokens)};
-  const ScratchDirectory scratch(request.data_dir / "personas" / "forecast" /
-                                 request.adapter.str());
-  std::error_code error;
-  fs::create_directories(scratch.path(), error);
-  if (error) {
-    return Error{ErrorCode::kUnavailable, "cannot create " + scratch.path().string()};
-  }
-  KITH_RETURN_IF_ERROR(write_data(selected, scratch.path() / "data"));
-  const std::string recipe = request.recipe.complete(
-      recipe_parts(request, selected, scratch.path() / "data", scratch.path() / "run"));
-  KITH_RETURN_IF_ERROR(base::write_file_atomically(scratch.path() / "recipe.toml", recipe, 0600));
-  if (ports.say) ports.say("timing " + std::to_string(kTimedSteps) + " steps");
-  ChildResult child;
-  KITH_ASSIGN_OR_RETURN(const Json report,
-                        run_trainer({request.trainer.string(), "train", "adapter",
-                                     (scratch.path() / "recipe.toml").string(), "--max-steps",
-                                     std::to_string(kTimedSteps), "--json", "--quiet"},
-                                    scratch.path() / "log.txt", child));
-  forecast.tokens_per_second = report.value("tokens_per_second", 0.0);
-  forecast.peak_bytes = child.peak_bytes;
+  const fs::path scratch = request.data_dir / "personas" / "forecast" / request.adapter.str();
+  if (ports.say) ports.say("timing a few steps");
+  KITH_ASSIGN_OR_RETURN(const TimedSteps timed,
+                        time_steps(stage_options(request), scratch, [&]() -> Status {
+                          KITH_RETURN_IF_ERROR(write_data(selected, scratch / "data"));
+                          const std::string recipe = request.recipe.complete(
+                              recipe_parts(request, selected, scratch / "data", scratch / "run"));
+                          return base::write_file_atomically(scratch / "recipe.toml", recipe, 0600);
+                        }));
+  forecast.tokens_per_second = timed.tokens_per_second;
+  forecast.peak_bytes = timed.peak_bytes;
   if (forecast.steps > 0 && forecast.tokens_per_second > 0.0) {
-    const auto tokens = static_cast<double>(forecast.steps * request.recipe.batch_tokens());
-    forecast.seconds = tokens / forecast.tokens_per_second + kOverheadSeconds;
+    forecast.seconds = predicted_seconds(forecast.steps * request.recipe.batch_tokens(),
+                                         forecast.tokens_per_second);
   }
   return forecast;
 }

@@ -17,41 +17,19 @@
 #include <vector>
 
 #include "kith/base/result.h"
-#include "kith/memory/knowledge.h"
 #include "kith/persona/dataset_card.h"
 #include "kith/persona/members.h"
 #include "kith/persona/training_data.h"
-#include "kith/storage/store_set.h"
 #include "kith/tuning/job.h"
 #include "kith/tuning/recipe.h"
+#include "kith/tuning/staged_training.h"
 
 namespace kith::tuning {
-
-// What an installation lends for a while.
-struct InstallationView {
-  storage::StoreSet& stores;
-  memory::Knowledge& knowledge;
-  storage::TenantScope scope;
-  const base::Clock& clock;
-  // Null without personas.
-  const persona::Assigner* assigner = nullptr;
-};
-// Opens the installation, calls `use` and closes it: training takes long, and a server should be
-// able to start meanwhile.
-using WithInstallation =
-    std::function<Status(const std::function<Status(const InstallationView& view)>& use)>;
 
 // A version that may be built upon.
 struct StartingPoint {
   std::filesystem::path path;  // PEFT directory
   std::string version;         // "use_case@2"
-};
-
-// A trained adapter on its way into the registry.
-struct FinishedTraining {
-  JobState job;
-  std::filesystem::path adapter;  // PEFT directory
-  std::vector<storage::Scope> contributors;
 };
 
 struct TrainingPorts {

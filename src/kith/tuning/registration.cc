@@ -1,15 +1,46 @@
 #include "kith/tuning/registration.h"
 
+#include <optional>
 #include <utility>
 
+#include "kith/tuning/encoder_trial.h"
 #include "kith/tuning/job.h"
 
 namespace kith::tuning {
 namespace {
 
+bool is_encoder(const JobState& job) { return job.adapter.str() == storage::kUserEncoder; }
+
 bool is_of(const storage::AdapterVersionRow& row, const JobState& job) {
-  return row.data_hash == job.data_hash && row.recipe_hash == job.recipe_hash &&
-         row.base_hash == job.base_hash && row.status == storage::VersionStatus::kCandidate;
+  // An encoder is judged when it is registered, so that it may be refused by then.
+  const bool is_new = row.status == storage::VersionStatus::kCandidate ||
+                      (is_encoder(job) && row.status == storage::VersionStatus::kRefused);
+  return is_new && row.data_hash == job.data_hash && row.recipe_hash == job.recipe_hash &&
+         row.base_hash == job.base_hash;
+}
+
+persona::NewVersion version_of(const FinishedTraining& finished) {
+  const JobState& job = finished.job;
+  persona::NewVersion version{.adapter = job.adapter,
+                              .source = finished.adapter,
+                              .by = is_encoder(job) ? "kith train timeline" : "kith persona train",
+                              .reason = "trained"};
+  if (!job.parent.empty()) version.parents.push_back(job.parent);
+  version.base_hash = job.base_hash;
+  version.data_hash = job.data_hash;
+  version.recipe_hash = job.recipe_hash;
+  version.metrics = job.metrics;
+  version.contributors = finished.contributors;
+  return version;
+}
+
+// By the figures in its metrics.
+Result<storage::AdapterVersionRow> pass_gate(persona::VersionRegistry& registry,
+                                             const storage::AdapterVersionRow& row) {
+  KITH_ASSIGN_OR_RETURN(storage::GateOutcome gate, judge_encoder(row.metrics));
+  gate.at = row.created_at;
+  KITH_RETURN_IF_ERROR(registry.store().set_gate(row.id, gate, row.created_by));
+  return registry.find(row.id);
 }
 
 }  // namespace
@@ -18,20 +49,15 @@ Result<storage::AdapterVersionRow> register_training(persona::VersionRegistry& r
                                                      const FinishedTraining& finished) {
   const JobState& job = finished.job;
   KITH_ASSIGN_OR_RETURN(auto rows, registry.list(job.adapter));
+  std::optional<storage::AdapterVersionRow> known;
   for (auto& row : rows) {
-    if (is_of(row, job)) return std::move(row);
+    if (!known && is_of(row, job)) known = std::move(row);
   }
-  persona::NewVersion version{.adapter = job.adapter,
-                              .source = finished.adapter,
-                              .by = "kith persona train",
-                              .reason = "trained"};
-  if (!job.parent.empty()) version.parents.push_back(job.parent);
-  version.base_hash = job.base_hash;
-  version.data_hash = job.data_hash;
-  version.recipe_hash = job.recipe_hash;
-  version.metrics = job.metrics;
-  version.contributors = finished.contributors;
-  return registry.add(version);
+  if (!known) {
+    KITH_ASSIGN_OR_RETURN(known, registry.add(version_of(finished)));
+  }
+  if (is_encoder(job) && !known->gate) return pass_gate(registry, *known);
+  return *std::move(known);
 }
 
 Result<storage::AdapterVersionRow> register_training_of(persona::VersionRegistry& registry,

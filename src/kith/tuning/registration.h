@@ -9,7 +9,8 @@
 
 namespace kith::tuning {
 
-// The candidate that these weights are; called again after a crash, the one of the first call.
+// The candidate that these weights are; called again after a crash, the one of the first call. A
+// user encoder passes or fails its gate at once (encoder_trial.h).
 // Errors: those of persona::VersionRegistry::add().
 Result<storage::AdapterVersionRow> register_training(persona::VersionRegistry& registry,
                                                      const FinishedTraining& finished);

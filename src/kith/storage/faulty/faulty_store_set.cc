@@ -388,6 +388,50 @@ class FaultyAdapterVersionStore final : public AdapterVersionStore {
   FaultGate& gate_;
 };
 
+class FaultyEmbeddingStore final : public EmbeddingStore {
+ public:
+  FaultyEmbeddingStore(EmbeddingStore& inner, FaultGate& gate) : inner_(inner), gate_(gate) {}
+  Result<bool> put(const Scope& scope, const EmbeddingRow& row) override {
+    return gate_.pass([&] { return inner_.put(scope, row); });
+  }
+  Result<std::optional<EmbeddingRow>> find(const Scope& scope,
+                                           const std::string& version) override {
+    return gate_.pass([&] { return inner_.find(scope, version); });
+  }
+  Result<std::vector<EmbeddingRow>> list(const Scope& scope) override {
+    return gate_.pass([&] { return inner_.list(scope); });
+  }
+  Result<std::vector<EmbeddedUser>> page(const TenantScope& scope, const std::string& version,
+                                         const UserId& after, std::size_t limit) override {
+    return gate_.pass([&] { return inner_.page(scope, version, after, limit); });
+  }
+  Result<std::vector<UserId>> stale(const TenantScope& scope, const std::string& version,
+                                    const UserId& after, std::size_t limit) override {
+    return gate_.pass([&] { return inner_.stale(scope, version, after, limit); });
+  }
+  Result<EmbeddingCoverage> coverage(const TenantScope& scope,
+                                     const std::string& version) override {
+    return gate_.pass([&] { return inner_.coverage(scope, version); });
+  }
+  Result<std::map<std::string, std::int64_t>> versions(const TenantScope& scope) override {
+    return gate_.pass([&] { return inner_.versions(scope); });
+  }
+  Result<std::vector<TenantId>> tenants() override {
+    return gate_.pass([&] { return inner_.tenants(); });
+  }
+  Result<std::int64_t> remove_others(const TenantScope& scope, const std::string& version,
+                                     std::size_t limit) override {
+    return gate_.pass([&] { return inner_.remove_others(scope, version, limit); });
+  }
+  Result<std::int64_t> remove_refused(const TenantScope& scope) override {
+    return gate_.pass([&] { return inner_.remove_refused(scope); });
+  }
+
+ private:
+  EmbeddingStore& inner_;
+  FaultGate& gate_;
+};
+
 class FaultyStoreSetImpl final : public FaultyStoreSet {
  public:
   explicit FaultyStoreSetImpl(StoreSet& inner)
@@ -401,6 +445,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
         fleet_(inner.fleet(), gate_),
         events_(inner.events(), gate_),
         timelines_(inner.timelines(), gate_),
+        embeddings_(inner.embeddings(), gate_),
         knowledge_(inner.knowledge(), gate_),
         keys_(inner.keys(), gate_),
         adapter_versions_(inner.adapter_versions(), gate_) {}
@@ -420,6 +465,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   FleetStore& fleet() override { return fleet_; }
   EventStore& events() override { return events_; }
   TimelineStore& timelines() override { return timelines_; }
+  EmbeddingStore& embeddings() override { return embeddings_; }
   KnowledgeStore& knowledge() override { return knowledge_; }
   KeyStore& keys() override { return keys_; }
   AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
@@ -436,6 +482,7 @@ class FaultyStoreSetImpl final : public FaultyStoreSet {
   FaultyFleetStore fleet_;
   FaultyEventStore events_;
   FaultyTimelineStore timelines_;
+  FaultyEmbeddingStore embeddings_;
   FaultyKnowledgeStore knowledge_;
   FaultyKeyStore keys_;
   FaultyAdapterVersionStore adapter_versions_;

@@ -71,7 +71,8 @@ TEST_F(FaultyStoreSetTest, ReachesEveryStore) {
   EXPECT_FALSE(faulty_->knowledge().list(ada_.tenant_scope(), DocumentId{}, 1));
   EXPECT_FALSE(faulty_->keys().list(ada_.tenant_scope()));
   EXPECT_FALSE(faulty_->adapter_versions().list(AdapterId{}));
-  EXPECT_EQ(faulty_->num_failures(), 9);
+  EXPECT_FALSE(faulty_->embeddings().list(ada_));
+  EXPECT_EQ(faulty_->num_failures(), 10);
 }
 
 }  // namespace

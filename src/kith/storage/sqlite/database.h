@@ -27,6 +27,12 @@
 
 namespace kith::storage::sqlite {
 
+// Bytes of a column, borrowed for the time of the statement.
+struct Blob {
+  const void* data = nullptr;
+  std::size_t size = 0;
+};
+
 // One execution of a prepared statement. Resets the statement at the end, so that it holds no lock
 // and no user text. Throws SQLite::Exception.
 class Query {
@@ -60,6 +66,10 @@ class Query {
   void bind_one(const std::string& value) { statement_.bind(next_++, value); }
   void bind_one(std::string_view value) { statement_.bind(next_++, std::string(value)); }
   void bind_one(const char* value) { statement_.bind(next_++, value); }
+  void bind_one(const Blob& value) {
+    // A null pointer would be a NULL.
+    statement_.bind(next_++, value.size == 0 ? "" : value.data, static_cast<int>(value.size));
+  }
   void bind_one(double value) { statement_.bind(next_++, value); }
   template <typename Int>
   requires std::is_integral_v<Int>

@@ -219,8 +219,20 @@ CREATE TABLE timelines (
 ) WITHOUT ROWID;
 )sql";
 
+// What user encoders made of timelines, with the head of the timeline that it was made of.
+constexpr const char* kEmbeddings = R"sql(
+CREATE TABLE user_embeddings (
+  tenant TEXT NOT NULL, user TEXT NOT NULL, version TEXT NOT NULL,
+  num_events INTEGER NOT NULL, head_events INTEGER NOT NULL, revision INTEGER NOT NULL,
+  last_at INTEGER NOT NULL, last_arrival INTEGER NOT NULL, made_at INTEGER NOT NULL,
+  num_latents INTEGER NOT NULL, vector BLOB NOT NULL, latents BLOB NOT NULL,
+  PRIMARY KEY (tenant, user, version),
+  FOREIGN KEY (tenant, user) REFERENCES users ON DELETE CASCADE
+);
+)sql";
+
 constexpr std::array<const char*, kSchemaVersion> kMigrations = {
-    kUsers, kTenants, kAdapterVersions, kFleet, kEvents, kOwnPersonas, kTimelines};
+    kUsers, kTenants, kAdapterVersions, kFleet, kEvents, kOwnPersonas, kTimelines, kEmbeddings};
 
 }  // namespace
 

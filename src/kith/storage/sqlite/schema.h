@@ -7,7 +7,7 @@
 
 namespace kith::storage::sqlite {
 
-inline constexpr int kSchemaVersion = 7;
+inline constexpr int kSchemaVersion = 8;
 
 // Brings the database up to kSchemaVersion, each migration in a transaction of its own.
 // Errors: kConflict if the database is newer. Throws SQLite::Exception.

@@ -4,6 +4,7 @@
 #include "kith/storage/sqlite/conversation_store.h"
 #include "kith/storage/sqlite/database.h"
 #include "kith/storage/sqlite/decision_stores.h"
+#include "kith/storage/sqlite/embedding_store.h"
 #include "kith/storage/sqlite/event_store.h"
 #include "kith/storage/sqlite/fleet_store.h"
 #include "kith/storage/sqlite/knowledge_store.h"
@@ -29,6 +30,7 @@ class SqliteStoreSet final : public StoreSet {
   FleetStore& fleet() override { return fleet_; }
   EventStore& events() override { return events_; }
   TimelineStore& timelines() override { return timelines_; }
+  EmbeddingStore& embeddings() override { return embeddings_; }
   KnowledgeStore& knowledge() override { return knowledge_; }
   KeyStore& keys() override { return keys_; }
   AdapterVersionStore& adapter_versions() override { return adapter_versions_; }
@@ -44,6 +46,7 @@ class SqliteStoreSet final : public StoreSet {
   sqlite::SqliteFleetStore fleet_{*database_};
   sqlite::SqliteEventStore events_{*database_};
   sqlite::SqliteTimelineStore timelines_{*database_};
+  sqlite::SqliteEmbeddingStore embeddings_{*database_};
   sqlite::SqliteKnowledgeStore knowledge_{*database_};
   sqlite::SqliteKeyStore keys_{*database_};
   sqlite::SqliteAdapterVersionStore adapter_versions_{*database_};

@@ -119,7 +119,7 @@ TEST_F(SqliteStoreSetTest, EveryTableAboutUsersIsKeyedByTenantAndUser) {
   const auto tables = raw.column(
       "SELECT name FROM sqlite_schema AS s WHERE type = 'table' AND EXISTS "
       "(SELECT 1 FROM pragma_table_info(s.name) WHERE name = 'user') AND name <> 'api_keys'");
-  EXPECT_EQ(tables.size(), 14U);
+  EXPECT_EQ(tables.size(), 15U);
   for (const std::string& table : tables) {
     EXPECT_THAT(raw.column("SELECT name FROM pragma_table_info('" + table +
                            "') WHERE pk IN (1, 2) ORDER BY pk"),
@@ -185,6 +185,7 @@ TEST_F(SqliteStoreSetTest, ReadsAFileOfVersionThree) {
   EXPECT_THAT(*stores->personas().changes(scope),
               testing::ElementsAre(
                   PersonaChange{1750000000000000, PersonaId{}, PersonaId("field_worker")}));
+  EXPECT_TRUE(stores->embeddings().list(scope)->empty());
 }
 
 TEST_F(SqliteStoreSetTest, DecisionsOfOlderFilesSayWhoseTheyWereAndWhichShadowAnswered) {

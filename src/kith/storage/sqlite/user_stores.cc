@@ -29,6 +29,7 @@ struct EraseStep {
 
 // Children before parents, so that each table's count is its own and not a cascade's.
 constexpr std::array kEraseSteps = {
+    EraseStep{"user_embeddings", "DELETE FROM user_embeddings WHERE tenant = ? AND user = ?"},
     EraseStep{"timeline_events", "DELETE FROM timeline_events WHERE tenant = ? AND user = ?"},
     EraseStep{"timelines", "DELETE FROM timelines WHERE tenant = ? AND user = ?"},
     EraseStep{"user_events", "DELETE FROM user_events WHERE tenant = ? AND user = ?"},
