@@ -12,6 +12,7 @@
 #include <string>
 
 #include "kith/base/json.h"
+#include "kith/train/bridge_data.h"
 #include "kith/train/model_files.h"
 #include "kith/train/preference_data.h"
 #include "kith/train/prepare.h"
@@ -85,6 +86,10 @@ OrderedJson to_json(const train::TrainReport& report) {
     json["ranks"][figure.name] = {
         {"users", figure.users}, {"hr10", figure.hit_rate_10}, {"ndcg10", figure.ndcg_10}};
   }
+  for (const auto& figure : report.answers) {
+    json["answers"][figure.name] = {
+        {"examples", figure.examples}, {"accuracy", figure.accuracy}, {"loss", figure.loss}};
+  }
   if (!report.result.empty()) json["result"] = report.result.string();
   return json;
 }
@@ -99,6 +104,7 @@ int run_training(const Arguments& arguments, train::RecipeKind kind) {
   const auto train_it = kind == train::RecipeKind::kBase       ? train::train_base
                         : kind == train::RecipeKind::kAdapter  ? train::train_adapter
                         : kind == train::RecipeKind::kTimeline ? train::train_timeline
+                        : kind == train::RecipeKind::kBridge   ? train::train_bridge
                                                                : train::train_preference;
   const auto report = train_it(*recipe, options);
   if (!report) return fail(report.error());
@@ -118,6 +124,8 @@ kith::Status prepare_for(train::RecipeKind kind, const train::Recipe& recipe,
                          const train::PrepareProgress& say) {
   if (kind == train::RecipeKind::kPreference) {
     KITH_RETURN_IF_ERROR(train::prepare_preferences(recipe, say));
+  } else if (kind == train::RecipeKind::kBridge) {
+    KITH_RETURN_IF_ERROR(train::prepare_bridge(recipe, say));
   } else {
     KITH_RETURN_IF_ERROR(train::prepare(recipe, say));
   }
@@ -128,6 +136,7 @@ kith::Status prepare_for(train::RecipeKind kind, const train::Recipe& recipe,
 int run_prepare(const Arguments& arguments) {
   const train::RecipeKind kind = arguments.kind == "adapter"      ? train::RecipeKind::kAdapter
                                  : arguments.kind == "preference" ? train::RecipeKind::kPreference
+                                 : arguments.kind == "bridge"     ? train::RecipeKind::kBridge
                                                                   : train::RecipeKind::kBase;
   const auto recipe = read_recipe(arguments, kind);
   if (!recipe) return fail(recipe.error());
@@ -205,6 +214,9 @@ void add_train(CLI::App& app, Arguments& arguments, int& code) {
   auto* timeline = training->add_subcommand("timeline", "a user encoder on timelines");
   add_training_options(*timeline, arguments);
   timeline->callback([&] { code = run_training(arguments, train::RecipeKind::kTimeline); });
+  auto* bridge = training->add_subcommand("bridge", "from the user encoder to the language model");
+  add_training_options(*bridge, arguments);
+  bridge->callback([&] { code = run_training(arguments, train::RecipeKind::kBridge); });
 }
 
 void add_tools(CLI::App& app, Arguments& arguments, int& code) {
@@ -212,7 +224,7 @@ void add_tools(CLI::App& app, Arguments& arguments, int& code) {
   prepare->add_option("recipe", arguments.recipe, "recipe (TOML)")->required();
   prepare->add_option("--out", arguments.out, "output directory instead of the recipe's");
   prepare->add_option("--for", arguments.kind, "what the recipe trains (default: base)")
-      ->check(CLI::IsMember({"base", "adapter", "preference"}));
+      ->check(CLI::IsMember({"base", "adapter", "bridge", "preference"}));
   prepare->callback([&] { code = run_prepare(arguments); });
   auto* exporting = app.add_subcommand("export", "a checkpoint as a Hugging Face directory");
   exporting->add_option("checkpoint", arguments.checkpoint, "checkpoint.safetensors")->required();

@@ -87,6 +87,22 @@ void TomlTable::texts(const char* key, std::vector<std::string>& to) {
   }
 }
 
+void TomlTable::integers(const char* key, std::vector<std::int64_t>& to, std::int64_t low,
+                         std::int64_t high) {
+  const auto* node = take(key);
+  if (node == nullptr) return;
+  const std::string problem =
+      "must be an array of integers in [" + std::to_string(low) + ", " + std::to_string(high) + "]";
+  const auto* array = node->as_array();
+  if (array == nullptr) return fail(key, problem);
+  to.clear();
+  for (const auto& item : *array) {
+    const auto value = item.value_exact<std::int64_t>();
+    if (!value || *value < low || *value > high) return fail(key, problem);
+    to.push_back(*value);
+  }
+}
+
 void TomlTable::child(const char* key, const std::function<void(TomlTable&)>& read) {
   const auto* node = take(key);
   if (node != nullptr && !node->is_table()) return fail(key, "must be a table");

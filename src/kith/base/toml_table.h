@@ -40,6 +40,8 @@ class TomlTable {
                std::int64_t high = std::numeric_limits<std::int64_t>::max());
   void real(const char* key, double& to, double low, double high);
   void texts(const char* key, std::vector<std::string>& to);
+  void integers(const char* key, std::vector<std::int64_t>& to, std::int64_t low,
+                std::int64_t high);
 
   // Calls `read` with the table of that name, or with an empty one.
   void child(const char* key, const std::function<void(TomlTable&)>& read);

@@ -52,6 +52,7 @@ void add_persona_commands(CLI::App& app, GlobalOptions& options, int& status);
 // `kith persona calibrate` and `kith eval assignment`.
 void add_calibrate_command(CLI::App& persona, GlobalOptions& options, int& status);
 void add_assignment_suite(CLI::App& eval, GlobalOptions& options, int& status);
+void add_bridge_suite(CLI::App& eval, GlobalOptions& options, int& status);
 void add_timeline_suite(CLI::App& eval, GlobalOptions& options, int& status);
 void add_route_command(CLI::App& app, GlobalOptions& options, int& status);
 // `kith train routing`, which needs no gradients of a model.

@@ -1,5 +1,5 @@
-// kith eval assignment|discovery|personas|facts|preferences|answers|voices|essays|patients|router|
-// routing|timeline
+// kith eval assignment|bridges|discovery|personas|facts|preferences|answers|voices|essays|patients|
+// router|routing|timeline
 #include <iostream>
 
 #include "kith/cli/command.h"
@@ -241,6 +241,7 @@ void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status) {
   add_router_suite(*command, options, status);
   add_discovery_suite(*command, options, status);
   add_assignment_suite(*command, options, status);
+  add_bridge_suite(*command, options, status);
   add_timeline_suite(*command, options, status);
 }
 

@@ -61,13 +61,19 @@ Tensor Decoder::without_some(const Tensor& delta) const {
   return dropout_ > 0.0 ? at::dropout(delta, dropout_, true) : delta;
 }
 
-Tensor Decoder::custom_hidden(Tensor residual, const AttentionShape& shape) const {
+Tensor Decoder::custom_hidden(Tensor residual, const AttentionShape& shape,
+                              const BetweenParts& between) const {
   const double eps = config_.rms_norm_eps;
   Tensor x = rms_norm(residual, norm(0, 0), eps, dtype_);
   for (std::int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
     const Tensor qkv = project(x, layer, DecoderLayout::kQkv);
     const Tensor attended = causal_attention(qkv, rotary_, shape);
-    const Tensor delta = without_some(project(attended, layer, DecoderLayout::kOutput));
+    Tensor delta = without_some(project(attended, layer, DecoderLayout::kOutput));
+    if (between) {
+      const Tensor sum = residual + delta;
+      const Tensor more = between(sum, layer);
+      if (more.defined()) std::tie(residual, delta) = std::pair(sum, more);
+    }
     std::tie(residual, x) = add_rms_norm(residual, delta, norm(layer, 1), eps);
     const Tensor gated = swiglu(project(x, layer, DecoderLayout::kGateUp));
     const Tensor down = without_some(project(gated, layer, DecoderLayout::kDown));
@@ -77,13 +83,17 @@ Tensor Decoder::custom_hidden(Tensor residual, const AttentionShape& shape) cons
   return x;
 }
 
-Tensor Decoder::plain_hidden(Tensor residual, const AttentionShape& shape) const {
+Tensor Decoder::plain_hidden(Tensor residual, const AttentionShape& shape,
+                             const BetweenParts& between) const {
   const double eps = config_.rms_norm_eps;
   for (std::int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
     Tensor x = plain::rms_norm(residual, norm(layer, 0), eps, dtype_);
     const Tensor qkv = project(x, layer, DecoderLayout::kQkv);
     const Tensor attended = plain::causal_attention(qkv, rotary_, shape);
     residual = residual + without_some(project(attended, layer, DecoderLayout::kOutput));
+    if (const Tensor more = between ? between(residual, layer) : Tensor(); more.defined()) {
+      residual = residual + more;
+    }
     x = plain::rms_norm(residual, norm(layer, 1), eps, dtype_);
     const Tensor gated = plain::swiglu(project(x, layer, DecoderLayout::kGateUp));
     residual = residual + without_some(project(gated, layer, DecoderLayout::kDown));
@@ -101,7 +111,8 @@ Tensor Decoder::hidden(const Tensor& ids) const {
   return hidden_of(embed(ids), ids.size(0), ids.size(1));
 }
 
-Tensor Decoder::hidden_of(const Tensor& rows, std::int64_t batch, std::int64_t sequence) const {
+Tensor Decoder::hidden_of(const Tensor& rows, std::int64_t batch, std::int64_t sequence,
+                          const BetweenParts& between) const {
   constexpr std::int64_t kQueryBlock = 128;
   TORCH_CHECK(sequence <= config_.max_position_embeddings, "sequence of ", sequence,
               " tokens exceeds max_position_embeddings ", config_.max_position_embeddings);
@@ -111,8 +122,8 @@ Tensor Decoder::hidden_of(const Tensor& rows, std::int64_t batch, std::int64_t s
                              config_.num_key_value_heads,
                              config_.head_dim,
                              std::min(kQueryBlock, sequence)};
-  return operations_ == Operations::kCustom ? custom_hidden(rows, shape)
-                                            : plain_hidden(rows, shape);
+  return operations_ == Operations::kCustom ? custom_hidden(rows, shape, between)
+                                            : plain_hidden(rows, shape, between);
 }
 
 Tensor Decoder::loss(const Tensor& ids, const Tensor& targets, double scale,

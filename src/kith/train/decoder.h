@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "kith/train/model_config.h"
@@ -15,6 +16,12 @@
 namespace kith::train {
 
 class LoraWeights;
+
+// What chosen layers add to the residual stream between self-attention and the feed-forward part.
+//   residual: [batch * seq, hidden] float
+//   returns: the same shape in the compute dtype, or undefined where a layer adds nothing
+using BetweenParts =
+    std::function<torch::Tensor(const torch::Tensor& residual, std::int64_t layer)>;
 
 // Which form of the operations to use; kPlain exists for comparison.
 enum class Operations : std::uint8_t { kCustom, kPlain };
@@ -42,13 +49,17 @@ class Decoder {
   torch::Tensor hidden(const torch::Tensor& ids) const;
 
   // The same over rows that are given in the place of embedded ids.
-  //   rows: [batch * seq, hidden] float
-  torch::Tensor hidden_of(const torch::Tensor& rows, std::int64_t batch,
-                          std::int64_t sequence) const;
+  //   rows: [batch * seq, hidden] float; between: may be empty
+  torch::Tensor hidden_of(const torch::Tensor& rows, std::int64_t batch, std::int64_t sequence,
+                          const BetweenParts& between = {}) const;
   // ids: any shape, int64; returns: [ids.numel(), hidden] float
   torch::Tensor embed(const torch::Tensor& ids) const;
   // [vocab, hidden], compute dtype: the head too, where they are tied.
   const torch::Tensor& embedding() const;
+  // [vocab, hidden], compute dtype.
+  const torch::Tensor& head() const { return parameters_.leaf(layout_.head); }
+  // The same in float, without gradients.
+  torch::Tensor head_values() const { return parameters_.master_of(layout_.head); }
 
   // scale * summed next-token loss. targets: [batch, seq] int64, negative where not counted;
   // weights: [batch, seq] float, of each target's loss; undefined: all 1.
@@ -70,8 +81,10 @@ class Decoder {
                         DecoderLayout::Matrix matrix) const;
   const torch::Tensor& norm(std::int64_t layer, std::int64_t which) const;
   RotaryTable make_rotary() const;
-  torch::Tensor custom_hidden(torch::Tensor residual, const AttentionShape& shape) const;
-  torch::Tensor plain_hidden(torch::Tensor residual, const AttentionShape& shape) const;
+  torch::Tensor custom_hidden(torch::Tensor residual, const AttentionShape& shape,
+                              const BetweenParts& between) const;
+  torch::Tensor plain_hidden(torch::Tensor residual, const AttentionShape& shape,
+                             const BetweenParts& between) const;
   torch::Tensor without_some(const torch::Tensor& delta) const;
 
   ModelConfig config_;

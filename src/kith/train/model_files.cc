@@ -138,6 +138,15 @@ Result<std::int64_t> read_metadata(const tensor::SafetensorsHeader& header, cons
   }
 }
 
+// The tensors of a checkpoint that belong to store `index` of a run.
+std::array<std::pair<std::string, Tensor>, 3> tensors_of(const TrainedStore& store,
+                                                         std::size_t index) {
+  const std::string suffix = index == 0 ? "" : "." + std::to_string(index);
+  return {{{"master" + suffix, store.parameters->master()},
+           {"first_moment" + suffix, store.optimizer->first_moment()},
+           {"second_moment" + suffix, store.optimizer->second_moment()}}};
+}
+
 constexpr const char* kCheckpointFormat = "kith-train-checkpoint-1";
 
 Status check_format(const tensor::SafetensorsHeader& header, const fs::path& path) {
@@ -245,42 +254,42 @@ Result<std::unique_ptr<LoraWeights>> load_adapter(const fs::path& directory,
   return lora;
 }
 
-Status save_checkpoint(const fs::path& path, const ParameterStore& parameters,
-                       const Optimizer& optimizer, const RunState& state,
-                       const std::string& config_json) {
+Status save_checkpoint(const fs::path& path, std::span<const TrainedStore> stores,
+                       const RunState& state, const std::string& config_json) {
   TensorFile file;
-  file.add("master", parameters.master(), torch::kFloat);
-  file.add("first_moment", optimizer.first_moment(), torch::kFloat);
-  file.add("second_moment", optimizer.second_moment(), torch::kFloat);
+  for (std::size_t i = 0; i < stores.size(); ++i) {
+    for (const auto& [name, tensor] : tensors_of(stores[i], i)) {
+      file.add(name, tensor, torch::kFloat);
+    }
+  }
   const auto elapsed = static_cast<std::int64_t>(state.elapsed_seconds * 1e6);
-  return tensor::save_safetensors(path, file.entries,
-                                  {{"format", kCheckpointFormat},
-                                   {"config", config_json},
-                                   {"step", std::to_string(state.step)},
-                                   {"tokens", std::to_string(state.tokens)},
-                                   {"elapsed_microseconds", std::to_string(elapsed)},
-                                   {"updates", std::to_string(optimizer.num_updates())},
-                                   {"stage", std::to_string(state.position.stage)},
-                                   {"cycle", std::to_string(state.position.cycle)},
-                                   {"index", std::to_string(state.position.index)}});
+  return tensor::save_safetensors(
+      path, file.entries,
+      {{"format", kCheckpointFormat},
+       {"config", config_json},
+       {"step", std::to_string(state.step)},
+       {"tokens", std::to_string(state.tokens)},
+       {"elapsed_microseconds", std::to_string(elapsed)},
+       {"updates", std::to_string(stores.front().optimizer->num_updates())},
+       {"stage", std::to_string(state.position.stage)},
+       {"cycle", std::to_string(state.position.cycle)},
+       {"index", std::to_string(state.position.index)}});
 }
 
-Result<RunState> load_checkpoint(const fs::path& path, ParameterStore& parameters,
-                                 Optimizer& optimizer, const std::string& config_json) {
+Result<RunState> load_checkpoint(const fs::path& path, std::span<const TrainedStore> stores,
+                                 const std::string& config_json) {
   KITH_ASSIGN_OR_RETURN(const auto file, tensor::SafetensorsFile::open(path));
   KITH_RETURN_IF_ERROR(check_format(file.header(), path));
   if (file.header().metadata.find("config")->second != config_json) {
     return invalid("checkpoint belongs to another model: " + path.string());
   }
-  const std::array<std::pair<const char*, Tensor>, 3> tensors{
-      {{"master", parameters.master()},
-       {"first_moment", optimizer.first_moment()},
-       {"second_moment", optimizer.second_moment()}}};
   const torch::NoGradGuard no_grad;
-  for (const auto& [name, to] : tensors) {
-    const auto view = file.find(name);
-    if (!view) return invalid(std::string("checkpoint lacks ") + name);
-    KITH_RETURN_IF_ERROR(read_into(*view, name, to));
+  for (std::size_t i = 0; i < stores.size(); ++i) {
+    for (const auto& [name, to] : tensors_of(stores[i], i)) {
+      const auto view = file.find(name);
+      if (!view) return invalid("checkpoint lacks " + name);
+      KITH_RETURN_IF_ERROR(read_into(*view, name, to));
+    }
   }
   RunState state;
   std::int64_t elapsed = 0;
@@ -297,8 +306,10 @@ Result<RunState> load_checkpoint(const fs::path& path, ParameterStore& parameter
     KITH_ASSIGN_OR_RETURN(*to, read_metadata(file.header(), key));
   }
   state.elapsed_seconds = static_cast<double>(elapsed) * 1e-6;
-  optimizer.set_num_updates(updates);
-  parameters.refresh();
+  for (const TrainedStore& store : stores) {
+    store.optimizer->set_num_updates(updates);
+    store.parameters->refresh();
+  }
   return state;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "kith/base/result.h"
@@ -53,15 +54,22 @@ struct RunState {
   StreamPosition position;
 };
 
+// What is trained, with its moments; borrowed.
+struct TrainedStore {
+  ParameterStore* parameters;
+  Optimizer* optimizer;
+};
+
 // Written to a temporary name, synced and renamed: at any moment the file is the last or the new
-// one. Errors: kUnavailable.
-Status save_checkpoint(const std::filesystem::path& path, const ParameterStore& parameters,
-                       const Optimizer& optimizer, const RunState& state,
-                       const std::string& config_json);
+// one. Tensors of the second store and up have its number behind their names.
+// Errors: kUnavailable.
+Status save_checkpoint(const std::filesystem::path& path, std::span<const TrainedStore> stores,
+                       const RunState& state, const std::string& config_json);
 
 // Errors: kNotFound; kInvalidArgument if the file is damaged or belongs to another model shape.
-Result<RunState> load_checkpoint(const std::filesystem::path& path, ParameterStore& parameters,
-                                 Optimizer& optimizer, const std::string& config_json);
+Result<RunState> load_checkpoint(const std::filesystem::path& path,
+                                 std::span<const TrainedStore> stores,
+                                 const std::string& config_json);
 
 // Turns a base run's checkpoint into a Hugging Face directory; the tokenizer is expected beside the
 // checkpoint. Errors: as above.

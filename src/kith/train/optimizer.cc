@@ -41,13 +41,28 @@ Optimizer::Optimizer(const OptimizerRecipe& recipe, const ParameterStore& parame
       first_(torch::zeros_like(parameters.master())),
       second_(torch::zeros_like(parameters.master())) {}
 
+double gradient_norm(std::span<ParameterStore* const> stores) {
+  const torch::NoGradGuard no_grad;
+  double norm = 0.0;
+  for (ParameterStore* const store : stores) {
+    norm = std::hypot(norm, store->gradient().norm().item<double>());
+  }
+  return norm;
+}
+
 double Optimizer::step(ParameterStore& parameters, double learning_rate) {
+  ParameterStore* const own = &parameters;
+  const double norm = gradient_norm({&own, 1});
+  update(parameters, learning_rate, norm);
+  return norm;
+}
+
+void Optimizer::update(ParameterStore& parameters, double learning_rate, double norm) {
   const torch::NoGradGuard no_grad;
   torch::Tensor& gradient = parameters.gradient();
-  const double norm = gradient.norm().item<double>();
   if (!std::isfinite(norm)) {
     gradient.zero_();
-    return norm;
+    return;
   }
   if (recipe_.clip > 0.0 && norm > recipe_.clip) gradient.mul_(recipe_.clip / norm);
   ++num_updates_;
@@ -61,7 +76,6 @@ double Optimizer::step(ParameterStore& parameters, double learning_rate) {
   }
   gradient.zero_();
   parameters.refresh();
-  return norm;
 }
 
 void Optimizer::adamw_update(ParameterStore& parameters, std::int64_t begin, std::int64_t count,

@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <span>
 
 #include "kith/train/parameters.h"
 #include "kith/train/recipe.h"
@@ -22,6 +23,9 @@ class Optimizer {
   //   returns: the L2 norm of the gradient before clipping. When it is not finite nothing is
   //   updated.
   double step(ParameterStore& parameters, double learning_rate);
+  // The same for one of several stores that are clipped together.
+  //   norm: gradient_norm() of all of them
+  void update(ParameterStore& parameters, double learning_rate, double norm);
 
   // Flat [num_parameters] float: running means of the gradient and of its square; Muon keeps no
   // square for its matrices.
@@ -44,6 +48,9 @@ class Optimizer {
   torch::Tensor second_;
   std::int64_t num_updates_ = 0;
 };
+
+// The L2 norm of the stores' flat gradients as one vector.
+double gradient_norm(std::span<ParameterStore* const> stores);
 
 // The nearest semi-orthogonal matrix of a [rows, columns] matrix, roughly: five Newton-Schulz steps
 // of the quintic of Jordan et al. bring every singular value into about [0.7, 1.2].

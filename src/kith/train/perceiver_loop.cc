@@ -86,7 +86,7 @@ PerceiverLoop::PerceiverLoop(Parts parts)
     : parts_(std::move(parts)),
       recipe_(own_recipe(parts_.recipe)),
       stream_(parts_.data, recipe_.timeline.window, HeldOut::of(parts_.data), recipe_.seed + 1),
-      run_(recipe_, parts_.options, parts_.perceiver.parameters(), parts_.reporter,
+      run_(recipe_, parts_.options, {&parts_.perceiver.parameters()}, parts_.reporter,
            config_of(parts_.perceiver)) {}
 
 Status PerceiverLoop::train_step() {

@@ -45,7 +45,7 @@ PreferenceLoop::PreferenceLoop(Parts parts)
     : parts_(std::move(parts)),
       preference_(parts_.recipe.preference),
       pad_(parts_.prepared.texts.pad),
-      run_(parts_.recipe, parts_.options, parts_.lora.parameters(), parts_.reporter,
+      run_(parts_.recipe, parts_.options, {&parts_.lora.parameters()}, parts_.reporter,
            parts_.config) {}
 
 Result<std::vector<PreferenceLoop::ScoredSet>> PreferenceLoop::open_sets(

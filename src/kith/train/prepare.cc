@@ -99,6 +99,8 @@ Status place_tokenizer(const Recipe& recipe, const fs::path& directory,
   return {};
 }
 
+}  // namespace
+
 Status save_prepared(const Recipe& recipe, const PreparedData& data) {
   const auto names = [](const std::vector<fs::path>& paths) {
     auto json = base::OrderedJson::array();
@@ -112,8 +114,6 @@ Status save_prepared(const Recipe& recipe, const PreparedData& data) {
                                {"validation", names(data.validation)}};
   return base::write_file_atomically(recipe.output / "prepared.json", json.dump(1) + "\n");
 }
-
-}  // namespace
 
 Result<PreparedData> prepare(const Recipe& recipe, const PrepareProgress& progress) {
   PreparedData data;

@@ -35,6 +35,9 @@ using PrepareProgress = std::function<void(const std::string&)>;
 // form.
 Result<PreparedData> prepare(const Recipe& recipe, const PrepareProgress& progress);
 
+// Writes OUTPUT/prepared.json. Errors: kUnavailable.
+Status save_prepared(const Recipe& recipe, const PreparedData& data);
+
 // Reads what prepare() wrote for this recipe. Errors: kNotFound, kInvalidArgument.
 Result<PreparedData> load_prepared(const Recipe& recipe);
 

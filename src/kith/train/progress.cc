@@ -113,6 +113,21 @@ void ProgressReporter::ranks(std::int64_t step, const std::vector<RankFigure>& f
   if (!figures.empty()) say(line);
 }
 
+void ProgressReporter::answers(std::int64_t step, const std::vector<AnswerFigure>& figures) {
+  base::OrderedJson json{{"step", step}, {"answers", base::OrderedJson::object()}};
+  std::string line = "answers at step " + std::to_string(step) + ":";
+  for (const AnswerFigure& figure : figures) {
+    json["answers"][figure.name] = {
+        {"examples", figure.examples}, {"accuracy", figure.accuracy}, {"loss", figure.loss}};
+    std::array<char, 64> numbers{};
+    std::snprintf(numbers.data(), numbers.size(), " right %.4f loss %.4f", figure.accuracy,
+                  figure.loss);
+    line += "  " + figure.name + numbers.data();
+  }
+  log_ << json.dump() << '\n' << std::flush;
+  if (!figures.empty()) say(line);
+}
+
 void ProgressReporter::finish() {
   if (!quiet_ && terminal_) std::fprintf(stderr, "\n");
 }

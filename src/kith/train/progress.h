@@ -37,6 +37,7 @@ class ProgressReporter {
   void validation(std::int64_t step, const std::vector<ValidationFigure>& figures);
   void preferences(std::int64_t step, const std::vector<PreferenceFigure>& figures);
   void ranks(std::int64_t step, const std::vector<RankFigure>& figures);
+  void answers(std::int64_t step, const std::vector<AnswerFigure>& figures);
   // Ends the bar's line.
   void finish();
 

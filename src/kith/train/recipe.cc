@@ -72,6 +72,9 @@ void read_run(TomlTable& in, RecipeKind kind, RunRecipe& run) {
   if (kind == RecipeKind::kPreference && in.has("batch_tokens")) {
     in.fail("batch_tokens", "is not for preferences; use [preference] batch");
   }
+  if (kind == RecipeKind::kBridge && in.has("batch_tokens")) {
+    in.fail("batch_tokens", "is not for bridges; use [bridge] batch");
+  }
   in.integer("steps", run.budget.steps, 0);
   in.integer("tokens", run.budget.tokens, 0);
   in.real("minutes", run.budget.minutes, 0.0, kHuge);
@@ -171,6 +174,68 @@ void read_preference_parts(TomlTable& in, Recipe& recipe) {
     (is_text ? recipe.validation : recipe.preference.validation).push_back(std::move(source));
   });
   recipe.stages = {{1.0, recipe.preference.max_tokens}};
+}
+
+void read_bridge(TomlTable& in, BridgeRecipe& bridge) {
+  const auto of_type = [&](BridgeType type, const char* name, std::vector<const char*> keys) {
+    for (const char* key : keys) {
+      if (bridge.type != type && in.has(key)) {
+        in.fail(key, std::string("is of type = \"") + name + "\" only");
+      }
+    }
+  };
+  of_type(BridgeType::kSoftPrompt, "soft_prompt", {"intermediate_size"});
+  of_type(BridgeType::kCrossAttention, "cross_attention",
+          {"layers", "num_attention_heads", "num_key_value_heads", "head_dim"});
+  in.integer("intermediate_size", bridge.intermediate_size, 0, 1 << 16);
+  in.integers("layers", bridge.layers, 0, 1 << 16);
+  in.integer("num_attention_heads", bridge.num_attention_heads, 0, 1024);
+  in.integer("num_key_value_heads", bridge.num_key_value_heads, 0, 1024);
+  in.integer("head_dim", bridge.head_dim, 0, 1024);
+  in.integer("batch", bridge.batch, 1, 1 << 20);
+  in.integer("max_tokens", bridge.max_tokens, 2);
+  in.text("encoder_version", bridge.encoder_version);
+}
+
+// Examples, for training or validation.
+DataSource read_examples(TomlTable& in) {
+  DataSource source;
+  in.require("path");
+  in.path("path", source.path);
+  source.name = source.path.stem().string();
+  in.text("name", source.name);
+  return source;
+}
+
+void read_bridge_parts(TomlTable& in, Recipe& recipe) {
+  BridgeRecipe& bridge = recipe.bridge;
+  in.require("type");
+  std::string type = "soft_prompt";
+  in.choice("type", type, {"soft_prompt", "cross_attention", "none"});
+  bridge.type = type == "soft_prompt"       ? BridgeType::kSoftPrompt
+                : type == "cross_attention" ? BridgeType::kCrossAttention
+                                            : BridgeType::kNone;
+  std::string strategy = bridge.type == BridgeType::kNone ? "lora" : "proj";
+  in.choice("strategy", strategy, {"proj", "enc", "lora"});
+  bridge.strategy = strategy == "proj"  ? BridgeStrategy::kProjection
+                    : strategy == "enc" ? BridgeStrategy::kEncoder
+                                        : BridgeStrategy::kLora;
+  const bool has_bridge = bridge.type != BridgeType::kNone;
+  if (!has_bridge && bridge.strategy != BridgeStrategy::kLora) {
+    in.fail("strategy", "must be lora without a bridge: nothing else could be trained");
+  }
+  for (const char* key : {"encoder", "timelines"}) {
+    if (has_bridge) in.require(key);
+    if (!has_bridge && in.has(key)) in.fail(key, "is not read without a bridge");
+  }
+  if (bridge.strategy != BridgeStrategy::kLora && in.has("lora")) {
+    in.fail("lora", "is of strategy = \"lora\" only");
+  }
+  in.path("encoder", bridge.encoder);
+  in.path("timelines", bridge.timelines);
+  in.child("bridge", [&](TomlTable& t) { read_bridge(t, bridge); });
+  in.children("data", [&](TomlTable& t) { recipe.data.push_back(read_examples(t)); });
+  in.children("validation", [&](TomlTable& t) { recipe.validation.push_back(read_examples(t)); });
 }
 
 void read_tokenizer(TomlTable& in, TokenizerRecipe& tokenizer) {
@@ -278,6 +343,8 @@ void read_recipe(TomlTable& in, RecipeKind kind, Recipe& recipe) {
   in.require("data");
   if (kind == RecipeKind::kPreference) {
     read_preference_parts(in, recipe);
+  } else if (kind == RecipeKind::kBridge) {
+    read_bridge_parts(in, recipe);
   } else {
     in.children("data", [&](TomlTable& t) { recipe.data.push_back(read_source(t)); });
     in.children("validation", [&](TomlTable& t) { recipe.validation.push_back(read_source(t)); });
@@ -286,7 +353,8 @@ void read_recipe(TomlTable& in, RecipeKind kind, Recipe& recipe) {
   in.child("optimizer", [&](TomlTable& t) { read_optimizer(t, recipe.optimizer); });
   in.require("run");
   in.child("run", [&](TomlTable& t) { read_run(t, kind, recipe.run); });
-  if (kind != RecipeKind::kPreference) read_stages(in, recipe, recipe.stages);
+  const bool has_stages = kind == RecipeKind::kBase || kind == RecipeKind::kAdapter;
+  if (has_stages) read_stages(in, recipe, recipe.stages);
 }
 
 }  // namespace

@@ -133,7 +133,35 @@ struct TimelineRecipe {
   PerceiverRecipe perceiver;
 };
 
-enum class RecipeKind : std::uint8_t { kBase, kAdapter, kPreference, kTimeline };
+// How a user's memory enters the language model; kNone: not at all, for comparison.
+enum class BridgeType : std::uint8_t { kSoftPrompt, kCrossAttention, kNone };
+
+// What is trained: the bridge alone; the user encoder with it; an adapter of the language model
+// with it.
+enum class BridgeStrategy : std::uint8_t { kProjection, kEncoder, kLora };
+
+struct BridgeRecipe {
+  BridgeType type = BridgeType::kSoftPrompt;
+  BridgeStrategy strategy = BridgeStrategy::kProjection;
+  // What `train timeline` wrote, and the timelines that the examples are of.
+  std::filesystem::path encoder;
+  std::filesystem::path timelines;
+  // Of a soft prompt; 0: the decoder's hidden size.
+  std::int64_t intermediate_size = 0;
+  // Of cross-attention; none and 0: every third layer, and the decoder's.
+  std::vector<std::int64_t> layers;
+  std::int64_t num_attention_heads = 0;
+  std::int64_t num_key_value_heads = 0;
+  std::int64_t head_dim = 0;
+  // Examples of one optimizer step.
+  std::int64_t batch = 16;
+  // Longest prompt with answer.
+  std::int64_t max_tokens = 1024;
+  // Written into the bridge, which then refuses memories of another; empty: not.
+  std::string encoder_version;
+};
+
+enum class RecipeKind : std::uint8_t { kBase, kAdapter, kPreference, kTimeline, kBridge };
 
 struct Recipe {
   std::uint64_t seed = 1;
@@ -158,6 +186,7 @@ struct Recipe {
   LoraRecipe lora;              // adapters only
   PreferenceRecipe preference;  // preference runs only
   TimelineRecipe timeline;      // timeline runs only; `model` is the encoder's shape
+  BridgeRecipe bridge;          // bridge runs only
 };
 
 // Reads and checks a recipe. Paths in it are relative to the working directory.

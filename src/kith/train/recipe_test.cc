@@ -175,6 +175,26 @@ TEST(RecipeTest, ATimelineRunHasAWindowThatAStepHolds) {
       HasSubstr("[model] hidden_size must be a multiple"));
 }
 
+TEST(RecipeTest, ABridgeNamesItsPartsAndNothingElse) {
+  const std::string rest = "[[data]]\npath = \"d.jsonl\"\n[run]\nsteps = 5\n";
+  const std::string parts = "encoder = \"e\"\ntimelines = \"t\"\n";
+  const std::string head = "output = \"out\"\ninit = \"m\"\ntype = ";
+  const auto parsed =
+      parse_recipe(head + "\"cross_attention\"\n" + parts + "[bridge]\nlayers = [2, 5]\n" + rest,
+                   "r", RecipeKind::kBridge);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->bridge.layers, (std::vector<std::int64_t>{2, 5}));
+  EXPECT_EQ(parsed->bridge.strategy, BridgeStrategy::kProjection);
+  const auto of = [&](const std::string& text) { return error_of(text, RecipeKind::kBridge); };
+  EXPECT_THAT(of(head + "\"soft_prompt\"\n" + rest), HasSubstr("encoder is missing"));
+  EXPECT_THAT(of(head + "\"soft_prompt\"\n" + parts + "[bridge]\nlayers = [2]\n" + rest),
+              HasSubstr("layers is of type = \"cross_attention\" only"));
+  EXPECT_THAT(of(head + "\"none\"\nstrategy = \"proj\"\n" + rest), HasSubstr("must be lora"));
+  EXPECT_THAT(of(head + "\"none\"\n" + parts + rest), HasSubstr("not read without a bridge"));
+  EXPECT_THAT(of(head + "\"soft_prompt\"\n" + parts + "[lora]\nrank = 2\n" + rest),
+              HasSubstr("lora is of strategy = \"lora\" only"));
+}
+
 TEST(RecipeTest, ProgressFollowsTheBudgetThatIsSpentMost) {
   const Budget budget{100, 1000, 0.0};
   EXPECT_DOUBLE_EQ(progress_of(budget, 10, 500, 1e9), 0.5);
@@ -192,6 +212,7 @@ TEST(RecipeTest, EveryCommittedRecipeIsValid) {
     const RecipeKind kind = name.starts_with("adapter")      ? RecipeKind::kAdapter
                             : name.starts_with("preference") ? RecipeKind::kPreference
                             : name.starts_with("timeline")   ? RecipeKind::kTimeline
+                            : name.starts_with("bridge")     ? RecipeKind::kBridge
                                                              : RecipeKind::kBase;
     const auto recipe = load_recipe(entry.path(), kind);
     EXPECT_TRUE(recipe) << recipe.error().message;

@@ -8,7 +8,7 @@ TimelineLoop::TimelineLoop(Parts parts)
     : parts_(std::move(parts)),
       stream_(parts_.data, parts_.recipe.timeline.window, HeldOut::of(parts_.data),
               parts_.recipe.seed),
-      run_(parts_.recipe, parts_.options, parts_.model.decoder().parameters(), parts_.reporter,
+      run_(parts_.recipe, parts_.options, {&parts_.model.decoder().parameters()}, parts_.reporter,
            parts_.config),
       best_(parts_.model.decoder().parameters(), parts_.recipe.output / "best.safetensors") {}
 

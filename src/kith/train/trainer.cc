@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <exception>
 #include <functional>
@@ -14,6 +15,7 @@
 
 #include "kith/base/file.h"
 #include "kith/base/log.h"
+#include "kith/train/bridge_loop.h"
 #include "kith/train/model_files.h"
 #include "kith/train/perceiver.h"
 #include "kith/train/perceiver_loop.h"
@@ -292,6 +294,94 @@ Result<TrainReport> run_timeline(const Recipe& recipe, const TrainOptions& optio
   return report;
 }
 
+Result<PreparedData> get_examples(const Recipe& recipe, const TrainOptions& options,
+                                  ProgressReporter& reporter) {
+  if (options.prepared_only) return load_prepared(recipe);
+#ifdef KITH_ONLY_TRAIN
+  return load_prepared(recipe);
+#else
+  return prepare_bridge(recipe, [&](const std::string& message) { reporter.say(message); });
+#endif
+}
+
+// What a bridge's run has beside the language model; parts that the recipe does not ask for are
+// empty.
+struct BridgeParts {
+  std::optional<TimelineData> timelines;
+  std::unique_ptr<UserEncoder> encoder;
+  std::optional<UserBridge> bridge;
+  std::unique_ptr<LoraWeights> lora;
+};
+
+Status make_bridge(const Recipe& recipe, const Decoder& decoder, BridgeParts& parts) {
+  KITH_ASSIGN_OR_RETURN(parts.timelines, TimelineData::open(recipe.bridge.timelines));
+  KITH_ASSIGN_OR_RETURN(parts.encoder, UserEncoder::load(recipe.bridge.encoder, *parts.timelines,
+                                                         decoder.device(), compute_dtype(recipe)));
+  parts.encoder->set_requires_grad(recipe.bridge.strategy == BridgeStrategy::kEncoder);
+  KITH_ASSIGN_OR_RETURN(auto shape,
+                        bridge_shape(recipe.bridge, decoder.config(), parts.encoder->width(),
+                                     parts.encoder->num_latents()));
+  parts.bridge.emplace(std::move(shape), decoder.device(), compute_dtype(recipe));
+  const double square = decoder.embedding().to(torch::kFloat).square().mean().item<double>();
+  parts.bridge->initialize(recipe.seed, std::sqrt(square));
+  return {};
+}
+
+Status save_bridge_parts(const Recipe& recipe, const BridgeParts& parts, TrainReport& report) {
+  if (parts.lora) {
+    report.result = recipe.output / "adapter";
+    KITH_RETURN_IF_ERROR(save_adapter(*parts.lora, recipe.init.string(), report.result));
+  }
+  if (!parts.bridge) return {};
+  if (recipe.bridge.strategy == BridgeStrategy::kEncoder) {
+    const auto directory = recipe.output / "encoder";
+    KITH_RETURN_IF_ERROR(parts.encoder->save(directory));
+    // What was fitted beside the weights stays as it was.
+    for (const char* name : {"features.json", "met_terms.json"}) {
+      if (!std::filesystem::exists(recipe.bridge.encoder / name)) continue;
+      KITH_ASSIGN_OR_RETURN(const std::string bytes, base::read_file(recipe.bridge.encoder / name));
+      KITH_RETURN_IF_ERROR(base::write_file_atomically(directory / name, bytes));
+    }
+  }
+  report.result = recipe.output / "bridge";
+  return save_bridge(*parts.bridge, recipe.init.string(), report.result);
+}
+
+// Identifies the shape of a bridge's run in checkpoints.
+std::string bridge_run_config(const Decoder& decoder, const BridgeParts& parts) {
+  std::string config = parts.lora ? adapter_run_config(decoder, *parts.lora)
+                                  : to_config_json(decoder.config(), -1, -1, "float32");
+  if (parts.bridge) {
+    config += parts.bridge->is_soft_prompt() ? "soft prompt " : "cross-attention ";
+    config += std::to_string(parts.bridge->parameters().num_parameters());
+  }
+  return config;
+}
+
+Result<TrainReport> run_bridge(const Recipe& recipe, const TrainOptions& options) {
+  KITH_ASSIGN_OR_RETURN(const torch::Device device, set_up(recipe));
+  KITH_ASSIGN_OR_RETURN(auto reporter,
+                        ProgressReporter::open(recipe.output / "log.jsonl", options.quiet));
+  KITH_ASSIGN_OR_RETURN(const PreparedData data, get_examples(recipe, options, reporter));
+  KITH_ASSIGN_OR_RETURN(const auto decoder, load_model(recipe.init, device, compute_dtype(recipe)));
+  KITH_RETURN_IF_ERROR(check_vocabulary(data, *decoder));
+  decoder->parameters().set_requires_grad(false);
+  BridgeParts parts;
+  if (recipe.bridge.type != BridgeType::kNone) {
+    KITH_RETURN_IF_ERROR(make_bridge(recipe, *decoder, parts));
+  }
+  if (recipe.bridge.strategy == BridgeStrategy::kLora) {
+    KITH_ASSIGN_OR_RETURN(parts.lora, make_lora(recipe, *decoder));
+    decoder->set_lora(parts.lora.get());
+  }
+  BridgeLoop loop({recipe, options, data, *decoder, parts.bridge ? &*parts.bridge : nullptr,
+                   parts.encoder.get(), parts.timelines ? &*parts.timelines : nullptr,
+                   parts.lora.get(), bridge_run_config(*decoder, parts), reporter});
+  KITH_ASSIGN_OR_RETURN(TrainReport report, loop.run());
+  if (report.finished) KITH_RETURN_IF_ERROR(save_bridge_parts(recipe, parts, report));
+  return report;
+}
+
 // Fills in the speeds of forward and backward passes over one micro-batch.
 void time_steps(const Recipe& recipe, bool plain, double seconds, BenchFigure& figure) {
   ModelConfig config = recipe.model;
@@ -342,6 +432,10 @@ Result<TrainReport> train_preference(const Recipe& recipe, const TrainOptions& o
 
 Result<TrainReport> train_timeline(const Recipe& recipe, const TrainOptions& options) {
   return fenced<TrainReport>([&] { return run_timeline(recipe, options); });
+}
+
+Result<TrainReport> train_bridge(const Recipe& recipe, const TrainOptions& options) {
+  return fenced<TrainReport>([&] { return run_bridge(recipe, options); });
 }
 
 Result<std::vector<BenchFigure>> bench_training(const Recipe& recipe, double seconds_each) {

@@ -59,6 +59,15 @@ struct RankFigure {
   double ndcg_10 = 0.0;      // mean of 1 / log2(rank + 1) for those, rank from 1
 };
 
+// How many answers of a set greedy decoding gives word for word, their end included.
+struct AnswerFigure {
+  std::string name;
+  std::int64_t examples = 0;
+  double accuracy = 0.0;
+  // Negative log-probability of an answer, a mean over examples, nats.
+  double loss = 0.0;
+};
+
 struct TrainReport {
   std::int64_t steps = 0;
   std::int64_t tokens = 0;
@@ -71,6 +80,7 @@ struct TrainReport {
   std::vector<ValidationFigure> validation;
   std::vector<PreferenceFigure> preferences;  // preference runs only
   std::vector<RankFigure> ranks;              // timeline runs only
+  std::vector<AnswerFigure> answers;          // bridge runs only
   // The Hugging Face or PEFT directory, written when finished.
   std::filesystem::path result;
 };
@@ -90,6 +100,10 @@ Result<TrainReport> train_preference(const Recipe& recipe, const TrainOptions& o
 
 // Trains the user encoder on timelines; writes OUTPUT/encoder (docs/formats/timeline.md).
 Result<TrainReport> train_timeline(const Recipe& recipe, const TrainOptions& options);
+
+// Trains a bridge from user encoder to language model; writes OUTPUT/bridge, with strategy "enc"
+// OUTPUT/encoder, with strategy "lora" OUTPUT/adapter.
+Result<TrainReport> train_bridge(const Recipe& recipe, const TrainOptions& options);
 
 struct BenchFigure {
   std::string operations;  // "plain" (eager, autocast) or "custom"

@@ -23,7 +23,7 @@ torch::Tensor weights_of(const Batch& batch, torch::Device device) {
 
 TrainingLoop::TrainingLoop(Parts parts)
     : parts_(std::move(parts)),
-      run_(parts_.recipe, parts_.options, parts_.parameters, parts_.reporter, parts_.config) {}
+      run_(parts_.recipe, parts_.options, {&parts_.parameters}, parts_.reporter, parts_.config) {}
 
 Status TrainingLoop::open_data() {
   const auto open_all = [](const auto& paths, std::vector<TokenShard>& to) -> Status {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "kith/base/result.h"
 #include "kith/train/model_files.h"
@@ -20,8 +21,9 @@ namespace kith::train {
 // checkpoints. Library exceptions pass through.
 class TrainingRun {
  public:
-  TrainingRun(const Recipe& recipe, const TrainOptions& options, ParameterStore& parameters,
-              ProgressReporter& reporter, std::string config);
+  // stores: of everything that is trained, at least one; their gradients are clipped together
+  TrainingRun(const Recipe& recipe, const TrainOptions& options,
+              std::vector<ParameterStore*> stores, ProgressReporter& reporter, std::string config);
 
   const RunState& state() const { return state_; }
   // Where the loop stands in its data, which is a part of the checkpoint.
@@ -52,13 +54,15 @@ class TrainingRun {
 
  private:
   Status save();
+  double update_parameters(double learning_rate);
+  std::vector<TrainedStore> trained();
 
   const Recipe& recipe_;
   const TrainOptions& options_;
-  ParameterStore& parameters_;
+  std::vector<ParameterStore*> stores_;
   ProgressReporter& reporter_;
   std::string config_;
-  Optimizer optimizer_;
+  std::vector<Optimizer> optimizers_;  // one a store
   RunClock clock_;
   RunState state_;
   double last_loss_ = 0.0;
