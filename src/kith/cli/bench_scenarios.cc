@@ -22,6 +22,7 @@
 #include "kith/runtime/overhead_bench.h"
 #include "kith/runtime/sentence_features.h"
 #include "kith/runtime/startup_bench.h"
+#include "kith/timeline/timeline_bench.h"
 
 namespace kith::cli {
 namespace {
@@ -339,6 +340,29 @@ Result<OrderedJson> startup(const BenchSetting& setting) {
                               {"worst_seconds", result.worst_seconds}}});
 }
 
+Result<OrderedJson> timeline(const BenchSetting& setting) {
+  timeline::TimelineBench bench;
+  bench.encoder = setting.config.user_encoder.directory;
+  if (bench.encoder.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "name an encoder with the setting user_encoder.directory"};
+  }
+  bench.users = setting.arguments.users.value_or(bench.users);
+  KITH_ASSIGN_OR_RETURN(const auto result, timeline::bench_timeline(bench));
+  return OrderedJson::array({{{"width", result.width},
+                              {"num_latents", result.num_latents},
+                              {"window", result.window},
+                              {"state_bytes", result.state_bytes},
+                              {"history_events", bench.history},
+                              {"rebuild_ms", result.rebuild_ms},
+                              {"event_ms_p50", result.event_ms_p50},
+                              {"event_ms_p99", result.event_ms_p99},
+                              {"short_event_ms_p50", result.short_event_ms_p50},
+                              {"users", bench.users},
+                              {"search_ms_p50", result.search_ms_p50},
+                              {"search_ms_p99", result.search_ms_p99}}});
+}
+
 constexpr std::array kScenarios{
     BenchScenario{"decode", "decoding beside the read bandwidth and the matrix products alone",
                   decode},
@@ -353,6 +377,8 @@ constexpr std::array kScenarios{
     BenchScenario{"overhead", "what a chat request costs before the model's first step", overhead},
     BenchScenario{"discovery", "personas proposed from many simulated users", discovery},
     BenchScenario{"fleet", "a persona's figures over time in a store of many users", fleet},
+    BenchScenario{"timeline", "users' embeddings: an event more, a history anew, a search",
+                  timeline},
     BenchScenario{"startup", "from the start of `kith serve` to its first answer", startup},
 };
 

@@ -69,6 +69,8 @@ void add_checkpoint_commands(CLI::App& command, GlobalOptions& options, int& sta
 void add_bench_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_eval_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_embed_commands(CLI::App& app, GlobalOptions& options, int& status);
+// `kith embed users`.
+void add_embed_users(CLI::App& embed, GlobalOptions& options, int& status);
 // What needs no libtorch; `kith train` with anything else becomes kith-train.
 void add_train_commands(CLI::App& app, GlobalOptions& options, int& status);
 void add_config_commands(CLI::App& app, GlobalOptions& options, int& status);

@@ -1,4 +1,4 @@
-// kith embed texts
+// kith embed texts (embed_users_command.cc: kith embed users)
 #include <unistd.h>
 
 #include <algorithm>
@@ -188,7 +188,7 @@ Status embed_texts(const GlobalOptions& options, const EmbedArguments& arguments
 }  // namespace
 
 void add_embed_commands(CLI::App& app, GlobalOptions& options, int& status) {
-  auto* command = app.add_subcommand("embed", "vectors of texts");
+  auto* command = app.add_subcommand("embed", "vectors of texts and of users");
   command->require_subcommand(1);
   add_encoder_version_commands(*command, options, status);
   const auto arguments = std::make_shared<EmbedArguments>();
@@ -203,6 +203,7 @@ void add_embed_commands(CLI::App& app, GlobalOptions& options, int& status) {
   texts->callback([&options, &status, arguments] {
     status = finish(embed_texts(options, *arguments), options.json);
   });
+  add_embed_users(*command, options, status);
 }
 
 }  // namespace kith::cli

@@ -25,7 +25,9 @@ std::string quoted(const fs::path& path) {
 
 std::string recipe_text(const EncoderSettings& settings, std::int64_t events, std::uint64_t seed,
                         const fs::path& dir) {
-  const std::int64_t steps_of_epoch = std::max<std::int64_t>(1, events / settings.batch_events);
+  const std::int64_t batch = std::clamp<std::int64_t>(events / 50, settings.least_batch_events,
+                                                      settings.most_batch_events);
+  const std::int64_t steps_of_epoch = std::max<std::int64_t>(1, events / batch);
   const std::int64_t steps = steps_of_epoch * settings.epochs;
   std::ostringstream text;
   text << "seed = " << seed << "\noutput = " << quoted(dir / "run")
@@ -38,7 +40,7 @@ std::string recipe_text(const EncoderSettings& settings, std::int64_t events, st
        << "\nschedule = \"cosine\"\nwarmup_steps = " << std::max<std::int64_t>(1, steps / 20)
        << "\nfloor = 0.01\nbeta2 = 0.98\nweight_decay = " << settings.weight_decay
        << "\n[run]\ntokens = " << events * settings.epochs << "\nminutes = " << settings.minutes
-       << "\nbatch_tokens = " << settings.batch_events
+       << "\nbatch_tokens = " << batch << "\nmicro_batch_tokens = " << batch
        << "\nvalidate_every = " << std::max<std::int64_t>(1, steps / settings.validations)
        << "\ncheckpoint_minutes = 1000\n";
   return text.str();

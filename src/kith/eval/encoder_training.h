@@ -29,7 +29,10 @@ struct EncoderSettings {
   double dropout = 0.3;
   double learning_rate = 2e-3;
   double weight_decay = 0.05;
-  int batch_events = 6400;
+  // Of a step: a fiftieth of the events, but within these bounds. Small data need more steps than
+  // large batches leave them.
+  int least_batch_events = 1600;
+  int most_batch_events = 4800;
   int window = 200;
   // The first of the two that is spent ends the run.
   int epochs = 30;

@@ -35,12 +35,11 @@ struct TimelineOptions {
                                .layers = 2,
                                .heads = 2,
                                .intermediate_size = 128,
-                               .dropout = 0.3,
+                               .dropout = 0.5,
                                .learning_rate = 2e-3,
                                .weight_decay = 0.05,
-                               .batch_events = 1600,
                                .window = 64,
-                               .epochs = 30,
+                               .epochs = 20,
                                .minutes = 3.0};
 };
 

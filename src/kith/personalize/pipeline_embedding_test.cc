@@ -73,11 +73,12 @@ TEST_F(PipelineEmbeddingTest, WhoHasNoEventsGetsTheMeanAndTheAnswerSaysSo) {
   mean.is_persona_mean = true;
   user_encoder_->memories["u1"] = mean;
   EXPECT_EQ(find_step(must_answer(ask("u1", "Hello there")), kTechniqueEmbedding)->reason,
-            "no events: mean of all users");
+            "no events read yet: mean of all users");
   mean.persona = PersonaId("boss");
   user_encoder_->memories["u1"] = mean;
   const auto answer = must_answer(ask("u1", "Hello there"));
-  EXPECT_EQ(find_step(answer, kTechniqueEmbedding)->reason, "no events: mean of persona boss");
+  EXPECT_EQ(find_step(answer, kTechniqueEmbedding)->reason,
+            "no events read yet: mean of persona boss");
   const Json document = *base::parse_json(to_decision_document(answer, true));
   EXPECT_EQ(document["embedding"]["mean_of"], "boss");
 }

@@ -11,8 +11,8 @@ std::string day_of(base::UnixMicros at) { return base::to_iso8601(at).substr(0, 
 
 std::string describe(const UserMemory& memory) {
   if (memory.is_persona_mean) {
-    return memory.persona.empty() ? "no events: mean of all users"
-                                  : "no events: mean of persona " + memory.persona.str();
+    return memory.persona.empty() ? "no events read yet: mean of all users"
+                                  : "no events read yet: mean of persona " + memory.persona.str();
   }
   return std::to_string(memory.num_events) + (memory.num_events == 1 ? " event" : " events") +
          " until " + day_of(memory.at);

@@ -59,6 +59,17 @@ Result<std::unique_ptr<personalize::Generator>> make_upstream(const Config& conf
       std::make_unique<UpstreamGenerator>(std::move(client), std::move(options)));
 }
 
+// What users' memories go through on their way into the generator's model; absent: nothing takes
+// them.
+std::optional<model::Bridge> find_bridge(const personalize::Generator& generator) {
+  if (const auto* engine = dynamic_cast<const EngineGenerator*>(&generator)) {
+    return engine->bridge();
+  }
+  const auto* upstream = dynamic_cast<const UpstreamGenerator*>(&generator);
+  if (upstream == nullptr || upstream->bridge() == nullptr) return std::nullopt;
+  return model::Bridge{.cross_attention = nullptr, .soft_prompt = upstream->bridge()};
+}
+
 server::ServerOptions server_options(const Config& config, std::string token) {
   server::ServerOptions options;
   options.host = config.server.host;
@@ -135,6 +146,12 @@ Result<std::unique_ptr<Application>> Application::create(
       application->user_encoder_,
       make_user_encoder(config, own_engine == nullptr ? nullptr : &own_engine->compute_thread(),
                         home, application->metrics_));
+  const auto bridge = find_bridge(*application->generator_);
+  if (application->user_encoder_ != nullptr && bridge) {
+    KITH_RETURN_IF_ERROR(check_bridge(*bridge, application->user_encoder_->shape()));
+  } else if (bridge) {
+    base::log_warn("user_encoder.bridge is not used: there is no user encoder yet");
+  }
   const personalize::PipelineServices services{.generator = *application->generator_,
                                                .stores = home.stores(),
                                                .metrics = application->metrics_,

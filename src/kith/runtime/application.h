@@ -36,8 +36,8 @@ personalize::PipelineOptions pipeline_options(const Config& config);
 
 class Application {
  public:
-  // Errors: those of Installation::open(), make_generator(), make_embeddings() and
-  //   personalize::Pipeline::create().
+  // Errors: those of Installation::open(), make_generator(), make_embeddings(),
+  //   make_user_encoder(), check_bridge() and personalize::Pipeline::create().
   static Result<std::unique_ptr<Application>> create(const Config& config);
   // The same on an installation that is open already.
   static Result<std::unique_ptr<Application>> create(const Config& config,

@@ -4,9 +4,11 @@
 
 #include <cstdlib>
 
+#include "kith/base/file.h"
 #include "kith/base/test_directory.h"
 #include "kith/persona/version_registry.h"
 #include "kith/runtime/resources.h"
+#include "kith/runtime/user_encoder.h"
 
 namespace kith::runtime {
 namespace {
@@ -72,6 +74,22 @@ TEST_F(EncoderChoiceTest, WhatTheOperatorDecidedStays) {
   ASSERT_TRUE(registry.withdraw({AdapterId(storage::kUserEncoder), 1}, {"ann", ""}));
   ASSERT_TRUE(seed_user_encoder(*installation_, shipped_));
   EXPECT_TRUE(find_user_encoder(*installation_, "")->empty());
+}
+
+// A server starts all the same; what its settings name must be there.
+TEST_F(EncoderChoiceTest, APromotedOneWhoseFilesHaveChangedIsLeftOut) {
+  ASSERT_TRUE(seed_user_encoder(*installation_, shipped_));
+  const auto served = find_user_encoder(*installation_, "");
+  ASSERT_TRUE(served);
+  fs::permissions(*served / "features.json", fs::perms::owner_all);
+  ASSERT_TRUE(base::write_file_atomically(*served / "features.json", "{}"));
+  EXPECT_EQ(find_user_encoder(*installation_, "").error().code, ErrorCode::kConflict);
+  server::Metrics metrics;
+  const auto made = make_user_encoder(config_, nullptr, *installation_, metrics);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(*made, nullptr);
+  config_.user_encoder.directory = (directory_.path() / "nowhere").string();
+  EXPECT_FALSE(make_user_encoder(config_, nullptr, *installation_, metrics));
 }
 
 // It is small, says where it comes from, and holds nobody.

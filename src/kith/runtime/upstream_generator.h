@@ -39,6 +39,9 @@ class UpstreamGenerator final : public personalize::Generator {
       const personalize::GenerationRequest& request, personalize::DeltaSink* sink,
       const personalize::CancelToken& cancel) override;
 
+  // Null if none was asked for.
+  const std::shared_ptr<const model::SoftPromptBridge>& bridge() const { return options_.bridge; }
+
   // An upstream does not score: kUnavailable.
   Result<std::vector<double>> score(const personalize::ScoreRequest& request) override;
 

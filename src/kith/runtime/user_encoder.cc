@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "kith/base/log.h"
 #include "kith/runtime/encoder_choice.h"
 #include "kith/timeline/plane.h"
 
@@ -70,6 +71,7 @@ ServedUserEncoder::ServedUserEncoder(std::unique_ptr<timeline::EventEncoder> enc
                                      const timeline::EmbeddingServiceOptions& options)
     : stores_(installation.stores()),
       schema_(encoder->map().schema()),
+      shape_{encoder->num_latents(), encoder->width(), encoder->version()},
       own_thread_(thread == nullptr ? engine::make_compute_thread() : nullptr),
       observer_(std::make_unique<Observer>(metrics)),
       service_(stores_, std::move(encoder), installation.clock(),
@@ -90,6 +92,7 @@ Result<std::optional<personalize::UserMemory>> ServedUserEncoder::memory_of(
   memory.num_events = row.num_events;
   memory.at = row.made_at;
   memory.is_persona_mean = found->is_mean();
+  memory.persona = std::move(found->mean_persona);
   return std::optional<personalize::UserMemory>(std::move(memory));
 }
 
@@ -205,17 +208,35 @@ Result<server::UserMap> ServedUserEncoder::map(const storage::TenantScope& scope
   return map;
 }
 
+namespace {
+
+// Null where none serves.
+Result<std::unique_ptr<timeline::EventEncoder>> open_encoder(const Config& config,
+                                                             Installation& installation) {
+  const auto& settings = config.user_encoder;
+  KITH_ASSIGN_OR_RETURN(const auto directory, find_user_encoder(installation, settings.directory));
+  if (directory.empty()) return std::unique_ptr<timeline::EventEncoder>();
+  return load_user_encoder(directory, settings.text_encoder, installation.clock(),
+                           {.threads = settings.threads, .max_states = settings.max_states});
+}
+
+}  // namespace
+
 Result<std::unique_ptr<ServedUserEncoder>> make_user_encoder(const Config& config,
                                                              engine::ComputeThread* thread,
                                                              Installation& installation,
                                                              server::Metrics& metrics) {
   const auto& settings = config.user_encoder;
-  KITH_ASSIGN_OR_RETURN(const auto directory, find_user_encoder(installation, settings.directory));
-  if (directory.empty()) return std::unique_ptr<ServedUserEncoder>();
-  auto encoder =
-      load_user_encoder(directory, settings.text_encoder, installation.clock(),
-                        {.threads = settings.threads, .max_states = settings.max_states});
-  if (!encoder) return std::move(encoder).error().with_context("user_encoder.directory");
+  auto encoder = open_encoder(config, installation);
+  if (!encoder && !settings.directory.empty()) {
+    return std::move(encoder).error().with_context("user_encoder.directory");
+  }
+  if (!encoder) {
+    // As with adapters' versions: answers go on without.
+    base::log_error("the user encoder was left out: " + encoder.error().message);
+    return std::unique_ptr<ServedUserEncoder>();
+  }
+  if (*encoder == nullptr) return std::unique_ptr<ServedUserEncoder>();
   timeline::EmbeddingServiceOptions options;
   options.max_states = settings.max_states;
   options.users_per_second = settings.users_per_second;

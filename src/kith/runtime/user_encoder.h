@@ -7,6 +7,7 @@
 #include "kith/engine/compute_thread.h"
 #include "kith/personalize/ports.h"
 #include "kith/runtime/config.h"
+#include "kith/runtime/held_memory.h"
 #include "kith/runtime/installation.h"
 #include "kith/server/metrics.h"
 #include "kith/server/user_embedding_service.h"
@@ -27,6 +28,9 @@ class ServedUserEncoder final : public personalize::UserEncoder,
 
   // Begins to work in the background. Errors: those of the stores.
   Status start() { return service_.start(); }
+
+  // Of the memories that the loaded encoder makes.
+  const EncoderShape& shape() const { return shape_; }
 
   Result<std::optional<personalize::UserMemory>> memory_of(const storage::Scope& scope) override;
 
@@ -52,14 +56,15 @@ class ServedUserEncoder final : public personalize::UserEncoder,
 
   storage::StoreSet& stores_;
   const timeline::TimelineSchema schema_;
+  const EncoderShape shape_;
   std::unique_ptr<engine::ComputeThread> own_thread_;
   std::unique_ptr<Observer> observer_;
   timeline::EmbeddingService service_;
 };
 
-// Null if the configuration names no encoder and none was promoted.
-// Errors: those of find_user_encoder(); those of load_user_encoder(), naming the setting; those of
-//   the stores.
+// Null if the configuration names no encoder and none was promoted, or if a promoted one cannot be
+// read, which the log says.
+// Errors: those of load_user_encoder() for an encoder that the settings name; those of the stores.
 Result<std::unique_ptr<ServedUserEncoder>> make_user_encoder(const Config& config,
                                                              engine::ComputeThread* thread,
                                                              Installation& installation,

@@ -72,10 +72,19 @@ bool EmbeddingService::is_stopping() const {
   return is_stopping_;
 }
 
+bool EmbeddingService::has_thread() const {
+  const std::lock_guard lock(mutex_);
+  return is_started_;
+}
+
 Status EmbeddingService::start() {
   KITH_ASSIGN_OR_RETURN(const auto tenants, stores_.embeddings().tenants());
   for (const TenantId& tenant : tenants) {
     KITH_RETURN_IF_ERROR(choose_served(TenantScope{tenant}));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    is_started_ = true;
   }
   thread_ = std::thread([this] { run(); });
   return {};
@@ -102,7 +111,7 @@ void EmbeddingService::wake() {
 bool EmbeddingService::post(Job job) {
   {
     const std::lock_guard lock(mutex_);
-    if (is_stopping_ || !thread_.joinable() || jobs_.size() >= kMaxJobs) return false;
+    if (is_stopping_ || !is_started_ || jobs_.size() >= kMaxJobs) return false;
     jobs_.push_back(std::move(job));
   }
   changed_.notify_all();
@@ -189,7 +198,7 @@ Status EmbeddingService::refresh_stale(const TenantScope& scope) {
       if (is_stopping()) return {};
       // One user's trouble is not another's; the next scan tries again.
       if (!refreshed) base::log_warn("a user's embedding: " + refreshed.error().message);
-      if (thread_.joinable()) run_jobs_until(next, false);
+      if (has_thread()) run_jobs_until(next, false);
     }
     last = users.back();
   }
@@ -294,7 +303,8 @@ Result<std::optional<ServedEmbedding>> EmbeddingService::mean_for(const Scope& s
   const auto tenant = tenant_of(scope.tenant_scope());
   if (!tenant) return std::optional<ServedEmbedding>{};
   KITH_ASSIGN_OR_RETURN(const auto changes, stores_.personas().changes(scope));
-  auto mean = tenant->means->find(changes.empty() ? PersonaId() : changes.back().to);
+  const PersonaId persona = changes.empty() ? PersonaId() : changes.back().to;
+  auto mean = tenant->means->find(persona);
   if (!mean) return std::optional<ServedEmbedding>{};
   ServedEmbedding served;
   served.row.version = tenant->served;
@@ -304,6 +314,7 @@ Result<std::optional<ServedEmbedding>> EmbeddingService::mean_for(const Scope& s
   served.row.num_latents = mean->num_latents;
   served.num_mean_users = mean->num_users;
   served.is_of_persona = mean->is_of_persona;
+  if (mean->is_of_persona) served.mean_persona = persona;
   return std::optional<ServedEmbedding>(std::move(served));
 }
 

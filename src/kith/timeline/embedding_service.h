@@ -58,6 +58,8 @@ struct ServedEmbedding {
   // Users behind the mean that stands in for him; 0: it is his own.
   std::int64_t num_mean_users = 0;
   bool is_of_persona = false;  // the mean
+  // Whose mean it is; empty: that of all.
+  PersonaId mean_persona;
   // Whether it holds all that he did.
   bool is_current = false;
 
@@ -135,6 +137,7 @@ class EmbeddingService {
   bool is_stopping() const;
   // False if the queue is full or the thread is ending.
   bool post(Job job);
+  bool has_thread() const;
   // Runs what waits; then waits until `until`, for work or a scan that was asked for.
   void run_jobs_until(std::chrono::steady_clock::time_point until, bool ends_at_wake);
   Status scan();
@@ -161,6 +164,7 @@ class EmbeddingService {
   std::condition_variable changed_;
   // All guarded by mutex_.
   std::deque<Job> jobs_;
+  bool is_started_ = false;
   bool is_stopping_ = false;
   bool wants_scan_ = true;
   std::map<TenantId, Tenant> tenants_;

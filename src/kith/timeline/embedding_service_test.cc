@@ -132,6 +132,7 @@ TEST_F(EmbeddingServiceTest, WhoHasNoEventsGetsTheMeanOfHisPersona) {
   const auto found = service->find(newcomer);
   ASSERT_TRUE(found && *found);
   EXPECT_TRUE((*found)->is_of_persona);
+  EXPECT_EQ((*found)->mean_persona, PersonaId("even"));
   EXPECT_EQ((*found)->num_mean_users, 4);
   EXPECT_EQ((*found)->row.num_events, 0);
   std::vector<float> sum((*found)->row.latents.size());
@@ -146,6 +147,7 @@ TEST_F(EmbeddingServiceTest, WhoHasNoEventsGetsTheMeanOfHisPersona) {
   const auto stranger = service->find({acme_.tenant, UserId("stranger")});
   ASSERT_TRUE(stranger && *stranger);
   EXPECT_EQ((*stranger)->num_mean_users, 8);
+  EXPECT_EQ((*stranger)->mean_persona, PersonaId());
   EXPECT_FALSE((*service->find({TenantId("other"), UserId("x")})).has_value());
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kith/train/ops.h"
+#include "kith/train/sampled_loss.h"
 
 namespace kith::train {
 
@@ -43,17 +44,11 @@ TimelineModel::TimelineModel(ModelConfig config, std::vector<TimelineFeature> fe
                          .to(device)),
       decoder_(with_vocabulary(std::move(config), features_), device, dtype) {}
 
-void TimelineModel::set_dropout(double dropout) {
-  dropout_ = dropout;
-  decoder_.set_dropout(dropout);
-}
-
 Tensor TimelineModel::states(const Tensor& ids) const {
   const std::int64_t events = ids.size(0) * ids.size(1);
   const auto width = static_cast<std::int64_t>(features_.size());
   const Tensor places = (ids.narrow(2, 0, width).clamp_min(0) + offset_tensor_).reshape({-1});
-  Tensor rows = add_texts(decoder_.embed(places).view({events, width, -1}).sum(1), ids);
-  if (dropout_ > 0.0) rows = at::dropout(rows, dropout_, true);
+  const Tensor rows = add_texts(decoder_.embed(places).view({events, width, -1}).sum(1), ids);
   return decoder_.hidden_of(rows, ids.size(0), ids.size(1));
 }
 
@@ -90,6 +85,20 @@ Tensor TimelineModel::embeddings(std::size_t feature) const {
   return rows_of(feature, decoder_.embedding());
 }
 
+Tensor TimelineModel::feature_loss(std::size_t feature, const Tensor& states, const Tensor& targets,
+                                   double scale) const {
+  const Tensor table = embeddings(feature);
+  const std::int64_t values = features_[feature].num_ids - kFirstValue;
+  if (features_[feature].num_ids <= kFullSoftmaxIds) {
+    return linear_cross_entropy(states, table.contiguous(), targets, scale);
+  }
+  const SampledLossOptions options;
+  const Tensor negatives =
+      torch::randint(values, {options.negatives}, torch::kLong).to(states.device());
+  return gbce_loss(states, table.slice(0, kFirstValue), targets - kFirstValue, negatives,
+                   gbce_exponent(options, values), scale);
+}
+
 Tensor TimelineModel::loss(const Tensor& ids) const {
   const std::int64_t length = ids.size(1) - 1;
   const Tensor states_before = states(ids.narrow(1, 0, length).contiguous());
@@ -102,8 +111,8 @@ Tensor TimelineModel::loss(const Tensor& ids) const {
         torch::where(values.ge(kFirstValue), values, torch::full_like(values, -1));
     const auto counted = static_cast<double>(targets.ge(0).sum().item<std::int64_t>());
     if (counted == 0.0) continue;
-    const Tensor part = linear_cross_entropy(states_before, embeddings(feature).contiguous(),
-                                             targets, features_[feature].predict / counted);
+    const Tensor part =
+        feature_loss(feature, states_before, targets, features_[feature].predict / counted);
     total = total.defined() ? total + part : part;
   }
   return total;

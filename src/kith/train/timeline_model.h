@@ -37,9 +37,9 @@ class TimelineModel {
   const Decoder& decoder() const { return decoder_; }
   const std::vector<TimelineFeature>& features() const { return features_; }
 
-  // Share of the events' rows, and of what every block adds to them, that is left out at random, in
-  // [0, 1); 0 turns it off.
-  void set_dropout(double dropout);
+  // Share of what every block adds to the events' rows that is left out at random, in [0, 1); 0
+  // turns it off.
+  void set_dropout(double dropout) { decoder_.set_dropout(dropout); }
 
   // Normed states after each event.
   //   ids: [rows, length, features and then texts] int64, -1 where a row is padded or has no text
@@ -61,6 +61,9 @@ class TimelineModel {
  private:
   static ModelConfig with_vocabulary(ModelConfig config,
                                      const std::vector<TimelineFeature>& features);
+  // Over all values of a feature, or by samples where these are many (sampled_loss.h).
+  torch::Tensor feature_loss(std::size_t feature, const torch::Tensor& states,
+                             const torch::Tensor& targets, double scale) const;
   torch::Tensor add_texts(torch::Tensor rows, const torch::Tensor& ids) const;
   torch::Tensor rows_of(std::size_t feature, const torch::Tensor& table) const;
 
@@ -68,7 +71,6 @@ class TimelineModel {
   std::vector<std::int64_t> offsets_;  // of each feature's ids in the table
   torch::Tensor offset_tensor_;        // [features] int64
   torch::Tensor texts_;                // [texts, dimensions] half; undefined without texts
-  double dropout_ = 0.0;
   Decoder decoder_;
 };
 
