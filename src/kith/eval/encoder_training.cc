@@ -35,8 +35,8 @@ std::string recipe_text(const EncoderSettings& settings, std::int64_t events, st
        << "\ndropout = " << settings.dropout << "\n[model]\nhidden_size = " << settings.hidden_size
        << "\nnum_hidden_layers = " << settings.layers
        << "\nnum_attention_heads = " << settings.heads
-       << "\nintermediate_size = " << settings.intermediate_size
-       << "\n[optimizer]\nlearning_rate = " << settings.learning_rate
+       << "\nintermediate_size = " << settings.intermediate_size << "\n[optimizer]\nname = \""
+       << settings.optimizer << "\"\nlearning_rate = " << settings.learning_rate
        << "\nschedule = \"cosine\"\nwarmup_steps = " << std::max<std::int64_t>(1, steps / 20)
        << "\nfloor = 0.01\nbeta2 = 0.98\nweight_decay = " << settings.weight_decay
        << "\n[run]\ntokens = " << events * settings.epochs << "\nminutes = " << settings.minutes

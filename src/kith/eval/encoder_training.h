@@ -27,6 +27,8 @@ struct EncoderSettings {
   int heads = 2;
   int intermediate_size = 256;
   double dropout = 0.3;
+  // "adamw" or "muon".
+  std::string optimizer = "muon";
   double learning_rate = 2e-3;
   double weight_decay = 0.05;
   // Of a step: a fiftieth of the events, but within these bounds. Small data need more steps than
