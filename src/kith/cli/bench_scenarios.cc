@@ -17,6 +17,7 @@
 #include "kith/engine/profile_bench.h"
 #include "kith/engine/sharing_bench.h"
 #include "kith/eval/discovery_bench.h"
+#include "kith/runtime/encoder_choice.h"
 #include "kith/runtime/fleet_bench.h"
 #include "kith/runtime/model_settings.h"
 #include "kith/runtime/overhead_bench.h"
@@ -342,13 +343,17 @@ Result<OrderedJson> startup(const BenchSetting& setting) {
 
 Result<OrderedJson> timeline(const BenchSetting& setting) {
   timeline::TimelineBench bench;
-  bench.encoder = setting.config.user_encoder.directory;
-  if (bench.encoder.empty()) {
+  const auto& settings = setting.config.user_encoder;
+  if (settings.directory.empty()) {
     return Error{ErrorCode::kInvalidArgument,
                  "name an encoder with the setting user_encoder.directory"};
   }
   bench.users = setting.arguments.users.value_or(bench.users);
-  KITH_ASSIGN_OR_RETURN(const auto result, timeline::bench_timeline(bench));
+  const base::SystemClock clock;
+  KITH_ASSIGN_OR_RETURN(const auto encoder,
+                        runtime::load_user_encoder(settings.directory, settings.text_encoder, clock,
+                                                   {.threads = 1, .max_states = 2}));
+  KITH_ASSIGN_OR_RETURN(const auto result, timeline::bench_timeline(*encoder, bench));
   return OrderedJson::array({{{"width", result.width},
                               {"num_latents", result.num_latents},
                               {"window", result.window},

@@ -92,8 +92,9 @@ std::string legend_of(const std::vector<Group>& groups) {
   for (const Group& group : groups) {
     svg += "<circle cx=\"" + number(kSide + 12.0) + "\" cy=\"" + number(at - 4.0) +
            "\" r=\"5\" fill=\"" + group.colour + "\"/><text x=\"" + number(kSide + 24.0) +
-           "\" y=\"" + number(at) + "\">" + escape(group.name.empty() ? "none" : group.name) +
-           " (" + std::to_string(group.count) + ")</text>\n";
+           "\" y=\"" + number(at) + "\">" +
+           escape(group.name.empty() ? "not assigned" : group.name) + " (" +
+           std::to_string(group.count) + ")</text>\n";
     at += 20.0;
   }
   return svg;

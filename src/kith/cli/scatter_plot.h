@@ -9,7 +9,7 @@ namespace kith::cli {
 struct ScatterPoint {
   double x = 0.0;
   double y = 0.0;
-  // Names its colour in the legend; empty: "none".
+  // Names its colour in the legend; empty: "not assigned".
   std::string group;
   // Shown when the pointer rests on it.
   std::string label;

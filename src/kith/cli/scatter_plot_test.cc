@@ -21,12 +21,12 @@ TEST(ScatterPlotTest, EveryPointHasItsPlaceItsGroupsColourAndItsLabel) {
   EXPECT_THAT(svg, HasSubstr("<title>u1 &amp; co</title>"));
   EXPECT_EQ(count_of(svg, "<circle"), 6U);  // three points, three of the legend
   EXPECT_THAT(svg, HasSubstr("desk (1)"));
-  EXPECT_THAT(svg, HasSubstr("none (1)"));
+  EXPECT_THAT(svg, HasSubstr("not assigned (1)"));
   // The wider axis fills the picture; the other has the same scale, in its middle.
   EXPECT_THAT(svg, HasSubstr("cx=\"24.0\" cy=\"516.0\""));
   EXPECT_THAT(svg, HasSubstr("cx=\"616.0\" cy=\"516.0\""));
   EXPECT_THAT(svg, HasSubstr("cx=\"616.0\" cy=\"220.0\""));
-  EXPECT_GT(svg.find("none (1)"), svg.find("field (1)"));
+  EXPECT_GT(svg.find("not assigned (1)"), svg.find("field (1)"));
 }
 
 TEST(ScatterPlotTest, APictureOfNothingAndOfOnePointIsAPicture) {

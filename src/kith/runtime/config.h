@@ -73,7 +73,7 @@ struct Config {
     // Users whose states are kept in memory, each below 2 MB.
     int max_states = 64;
     // Users that are brought up to date in the background, a second. A user of 200 events takes
-    // some 10 ms: 20 of them leave four fifths of a core to answers.
+    // some 3 ms of the compute thread and a write of the store: answers hardly notice 20 of them.
     int users_per_second = 20;
     // How long an answer waits for its user's last events, in milliseconds, before it takes the
     // stored embedding.

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "kith/base/rng.h"
-#include "kith/timeline/event_encoder.h"
 #include "kith/timeline/vector_index.h"
 
 namespace kith::timeline {
@@ -44,6 +43,9 @@ class EventSource {
   void set(std::size_t index, storage::TimelineEvent& event) {
     const FeatureSpec& feature = map_.schema().features[index];
     const auto ids = static_cast<std::uint64_t>(map_.num_ids(index));
+    if (feature.kind == FeatureKind::kText) {
+      event.text = "the tablet is locked again " + std::to_string(rng_.below(1000));
+    }
     if (feature.source == FeatureSource::kNumber) event.number = rng_.uniform();
     std::string value = "v" + std::to_string(rng_.below(ids));
     if (feature.kind == FeatureKind::kCategory && ids > kFirstValue) {
@@ -123,16 +125,14 @@ void measure_searches(std::size_t width, const TimelineBench& options, TimelineR
 
 }  // namespace
 
-Result<TimelineResult> bench_timeline(const TimelineBench& options) {
-  KITH_ASSIGN_OR_RETURN(const auto encoder,
-                        EventEncoder::load(options.encoder, {.threads = 1, .max_states = 2}));
+Result<TimelineResult> bench_timeline(EventEncoder& encoder, const TimelineBench& options) {
   TimelineResult result;
-  result.width = encoder->width();
-  result.num_latents = encoder->num_latents();
-  result.window = encoder->window();
-  result.state_bytes = encoder->state_bytes();
-  KITH_RETURN_IF_ERROR(measure_events(*encoder, options, result));
-  measure_searches(static_cast<std::size_t>(encoder->width()), options, result);
+  result.width = encoder.width();
+  result.num_latents = encoder.num_latents();
+  result.window = encoder.window();
+  result.state_bytes = encoder.state_bytes();
+  KITH_RETURN_IF_ERROR(measure_events(encoder, options, result));
+  measure_searches(static_cast<std::size_t>(encoder.width()), options, result);
   return result;
 }
 

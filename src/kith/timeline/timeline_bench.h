@@ -2,15 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 
 #include "kith/base/result.h"
+#include "kith/timeline/event_encoder.h"
 
 namespace kith::timeline {
 
 struct TimelineBench {
-  // What `kith-train train timeline` wrote; its weights may say anything.
-  std::filesystem::path encoder;
   // Events of the history that one more is added to, and how many are added one by one.
   int history = 10'000;
   int added = 1000;
@@ -36,8 +34,9 @@ struct TimelineResult {
   double search_ms_p99 = 0.0;
 };
 
-// On one thread. Events are drawn from the encoder's own values, by a fixed seed.
-// Errors: those of EventEncoder.
-Result<TimelineResult> bench_timeline(const TimelineBench& options);
+// Events are drawn from the encoder's own values, by a fixed seed; those that it reads texts of
+// have one of six words. Errors: those of EventEncoder. REQUIRES: the encoder has room for two
+// states.
+Result<TimelineResult> bench_timeline(EventEncoder& encoder, const TimelineBench& options);
 
 }  // namespace kith::timeline
