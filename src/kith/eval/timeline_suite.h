@@ -36,6 +36,7 @@ struct TimelineOptions {
                                .heads = 2,
                                .intermediate_size = 128,
                                .dropout = 0.5,
+                               .optimizer = "adamw",
                                .learning_rate = 2e-3,
                                .weight_decay = 0.05,
                                .window = 64,
