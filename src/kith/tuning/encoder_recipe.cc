@@ -27,6 +27,7 @@ intermediate_size = 344
 num_latents = 16
 
 [optimizer]
+name = "muon"
 learning_rate = 2e-3
 schedule = "cosine"
 warmup_steps = 40
