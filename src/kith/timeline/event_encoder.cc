@@ -59,13 +59,6 @@ Status check_texts(const FeatureMap& map, const EventTexts* texts) {
   return invalid("it was trained on the text encoder " + wanted + ", not on " + texts->hash());
 }
 
-std::vector<float> normalised(std::vector<float> values) {
-  const double square = std::inner_product(values.begin(), values.end(), values.begin(), 0.0);
-  const auto scale = static_cast<float>(1.0 / std::sqrt(std::max(square, 1e-12)));
-  for (float& value : values) value *= scale;
-  return values;
-}
-
 std::string hash_of(const tensor::SafetensorsFile& weights, const FeatureMap& map,
                     const Perceiver* perceiver) {
   const auto bytes = weights.bytes();

@@ -23,11 +23,18 @@ int blocks_for(int rows) { return (rows + nn::kBlockTokens - 1) / nn::kBlockToke
 
 }  // namespace
 
-int age_bucket(int age) { return std::bit_width(static_cast<unsigned>(age) + 1U) - 1; }
+std::vector<float> normalised(std::vector<float> values) {
+  const double square = std::inner_product(values.begin(), values.end(), values.begin(), 0.0);
+  const auto scale = static_cast<float>(1.0 / std::sqrt(std::max(square, 1e-12)));
+  for (float& value : values) value *= scale;
+  return values;
+}
+
+int age_bucket(int age) { return static_cast<int>(std::bit_width(static_cast<unsigned>(age) + 1U)) - 1; }
 
 // Rows of one read; maps pad their inputs, so each has room for that.
 struct Perceiver::Buffers {
-  Buffers(const Perceiver& of, int rows)
+  Buffers(const Perceiver& of, std::span<const float> read, int rows)
       : latents(padded(of.num_latents_) * to_size(of.width_)),
         normed(latents.size()),
         added(latents.size()),
@@ -42,6 +49,14 @@ struct Perceiver::Buffers {
         cache({1, of.num_heads_, of.key_size(), tensor::DType::kF32}, blocks_for(rows)),
         blocks(to_size(blocks_for(rows))) {
     std::iota(blocks.begin(), blocks.end(), 0);
+    std::copy(of.latents_.begin(), of.latents_.end(), latents.begin());
+    std::copy(read.begin(), read.end(), states.begin());
+    for (int row = 0; row < rows; ++row) {
+      for (int head = 0; head < of.num_heads_; ++head) {
+        const int key = (row * of.num_heads_ + head) * of.key_size();
+        keys[to_size(key + of.width_ / of.num_heads_ + age_bucket(rows - 1 - row))] = 1.0F;
+      }
+    }
   }
   static std::size_t padded(int rows) { return to_size(tensor::padded_rows(rows)); }
 
@@ -65,11 +80,10 @@ struct Perceiver::Buffers {
 int Perceiver::key_size() const { return (width_ / num_heads_ + num_buckets_ + 1) / 2 * 2; }
 
 // The bias by age is a part of the products: a key has a one at its age's bucket, and the query the
-// biases of its head there. So attention needs no kernel of its own.
+// biases of its head there. So attention needs no kernel of its own. The ones and the zeros behind
+// them are the same in every layer and stand there already.
 void Perceiver::write_keys(int rows, Buffers& buffers) const {
   const int head_dim = width_ / num_heads_;
-  std::fill(buffers.keys.begin(), buffers.keys.end(), 0.0F);
-  std::fill(buffers.values.begin(), buffers.values.end(), 0.0F);
   for (int row = 0; row < rows; ++row) {
     const float* const pair = buffers.pairs.data() + to_size(row * 2 * width_);
     for (int head = 0; head < num_heads_; ++head) {
@@ -77,7 +91,6 @@ void Perceiver::write_keys(int rows, Buffers& buffers) const {
       std::copy_n(pair + head * head_dim, head_dim, buffers.keys.begin() + static_cast<long>(at));
       std::copy_n(pair + width_ + head * head_dim, head_dim,
                   buffers.values.begin() + static_cast<long>(at));
-      buffers.keys[at + to_size(head_dim + age_bucket(rows - 1 - row))] = 1.0F;
     }
   }
 }
@@ -87,7 +100,6 @@ void Perceiver::write_queries(const Layer& layer, Buffers& buffers) const {
   const int head_dim = width_ / num_heads_;
   const float root = std::sqrt(static_cast<float>(key_size()));
   const float scale = root / std::sqrt(static_cast<float>(head_dim));
-  std::fill(buffers.queries.begin(), buffers.queries.end(), 0.0F);
   for (int latent = 0; latent < num_latents_; ++latent) {
     for (int head = 0; head < num_heads_; ++head) {
       float* const query =
@@ -101,15 +113,12 @@ void Perceiver::write_queries(const Layer& layer, Buffers& buffers) const {
   }
 }
 
-Status Perceiver::attend(const Layer& layer, std::span<const float> states,
-                         Buffers& buffers) const {
-  const int rows = static_cast<int>(states.size()) / width_;
+Status Perceiver::attend(const Layer& layer, int rows, Buffers& buffers) const {
   const int head_dim = width_ / num_heads_;
   nn::rms_norm(buffers.latents, layer.attention_norm, num_latents_, kNormEps, buffers.normed);
   KITH_RETURN_IF_ERROR(
       layer.q.forward(buffers.normed, num_latents_, buffers.added, buffers.scratch));
   write_queries(layer, buffers);
-  std::copy(states.begin(), states.end(), buffers.states.begin());
   KITH_RETURN_IF_ERROR(layer.kv.forward(buffers.states, rows, buffers.pairs, buffers.scratch));
   write_keys(rows, buffers);
   const nn::AttentionChunk written{0, rows, 0, buffers.blocks};
@@ -150,20 +159,15 @@ Result<std::vector<float>> Perceiver::vector_of(std::span<const float> latents) 
   for (std::size_t i = 0; i < latents.size(); ++i) mean[i % to_size(width_)] += share * latents[i];
   tensor::LinearScratch scratch;
   KITH_RETURN_IF_ERROR(vector_proj_.front().forward(mean, 1, mapped, scratch));
-  std::vector<float> vector(mapped.begin(), mapped.begin() + width_);
-  const double square = std::inner_product(vector.begin(), vector.end(), vector.begin(), 0.0);
-  const auto scale = static_cast<float>(1.0 / std::max(std::sqrt(square), 1e-6));
-  for (float& value : vector) value *= scale;
-  return vector;
+  return normalised({mapped.begin(), mapped.begin() + width_});
 }
 
 Result<UserEmbedding> Perceiver::read(std::span<const float> states) const {
   const int rows = static_cast<int>(states.size()) / width_;
   KITH_CHECK(rows >= 1 && rows <= window_, "states that a Perceiver reads");
-  Buffers buffers(*this, rows);
-  std::copy(latents_.begin(), latents_.end(), buffers.latents.begin());
+  Buffers buffers(*this, states, rows);
   for (const Layer& layer : layers_) {
-    KITH_RETURN_IF_ERROR(attend(layer, states, buffers));
+    KITH_RETURN_IF_ERROR(attend(layer, rows, buffers));
     KITH_RETURN_IF_ERROR(feed_forward(layer, buffers));
   }
   nn::rms_norm(buffers.latents, norm_, num_latents_, kNormEps, buffers.normed);

@@ -61,7 +61,7 @@ class Perceiver {
   int key_size() const;
   void write_keys(int rows, Buffers& buffers) const;
   void write_queries(const Layer& layer, Buffers& buffers) const;
-  Status attend(const Layer& layer, std::span<const float> states, Buffers& buffers) const;
+  Status attend(const Layer& layer, int rows, Buffers& buffers) const;
   Status feed_forward(const Layer& layer, Buffers& buffers) const;
   Result<std::vector<float>> vector_of(std::span<const float> latents) const;
 
@@ -78,6 +78,9 @@ class Perceiver {
   std::vector<Layer> layers_;
   std::vector<tensor::Linear> vector_proj_;  // one
 };
+
+// The same direction, of length 1; zeros stay zeros.
+std::vector<float> normalised(std::vector<float> values);
 
 // Bucket of an age in events, 0 for the last one: 0, 1-2, 3-6, 7-14, ...
 int age_bucket(int age);

@@ -1,4 +1,5 @@
-#include <limits>
+#include <array>
+#include <utility>
 
 #include "kith/base/file.h"
 #include "kith/base/json.h"

@@ -8,6 +8,7 @@
 #include "kith/base/test_directory.h"
 #include "kith/train/perceiver_loop.h"
 #include "kith/train/tensor_file.h"
+#include "kith/train/test_support.h"
 #include "kith/train/test_timelines.h"
 
 namespace kith::train {
@@ -195,12 +196,6 @@ TEST_F(PerceiverLoopTest, VectorsTellKindsOfUsersApart) {
     same += (nearest[user].item<std::int64_t>() - user) % 2 == 0 ? 1 : 0;
   }
   EXPECT_GE(same, kUsers * 95 / 100);
-}
-
-std::string bytes_of(const std::filesystem::path& file) {
-  const auto bytes = base::read_file(file);
-  EXPECT_TRUE(bytes);
-  return bytes ? *bytes : "";
 }
 
 TEST_F(PerceiverLoopTest, AKilledRunResumesToTheSameBytes) {

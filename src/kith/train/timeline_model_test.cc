@@ -11,6 +11,7 @@
 #include "kith/base/json.h"
 #include "kith/base/rng.h"
 #include "kith/base/test_directory.h"
+#include "kith/train/test_support.h"
 #include "kith/train/test_timelines.h"
 #include "kith/train/timeline_loop.h"
 
@@ -136,12 +137,6 @@ TEST_F(TimelineLoopTest, LearnsWhatFollowsWhat) {
   EXPECT_TRUE(std::filesystem::exists(report->result / "features.json"));
 }
 
-std::string bytes_of(const std::filesystem::path& file) {
-  const auto bytes = base::read_file(file);
-  EXPECT_TRUE(bytes);
-  return bytes ? *bytes : "";
-}
-
 TEST_F(TimelineLoopTest, AKilledRunResumesToTheSameBytes) {
   recipe_.run.budget.steps = 12;
   ASSERT_TRUE(train_timeline(recipe_, options_));
@@ -216,7 +211,7 @@ TEST_F(TimelineLoopTest, LearnsThatNothingComesAgain) {
   const auto json = base::parse_json(bytes_of(report->result / "met_terms.json"));
   ASSERT_TRUE(json);
   const auto& terms = (*json)["item"];
-  for (const std::size_t recency : {0, 1, 2, 3}) {
+  for (std::size_t recency = 0; recency < 4; ++recency) {
     EXPECT_LT(terms["recency"][recency].get<double>() + terms["count"][0].get<double>(), -3.0);
   }
   // Nine are left.
