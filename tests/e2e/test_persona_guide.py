@@ -112,6 +112,17 @@ def wait_for(directory, reached, process):
         time.sleep(0.02)
 
 
+def resume_through_kills(train, directory, points):
+    """Kills the training when it has reached each of the points, resumes it every time and at last lets it finish."""
+    for reached in points:
+        process = subprocess.Popen([*train, "--resume"], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(directory, reached, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        time.sleep(0.3)  # the trainer dies with its parent
+    must(" ".join([*train, "--resume"]), directory)
+
+
 def test_a_killed_training_resumes_to_the_same_bytes(tmp_path):
     straight = imported(tmp_path / "straight")
     must(" ".join(TRAIN), straight)
@@ -122,13 +133,7 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path):
     points = [lambda: True, lambda: (killed / "desk/personas/jobs/directors").exists(),
               lambda: stage(killed) == "selected", lambda: steps() >= 3, lambda: steps() >= 9,
               lambda: stage(killed) == "trained"]
-    for reached in points:
-        process = subprocess.Popen([*TRAIN, "--resume"], cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(killed, reached, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        time.sleep(0.3)  # the trainer dies with its parent
-    must(" ".join([*TRAIN, "--resume"]), killed)
+    resume_through_kills(TRAIN, killed, points)
     assert stage(killed) == "registered"
     assert adapter_of(killed) == adapter_of(straight)
     versions = json.loads(must("kith persona versions directors --json --data desk", killed))

@@ -5,14 +5,12 @@ import json
 import pathlib
 import re
 import shutil
-import signal
-import subprocess
 import time
 
 import pytest
 
 from conftest import Server
-from test_persona_guide import EXAMPLE, PROGRAM, kith_train, must, run, wait_for
+from test_persona_guide import EXAMPLE, PROGRAM, kith_train, must, resume_through_kills, run
 
 GUIDE = pathlib.Path("docs/guides/user-embeddings.md")
 
@@ -101,13 +99,7 @@ def test_a_killed_training_resumes_to_the_same_bytes(tmp_path):
     steps = lambda: log.read_text().count("learning_rate") if log.exists() else 0  # noqa: E731
     points = [lambda: True, lambda: (killed / "desk/personas/jobs/user_encoder").exists(), lambda: stage(killed) == "selected",
               lambda: steps() >= 3, lambda: steps() >= 9, lambda: stage(killed) == "trained", lambda: stage(killed) == "evaluated"]
-    for reached in points:
-        process = subprocess.Popen([*TRAIN, "--resume"], cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(killed, reached, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        time.sleep(0.3)  # the trainer dies with its parent
-    must(" ".join([*TRAIN, "--resume"]), killed)
+    resume_through_kills(TRAIN, killed, points)
     assert stage(killed) == "registered"
     assert encoder_of(killed) == encoder_of(straight)
 
